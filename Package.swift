@@ -7,6 +7,7 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
+    .enableExperimentalFeature("Lifetimes"),
 ]
 
 /// The data plane never shares a variable between event loops, which is what dynamic exclusivity checking would find;
@@ -42,7 +43,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Shared",
-            exclude: ["Drivers", "Snapshot/snapshot.proto", "Usage/usage.proto"],
+            exclude: ["Drivers", "Snapshot/snapshot.proto", "Usage/usage.proto", "Link/link.proto"],
             swiftSettings: requestPath
         ),
 

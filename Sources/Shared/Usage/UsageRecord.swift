@@ -1,0 +1,141 @@
+/// How a request ended. Numbers are part of the wire format: append only.
+package enum RequestOutcome: UInt8, Sendable, CaseIterable {
+    /// The provider's whole answer was relayed, whatever its status.
+    case completed = 1
+    /// Refused by the gateway before anything was sent upstream.
+    case refused = 2
+    /// The client went away.
+    case clientAborted = 3
+    /// The provider could not be reached, broke off or did not answer in time.
+    case upstreamFailed = 4
+    /// The gateway was killed; found open in the spool at the next start.
+    case interrupted = 5
+
+    package var name: String {
+        switch self {
+        case .completed: "completed"
+        case .refused: "refused"
+        case .clientAborted: "client_aborted"
+        case .upstreamFailed: "upstream_failed"
+        case .interrupted: "interrupted"
+        }
+    }
+}
+
+/// One finished request: who, what, how much, at what price. Append-only; a correction is another record.
+package struct UsageRecord: WireMessage, Hashable {
+    package var request: RequestID
+    package var key: VirtualKeyID
+    package var project: NodeID
+    package var owner: UUIDValue?
+    package var route: RouteID?
+    package var model: ModelID?
+    package var provider: ProviderID?
+    /// The price that was charged; nil when the model has none.
+    package var price: PriceID?
+    package var serviceTier = ServiceTier.standard
+    package var started = Timestamp(microseconds: 0)
+    /// From the request's first byte to the end of its answer.
+    package var durationMicroseconds: Int64 = 0
+    /// From the request's first byte to the answer's; 0 when there was none.
+    package var firstByteMicroseconds: Int64 = 0
+    /// The HTTP status that the client was sent; 0 when it was sent none.
+    package var status = 0
+    package var outcome = RequestOutcome.completed
+    package var isStream = false
+    /// The units are a bound, not the provider's figures.
+    package var isEstimate = false
+    package var counters = UsageCounters()
+    package var cost = NanoUSD.zero
+    /// Times a provider was tried.
+    package var attempts = 0
+    package var snapshot = SnapshotVersion(epoch: 0, version: 0)
+    /// The stable code of a refusal or failure; empty otherwise.
+    package var code = ""
+
+    package static let sizeLimit = 1024
+    package static let codeLimit = 64
+
+    package init(request: RequestID, key: VirtualKeyID, project: NodeID) {
+        self.request = request
+        self.key = key
+        self.project = project
+    }
+
+    package init(from reader: inout WireReader) throws(WireError) {
+        var request: RequestID?, key: VirtualKeyID?, project: NodeID?, owner: NodeID?
+        var epoch = 0
+        var version = 0
+        self.init(request: Self.noID(), key: Self.noID(), project: Self.noID())
+        while let field = try reader.next() {
+            switch field {
+            case 1: request = try reader.identifier("usage.request")
+            case 2: key = try reader.identifier("usage.key")
+            case 3: project = try reader.identifier("usage.project")
+            case 4: owner = try reader.identifier("usage.owner")
+            case 5: self.route = try reader.identifier("usage.route")
+            case 6: self.model = try reader.identifier("usage.model")
+            case 7: self.provider = try reader.identifier("usage.provider")
+            case 8: self.price = try reader.identifier("usage.price")
+            case 9: self.serviceTier = try reader.enumeration("usage.service_tier")
+            case 10: self.started = Timestamp(microseconds: try reader.int64())
+            case 11: self.durationMicroseconds = try Self.count(&reader, "usage.duration")
+            case 12: self.firstByteMicroseconds = try Self.count(&reader, "usage.first_byte")
+            case 13: self.status = try reader.integer(in: 0...999, "usage.status")
+            case 14: self.outcome = try reader.enumeration("usage.outcome")
+            case 15: self.isStream = try reader.bool("usage.stream")
+            case 16: self.isEstimate = try reader.bool("usage.estimate")
+            case 17: self.cost = NanoUSD(try Self.count(&reader, "usage.cost"))
+            case 18: self.attempts = try reader.integer(in: 0...1000, "usage.attempts")
+            case 19: epoch = try reader.integer(in: 0...Int(Int32.max), "usage.epoch")
+            case 20: version = try reader.integer(in: 0...Int.max, "usage.version")
+            case 21: self.code = try reader.text(limit: Self.codeLimit, "usage.code")
+            case 31...60:
+                guard let meter = Meter(rawValue: UInt8(field - 30)) else { throw .unknownCriticalField(field) }
+                self.counters[meter] = try Self.count(&reader, "usage.units")
+            default: try reader.skip()
+            }
+        }
+        guard let request else { throw .missing("usage.request") }
+        guard let key else { throw .missing("usage.key") }
+        guard let project else { throw .missing("usage.project") }
+        self.request = request
+        self.key = key
+        self.project = project
+        self.owner = owner?.value
+        self.snapshot = SnapshotVersion(epoch: epoch, version: version)
+    }
+
+    private static func noID<Kind: IdentifierKind>() -> Identifier<Kind> { Identifier(UUIDValue(high: 0, low: 0)) }
+
+    private static func count(_ reader: inout WireReader, _ name: StaticString) throws(WireError) -> Int64 {
+        let value = try reader.int64()
+        guard value >= 0 else { throw .invalid(name) }
+        return value
+    }
+
+    package func write(to writer: inout WireWriter) {
+        writer.identifier(1, self.request)
+        writer.identifier(2, self.key)
+        writer.identifier(3, self.project)
+        if let owner { writer.bytes(4, owner.bytes) }
+        writer.identifier(5, self.route)
+        writer.identifier(6, self.model)
+        writer.identifier(7, self.provider)
+        writer.identifier(8, self.price)
+        writer.enumeration(9, self.serviceTier)
+        writer.int64(10, self.started.microseconds)
+        writer.int64(11, self.durationMicroseconds)
+        writer.int64(12, self.firstByteMicroseconds)
+        writer.integer(13, self.status)
+        writer.enumeration(14, self.outcome)
+        writer.bool(15, self.isStream)
+        writer.bool(16, self.isEstimate)
+        writer.int64(17, self.cost.amount)
+        writer.integer(18, self.attempts)
+        writer.integer(19, self.snapshot.epoch)
+        writer.integer(20, self.snapshot.version)
+        writer.text(21, self.code)
+        for meter in Meter.allCases { writer.int64(30 + Int(meter.rawValue), self.counters[meter]) }
+    }
+}
