@@ -1,0 +1,254 @@
+package import Crypto
+package import Shared
+
+/// Turns the rows of a verified snapshot into an index, or says what does not fit together.
+///
+/// Everything a row refers to must be there: a snapshot that restricts by reference and lost the reference must not be
+/// served.
+package struct PolicyCompiler {
+    private let manifest: Manifest
+    private let document: SnapshotDocument
+    private var nodeHandles: [NodeID: Handle] = [:]
+    private var aliasHandles: [String: Handle] = [:]
+
+    /// - Parameters:
+    ///   - document: all rows of the manifest's chunks.
+    ///   - manifestSHA256: the hash of the manifest's envelope.
+    ///   - keyEncryptionKey: the group's, from the keyring of `manifest.keyringEpoch`.
+    package static func compile(
+        _ document: SnapshotDocument, manifest: Manifest, manifestSHA256: [UInt8], keyEncryptionKey: SymmetricKey
+    ) throws(SnapshotError) -> PolicyIndex {
+        var compiler = PolicyCompiler(manifest: manifest, document: document)
+        return try compiler.run(manifestSHA256, keyEncryptionKey)
+    }
+
+    private init(manifest: Manifest, document: SnapshotDocument) {
+        self.manifest = manifest
+        self.document = document
+    }
+
+    private mutating func run(_ hash: [UInt8], _ key: SymmetricKey) throws(SnapshotError) -> PolicyIndex {
+        let nodes = try self.compileNodes()
+        let (providers, providerHandles) = try self.compileProviders()
+        let (credentials, credentialHandles) = try self.compileCredentials(key, providerHandles)
+        let (models, modelHandles) = try self.compileModels(providerHandles)
+        let (routes, aliases) = try self.compileRoutes(models, modelHandles, credentialHandles)
+        let (policies, policyHandles) = try self.compilePolicies()
+        let keys = try self.compileKeys(nodes, policyHandles)
+        return PolicyIndex(
+            version: self.manifest.version, manifest: hash, limits: self.manifest.limits, keys: keys, nodes: nodes,
+            policies: policies, aliases: aliases, routes: routes, models: models, providers: providers,
+            credentials: credentials
+        )
+    }
+
+    private mutating func compileNodes() throws(SnapshotError) -> [NodeEntry] {
+        for (index, row) in self.document.nodes.enumerated() {
+            guard self.nodeHandles.updateValue(Handle(index), forKey: row.id) == nil else {
+                throw Self.invalid(.nodes, "node \(row.id) occurs twice")
+            }
+        }
+        var parents: [Handle] = []
+        for row in self.document.nodes {
+            guard let parent = row.parent else {
+                parents.append(-1)
+                continue
+            }
+            guard let handle = self.nodeHandles[parent] else {
+                throw Self.invalid(.nodes, "the parent of \(row.id) is missing")
+            }
+            parents.append(handle)
+        }
+        var entries: [NodeEntry] = []
+        for (index, row) in self.document.nodes.enumerated() {
+            var active = true
+            var current = Handle(index)
+            var depth = 0
+            while current >= 0 {
+                guard depth < PolicyIndex.depthLimit else { throw Self.invalid(.nodes, "\(row.id) is too deep") }
+                active = active && self.document.nodes[Int(current)].status == .active
+                current = parents[Int(current)]
+                depth += 1
+            }
+            entries.append(NodeEntry(id: row.id, parent: parents[index], isActive: active))
+        }
+        return entries
+    }
+
+    private func compileProviders() throws(SnapshotError) -> ([ProviderEntry], [ProviderID: Handle]) {
+        var entries: [ProviderEntry] = []
+        var handles: [ProviderID: Handle] = [:]
+        for row in self.document.providers where row.status == .active {
+            var url: UpstreamURL?
+            if row.kind != .mock {
+                do throws(UpstreamURL.Failure) {
+                    url = try UpstreamURL(row.baseURL)
+                } catch {
+                    throw Self.invalid(.providers, "the base URL of \(row.id) \(error.reason)")
+                }
+            }
+            handles[row.id] = Handle(entries.count)
+            entries.append(ProviderEntry(id: row.id, kind: row.kind, url: url))
+        }
+        return (entries, handles)
+    }
+
+    private func compileCredentials(
+        _ key: SymmetricKey, _ providers: [ProviderID: Handle]
+    ) throws(SnapshotError) -> ([CredentialEntry], [CredentialID: Handle]) {
+        var entries: [CredentialEntry] = []
+        var handles: [CredentialID: Handle] = [:]
+        for row in self.document.credentials where row.status == .active && providers[row.provider] != nil {
+            guard row.keyEpoch == self.manifest.keyringEpoch else {
+                throw Self.invalid(.credentials, "\(row.id) is under another keyring")
+            }
+            guard
+                let secret = SealedCredential.open(
+                    row.sealed, key: key, deployment: self.manifest.deployment, group: self.manifest.group,
+                    credential: row.id, version: row.version
+                )
+            else { throw Self.invalid(.credentials, "\(row.id) does not open") }
+            let bytes = secret.reveal()
+            guard !bytes.isEmpty, bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+                throw Self.invalid(.credentials, "\(row.id) is not printable ASCII")
+            }
+            handles[row.id] = Handle(entries.count)
+            let field = Array("authorization: Bearer ".utf8) + bytes + Array("\r\n".utf8)
+            entries.append(CredentialEntry(id: row.id, field: Secret(field)))
+        }
+        return (entries, handles)
+    }
+
+    private func compileModels(
+        _ providers: [ProviderID: Handle]
+    ) throws(SnapshotError) -> ([ModelEntry], [ModelID: Handle]) {
+        let prices = Dictionary(grouping: self.document.prices, by: \.model)
+        var entries: [ModelEntry] = []
+        var handles: [ModelID: Handle] = [:]
+        for row in self.document.models where row.status == .active {
+            guard let provider = providers[row.provider] else { continue }
+            handles[row.id] = Handle(entries.count)
+            entries.append(
+                ModelEntry(
+                    id: row.id, provider: provider, jsonName: Self.jsonEscaped(row.name),
+                    contextWindow: row.contextWindow, maxOutput: row.maxOutput,
+                    prices: (prices[row.id] ?? []).sorted { $0.effective < $1.effective }
+                )
+            )
+        }
+        return (entries, handles)
+    }
+
+    private mutating func compileRoutes(
+        _ models: [ModelEntry], _ modelHandles: [ModelID: Handle], _ credentials: [CredentialID: Handle]
+    ) throws(SnapshotError) -> ([RouteEntry], [AliasEntry]) {
+        var routes: [RouteEntry] = []
+        var visible: [String: [(node: Handle, route: Handle)]] = [:]
+        for row in self.document.routes where row.status == .active {
+            var node: Handle = -1
+            if let owner = row.node {
+                guard let handle = self.nodeHandles[owner] else {
+                    throw Self.invalid(.routes, "the node of \(row.id) is missing")
+                }
+                node = handle
+            }
+            var targets: [TargetEntry] = []
+            for target in row.targets {
+                // A target whose model, provider or credential is disabled is not used; the route may have others.
+                guard let model = modelHandles[target.model] else { continue }
+                var credential: Handle = -1
+                if let id = target.credential {
+                    guard let handle = credentials[id] else { continue }
+                    credential = handle
+                }
+                targets.append(
+                    TargetEntry(model: model, credential: credential, order: target.order, weight: target.weight)
+                )
+            }
+            targets.sort { $0.order < $1.order }
+            visible[row.alias, default: []].append((node, Handle(routes.count)))
+            routes.append(RouteEntry(id: row.id, targets: targets))
+        }
+        var aliases: [AliasEntry] = []
+        for (name, routes) in visible.sorted(by: { $0.key < $1.key }) {
+            guard Set(routes.map(\.node)).count == routes.count else {
+                throw Self.invalid(.routes, "two routes of one node have the alias '\(name)'")
+            }
+            self.aliasHandles[name] = Handle(aliases.count)
+            let bytes = Array(name.utf8)
+            aliases.append(AliasEntry(name: bytes, hash: AliasHash.of(bytes.span), routes: routes))
+        }
+        return (routes, aliases)
+    }
+
+    private func compilePolicies() throws(SnapshotError) -> ([PolicyEntry], [PolicyID: Handle]) {
+        var entries: [PolicyEntry] = []
+        var handles: [PolicyID: Handle] = [:]
+        for row in self.document.policies {
+            guard handles.updateValue(Handle(entries.count), forKey: row.id) == nil else {
+                throw Self.invalid(.policies, "\(row.id) occurs twice")
+            }
+            let aliases = row.models.map { names in Set(names.compactMap { self.aliasHandles[$0] }).sorted() }
+            entries.append(PolicyEntry(aliases: aliases, networks: row.networks))
+        }
+        return (entries, handles)
+    }
+
+    private func compileKeys(
+        _ nodes: [NodeEntry], _ policies: [PolicyID: Handle]
+    ) throws(SnapshotError) -> [KeyEntry] {
+        var owners: [UUIDValue: RowStatus] = [:]
+        for row in self.document.owners { owners[row.id] = row.status }
+        var entries: [KeyEntry] = []
+        entries.reserveCapacity(self.document.keys.count)
+        for row in self.document.keys {
+            guard let node = self.nodeHandles[row.project] else {
+                throw Self.invalid(.keys, "the project of \(row.key) is missing")
+            }
+            var policy: Handle = -1
+            if let id = row.policy {
+                guard let handle = policies[id] else {
+                    throw Self.invalid(.keys, "the policy of \(row.key) is missing")
+                }
+                policy = handle
+            }
+            var state: KeyState =
+                switch row.status {
+                case .active: .active
+                case .disabled: .disabled
+                case .revoked: .revoked
+                }
+            if state == .active, let owner = row.owner {
+                guard let status = owners[owner] else {
+                    throw Self.invalid(.keys, "the owner of \(row.key) is missing")
+                }
+                if status != .active { state = .ownerDisabled }
+            }
+            if state == .active && !nodes[Int(node)].isActive { state = .scopeDisabled }
+            entries.append(
+                KeyEntry(
+                    digest: Digest256(row.digest), key: row.key, project: row.project, owner: row.owner, node: node,
+                    policy: policy, expires: row.expires?.microseconds ?? .max, state: state
+                )
+            )
+        }
+        return entries
+    }
+
+    private static func invalid(_ type: ChunkType, _ message: String) -> SnapshotError {
+        SnapshotError(.invalid, chunk: type.name, message)
+    }
+
+    /// The text as it stands between the quotes of a JSON string.
+    private static func jsonEscaped(_ text: String) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
+            case 0..<0x20: bytes += Array("\\u00".utf8) + Array(Hex.encode([byte]).utf8)
+            default: bytes.append(byte)
+            }
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,108 @@
+package import Shared
+
+/// The position of something in one `PolicyIndex`; -1 for nothing. Meaningless in another index.
+package typealias Handle = Int32
+
+/// A SHA-256 in four machine words, to be compared without a loop.
+package struct Digest256: Hashable, Sendable {
+    package let words: (UInt64, UInt64, UInt64, UInt64)
+
+    package init(_ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64) { self.words = (a, b, c, d) }
+
+    /// Reads 32 big-endian bytes.
+    package init(_ bytes: [UInt8]) {
+        self.init(
+            bytes.bigEndianUInt64(at: 0), bytes.bigEndianUInt64(at: 8), bytes.bigEndianUInt64(at: 16),
+            bytes.bigEndianUInt64(at: 24)
+        )
+    }
+
+    package static func == (left: Self, right: Self) -> Bool { left.words == right.words }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(self.words.0) }
+}
+
+/// Why a key that is known may not be used.
+package enum KeyState: UInt8, Sendable {
+    case active
+    case disabled
+    case revoked
+    /// The user or service account that owns it is disabled.
+    case ownerDisabled
+    /// Its project, or a unit or organization above it, is disabled.
+    case scopeDisabled
+}
+
+/// One secret of a virtual key, resolved.
+package struct KeyEntry: Sendable {
+    package let digest: Digest256
+    package let key: VirtualKeyID
+    package let project: NodeID
+    package let owner: UUIDValue?
+    package let node: Handle
+    package let policy: Handle
+    /// Microseconds since 1970 at which it stops working; `.max` for never.
+    package let expires: Int64
+    package let state: KeyState
+}
+
+package struct NodeEntry: Sendable {
+    package let id: NodeID
+    /// -1 for an organization.
+    package let parent: Handle
+    package let isActive: Bool
+}
+
+package struct PolicyEntry: Sendable {
+    /// Sorted handles of aliases; nil allows every one.
+    package let aliases: [Handle]?
+    package let networks: [NetworkRange]
+}
+
+/// A name that clients call models by, and the routes of that name.
+package struct AliasEntry: Sendable {
+    package let name: [UInt8]
+    package let hash: UInt64
+    /// Where a route of this name is visible: the node that owns it (-1 for the instance) and the route.
+    package let routes: [(node: Handle, route: Handle)]
+}
+
+package struct RouteEntry: Sendable {
+    package let id: RouteID
+    /// Usable targets, by ascending order.
+    package let targets: [TargetEntry]
+}
+
+package struct TargetEntry: Sendable {
+    package let model: Handle
+    package let credential: Handle
+    package let order: Int
+    package let weight: Int
+}
+
+package struct ModelEntry: Sendable {
+    package let id: ModelID
+    package let provider: Handle
+    /// The provider's name of it, as it stands inside a JSON string.
+    package let jsonName: [UInt8]
+    package let contextWindow: Int
+    package let maxOutput: Int
+    /// Prices by ascending effective time.
+    package let prices: [PriceRow]
+
+    /// The price in force; nil when there is none yet.
+    package func price(at now: Timestamp) -> PriceRow? { self.prices.last { $0.effective <= now } }
+}
+
+package struct ProviderEntry: Sendable {
+    package let id: ProviderID
+    package let kind: ProviderKind
+    /// Nil for the mock, which is where the gateway itself listens.
+    package let url: UpstreamURL?
+}
+
+package struct CredentialEntry: Sendable {
+    package let id: CredentialID
+    /// The field that authenticates, ready to be written: `authorization: Bearer …` with its line end.
+    package let field: Secret<[UInt8]>
+}

@@ -1,0 +1,141 @@
+package import Shared
+
+/// What a snapshot says, laid out to be asked by requests.
+///
+/// Immutable: each event loop holds one reference and is handed the next. Everything is found by integer handles into
+/// flat arrays; a request copies out the few scalars it needs.
+package final class PolicyIndex: Sendable {
+    package let version: SnapshotVersion
+    /// SHA-256 of the manifest's envelope.
+    package let manifest: [UInt8]
+    package let limits: Manifest.Limits
+    package let keys: [KeyEntry]
+    package let nodes: [NodeEntry]
+    package let policies: [PolicyEntry]
+    package let aliases: [AliasEntry]
+    package let routes: [RouteEntry]
+    package let models: [ModelEntry]
+    package let providers: [ProviderEntry]
+    package let credentials: [CredentialEntry]
+    private let keyTable: HandleTable
+    private let aliasTable: HandleTable
+
+    init(
+        version: SnapshotVersion, manifest: [UInt8], limits: Manifest.Limits, keys: [KeyEntry], nodes: [NodeEntry],
+        policies: [PolicyEntry], aliases: [AliasEntry], routes: [RouteEntry], models: [ModelEntry],
+        providers: [ProviderEntry], credentials: [CredentialEntry]
+    ) {
+        self.version = version
+        self.manifest = manifest
+        self.limits = limits
+        self.keys = keys
+        self.nodes = nodes
+        self.policies = policies
+        self.aliases = aliases
+        self.routes = routes
+        self.models = models
+        self.providers = providers
+        self.credentials = credentials
+        self.keyTable = HandleTable(hashes: keys.map(\.digest.words.0))
+        self.aliasTable = HandleTable(hashes: aliases.map(\.hash))
+    }
+
+    /// An index that knows nobody: what a gateway serves before its first snapshot.
+    package static let empty = PolicyIndex(
+        version: SnapshotVersion(epoch: 0, version: 0), manifest: [], limits: .init(), keys: [], nodes: [],
+        policies: [], aliases: [], routes: [], models: [], providers: [], credentials: []
+    )
+
+    package var isEmpty: Bool { self.version.epoch == 0 }
+
+    /// The key with this digest; -1 when there is none.
+    package func key(_ digest: Digest256) -> Handle {
+        self.keyTable.find(digest.words.0) { self.keys[Int($0)].digest == digest }
+    }
+
+    /// The alias of this name; -1 when there is none anywhere.
+    package func alias(_ name: Span<UInt8>) -> Handle {
+        self.aliasTable.find(AliasHash.of(name)) { handle in
+            let known = self.aliases[Int(handle)].name
+            guard known.count == name.count else { return false }
+            for index in name.indices where known[index] != name[index] { return false }
+            return true
+        }
+    }
+
+    /// The route that an alias means at a node: the nearest one upwards, the instance's last; -1 when none is visible.
+    package func route(alias: Handle, at node: Handle) -> Handle {
+        guard alias >= 0 else { return -1 }
+        let routes = self.aliases[Int(alias)].routes
+        var current = node
+        var steps = 0
+        while current >= 0 && steps < Self.depthLimit {
+            for candidate in routes where candidate.node == current { return candidate.route }
+            current = self.nodes[Int(current)].parent
+            steps += 1
+        }
+        for candidate in routes where candidate.node < 0 { return candidate.route }
+        return -1
+    }
+
+    /// Whether a key's policy allows an alias.
+    package func allows(policy: Handle, alias: Handle) -> Bool {
+        guard policy >= 0, let allowed = self.policies[Int(policy)].aliases else { return true }
+        var low = 0
+        var high = allowed.count
+        while low < high {
+            let middle = (low + high) / 2
+            if allowed[middle] < alias { low = middle + 1 } else { high = middle }
+        }
+        return low < allowed.count && allowed[low] == alias
+    }
+
+    /// Whether a key's policy allows requests from an address.
+    package func allows(policy: Handle, from address: IPAddress) -> Bool {
+        guard policy >= 0 else { return true }
+        let networks = self.policies[Int(policy)].networks
+        return networks.isEmpty || networks.contains { $0.contains(address) }
+    }
+
+    /// An organization, eight units and a project, and one to spare.
+    static let depthLimit = 11
+}
+
+/// The hash that aliases are found by (FNV-1a, 64 bit).
+enum AliasHash {
+    static func of(_ name: Span<UInt8>) -> UInt64 {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for index in name.indices { hash = (hash ^ UInt64(name[index])) &* 0x0000_0100_0000_01B3 }
+        return hash
+    }
+}
+
+/// An open-addressing table from 64-bit hashes to handles; at most half full.
+struct HandleTable: Sendable {
+    private let slots: [Handle]
+    private let hashes: [UInt64]
+    private let mask: Int
+
+    init(hashes: [UInt64]) {
+        var size = 8
+        while size < hashes.count * 2 { size *= 2 }
+        var slots = [Handle](repeating: -1, count: size)
+        for (handle, hash) in hashes.enumerated() {
+            var slot = Int(truncatingIfNeeded: hash >> 16) & (size - 1)
+            while slots[slot] >= 0 { slot = (slot + 1) & (size - 1) }
+            slots[slot] = Handle(handle)
+        }
+        self.slots = slots
+        self.hashes = hashes
+        self.mask = size - 1
+    }
+
+    func find(_ hash: UInt64, _ matches: (Handle) -> Bool) -> Handle {
+        var slot = Int(truncatingIfNeeded: hash >> 16) & self.mask
+        while true {
+            let handle = self.slots[slot]
+            if handle < 0 || (self.hashes[Int(handle)] == hash && matches(handle)) { return handle }
+            slot = (slot + 1) & self.mask
+        }
+    }
+}
