@@ -1,0 +1,183 @@
+import Crypto
+package import Logging
+import ServiceLifecycle
+package import Shared
+import Synchronization
+
+/// Moves usage from the spool to the control plane.
+///
+/// A record stays in the spool until it is acknowledged, and a day longer; sending it twice is harmless, because the
+/// control plane takes a batch only when it begins right after what it has.
+package final class UsageShipper: Sendable {
+    private let spool: UsageSpool
+    private let client: ControlPlaneClient
+    private let identity: GatewayIdentity
+    private let store: SnapshotStore
+    private let time: TimeSource
+    private let logger: Logger
+    private let state = Mutex(Figures())
+
+    /// For metrics.
+    package struct Figures: Sendable {
+        /// Closed records that are not acknowledged yet.
+        package var waiting = 0
+        package var shipped = 0
+        package var failures = 0
+    }
+
+    /// How far one stream is.
+    private struct Cursor {
+        var acknowledged = 0
+        /// Where the next record to send is looked for.
+        var segment = 0
+        var entry = 0
+        var acknowledgedAt: Timestamp
+    }
+
+    static let retention: Int64 = 86_400
+
+    package init(
+        spool: UsageSpool, client: ControlPlaneClient, identity: GatewayIdentity, store: SnapshotStore,
+        time: TimeSource, logger: Logger
+    ) {
+        self.spool = spool
+        self.client = client
+        self.identity = identity
+        self.store = store
+        self.time = time
+        self.logger = logger
+    }
+
+    package var figures: Figures { self.state.withLock { $0 } }
+
+    /// Ships until shutdown, then once more: what finished while draining.
+    package func run() async throws {
+        var cursors: [UsageStreamID: Cursor] = [:]
+        var failures = 0
+        while !Task.isCancelled && !Task.isShuttingDownGracefully {
+            let delay: Int
+            do {
+                let sent = try await self.shipOnce(&cursors)
+                failures = 0
+                delay = sent ? 0 : 100
+            } catch {
+                failures += 1
+                delay = PolicyClient.backoff(failures)
+                self.state.withLock { $0.failures += 1 }
+                self.logger.warning("usage could not be delivered", metadata: ["error": "\(error)"])
+            }
+            if delay > 0 {
+                try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .milliseconds(delay)) }
+            }
+        }
+        // Bounded: at most this many more batches; the rest is in the spool for the next start.
+        for _ in 0..<100 {
+            guard (try? await self.shipOnce(&cursors)) == true else { break }
+        }
+    }
+
+    /// Sends at most one batch of every stream.
+    ///
+    /// - Returns: whether something was sent.
+    private func shipOnce(_ cursors: inout [UsageStreamID: Cursor]) async throws -> Bool {
+        var sent = false
+        var waiting = 0
+        for stream in self.spool.streams {
+            var cursor = cursors[stream.id] ?? Cursor(acknowledgedAt: self.time.now())
+            let run = Self.collect(stream, &cursor)
+            waiting += run.records.count
+            if !run.records.isEmpty {
+                try await self.send(stream, run, &cursor)
+                sent = true
+            }
+            self.release(stream, cursor, isIdle: run.records.isEmpty)
+            cursors[stream.id] = cursor
+        }
+        self.state.withLock { $0.waiting = sent ? waiting : 0 }
+        return sent
+    }
+
+    /// The records after the last acknowledged one, up to a batch, and the number of the first.
+    private static func collect(
+        _ stream: SpoolStream, _ cursor: inout Cursor
+    ) -> (from: Int, records: [UsageRecord]) {
+        let segments = stream.segments
+        var records: [UsageRecord] = []
+        var from = 0
+        // The cursor names a segment by its ordinal: pruning moves positions.
+        guard var position = segments.firstIndex(where: { $0.ordinal >= cursor.segment }) else { return (0, []) }
+        if segments[position].ordinal != cursor.segment { cursor.entry = 0 }
+        var index = cursor.entry
+        var isLeading = true
+        while position < segments.count && records.count < UsageBatch.recordsLimit {
+            let segment = segments[position]
+            let count = segment.count
+            while index < count && records.count < UsageBatch.recordsLimit {
+                if let entry = segment.entry(index), entry.kind == .closed, entry.sequence > cursor.acknowledged {
+                    isLeading = false
+                    if records.isEmpty { from = entry.sequence }
+                    guard entry.sequence == from + records.count else { return (from, records) }
+                    records.append(entry.record)
+                } else if isLeading {
+                    cursor.segment = segment.ordinal
+                    cursor.entry = index + 1
+                }
+                index += 1
+            }
+            // A segment that may still grow is not left.
+            guard index >= SpoolSegment.capacity || position + 1 < segments.count else { break }
+            position += 1
+            index = 0
+        }
+        return (from, records)
+    }
+
+    private func send(
+        _ stream: SpoolStream, _ run: (from: Int, records: [UsageRecord]), _ cursor: inout Cursor
+    ) async throws {
+        let batch = UsageBatch(
+            gateway: self.identity.gateway, stream: stream.id, from: run.from, records: run.records
+        )
+        let bytes = batch.wireBytes
+        let envelope = try await self.client.usage(as: self.identity, bytes)
+        let root = try self.store.loadRoot()
+        guard let payload = root.open(envelope, as: .usageReply) else {
+            throw SnapshotError(.untrusted, chunk: "usage reply", "it is not signed by the timestamp role")
+        }
+        let reply = try UsageReply(wire: payload)
+        guard reply.request == Array(SHA256.hash(data: bytes)), reply.stream == stream.id else {
+            throw SnapshotError(.misdirected, chunk: "usage reply", "it answers another batch")
+        }
+        if reply.last == batch.to {
+            self.state.withLock { $0.shipped += run.records.count }
+        } else {
+            self.logger.warning(
+                "the control plane expects other usage",
+                metadata: ["stream": "\(stream.id)", "sent": "\(batch.from)", "last": "\(reply.last)"]
+            )
+        }
+        guard reply.last + 1 >= run.from || reply.last < cursor.acknowledged else {
+            throw SnapshotError(
+                .unavailable, chunk: "usage",
+                "\(stream.id): the control plane expects \(reply.last + 1), the spool begins at \(run.from)"
+            )
+        }
+        // Also backwards, for a control plane whose database was restored.
+        if reply.last < cursor.acknowledged {
+            cursor.segment = 0
+            cursor.entry = 0
+        }
+        cursor.acknowledged = reply.last
+        cursor.acknowledgedAt = self.time.now()
+    }
+
+    /// Lets go of what is stored and a day old.
+    private func release(_ stream: SpoolStream, _ cursor: Cursor, isIdle: Bool) {
+        guard self.time.now() > cursor.acknowledgedAt.adding(seconds: Self.retention) else { return }
+        if isIdle && !self.spool.isLive(stream.id) {
+            self.spool.discard(stream)
+        } else {
+            stream.prune { $0.ordinal < cursor.segment }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+package import Logging
+package import Shared
+import Synchronization
+
+/// All usage streams of a gateway: those that its loops write, and those that earlier processes left behind.
+package final class UsageSpool: Sendable {
+    private let folder: String
+    private let logger: Logger
+    private let state: Mutex<[SpoolStream]>
+    private let live: Mutex<Set<UsageStreamID>>
+
+    /// - Parameter folder: survives the process; on a volume that survives the container.
+    package init(folder: String, logger: Logger) throws(FileError) {
+        try Files.makeFolder(folder)
+        self.folder = folder
+        self.logger = logger
+        self.state = Mutex([])
+        self.live = Mutex([])
+    }
+
+    /// A new stream for one event loop.
+    package func newStream(_ id: UsageStreamID) throws(FileError) -> SpoolStream {
+        let stream = try SpoolStream.create(id, in: self.folder)
+        self.state.withLock { $0.append(stream) }
+        self.live.withLock { _ = $0.insert(id) }
+        return stream
+    }
+
+    /// Takes over what earlier processes left: every request that was open when they ended is closed at its bound.
+    package func recover(now: Timestamp) throws(FileError) {
+        for name in Files.names(in: self.folder) {
+            guard let id = UsageStreamID(name), !self.live.withLock({ $0.contains(id) }),
+                let stream = try SpoolStream.adopt(id, in: self.folder)
+            else { continue }
+            let closed = try SpoolRecovery.closeOpenEntries(of: stream, now: now)
+            self.logger.info(
+                "recovered usage of an earlier process",
+                metadata: ["stream": "\(id)", "interrupted": "\(closed)"]
+            )
+            self.state.withLock { $0.append(stream) }
+        }
+    }
+
+    package var streams: [SpoolStream] { self.state.withLock { $0 } }
+
+    /// Whether a loop of this process writes the stream.
+    func isLive(_ id: UsageStreamID) -> Bool { self.live.withLock { $0.contains(id) } }
+
+    /// Drops a stream of an earlier process whose records are all stored and old.
+    func discard(_ stream: SpoolStream) {
+        self.state.withLock { streams in streams.removeAll { $0.id == stream.id } }
+        stream.destroy()
+    }
+
+    /// Makes spare segments and writes through to the disk. Called every 50 ms from a thread of its own.
+    package func maintain() {
+        for stream in self.streams where self.isLive(stream.id) {
+            do throws(FileError) {
+                try stream.prepareSpare()
+            } catch {
+                self.logger.error("no room for usage", metadata: ["error": "\(error)"])
+            }
+            if !stream.sync() {
+                self.logger.error("usage could not be written through", metadata: ["stream": "\(stream.id)"])
+            }
+        }
+    }
+}
+
+/// What happens to a stream whose process ended without settling its requests.
+enum SpoolRecovery {
+    /// Appends a closed entry for every open one that has none. Doing it twice changes nothing.
+    ///
+    /// - Returns: how many there were.
+    static func closeOpenEntries(of stream: SpoolStream, now: Timestamp) throws(FileError) -> Int {
+        var open: [RequestID: UsageRecord] = [:]
+        var order: [RequestID] = []
+        var sequence = 0
+        for segment in stream.segments {
+            for index in 0..<segment.count {
+                guard let entry = segment.entry(index) else { continue }
+                switch entry.kind {
+                case .open:
+                    open[entry.record.request] = entry.record
+                    order.append(entry.record.request)
+                case .closed:
+                    open[entry.record.request] = nil
+                    sequence = max(sequence, entry.sequence)
+                }
+            }
+        }
+        let unsettled = order.compactMap { open[$0] }
+        var segment = stream.segments.last
+        for var record in unsettled {
+            record.outcome = .interrupted
+            record.isEstimate = true
+            record.code = "gateway_interrupted"
+            record.durationMicroseconds = max(0, now.microseconds - record.started.microseconds)
+            sequence += 1
+            if segment?.append(record, kind: .closed, sequence: sequence) != true {
+                try stream.prepareSpare()
+                segment = stream.advance()
+                _ = segment?.append(record, kind: .closed, sequence: sequence)
+            }
+        }
+        _ = stream.sync()
+        return unsettled.count
+    }
+}
