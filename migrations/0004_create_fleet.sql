@@ -25,6 +25,16 @@ create table gateway_group_key (
     primary key (group_id, epoch)
 );
 
+-- Each version of a credential is encrypted once for a group, so that a snapshot that says the same has the same bytes.
+create table gateway_group_credential (
+    group_id uuid not null references gateway_group (id) on delete cascade,
+    credential_id uuid not null references credential (id) on delete cascade,
+    version integer not null,
+    key_epoch integer not null,
+    sealed bytea not null,
+    primary key (group_id, credential_id, version, key_epoch)
+);
+
 create table gateway_group_organization (
     group_id uuid not null references gateway_group (id) on delete cascade,
     organization_id uuid not null references scope_node (id) on delete cascade,
@@ -142,8 +152,10 @@ create table snapshot_timestamp (
 create table snapshot_dirty (
     id bigint generated always as identity primary key,
     group_id uuid not null references gateway_group (id) on delete cascade,
-    -- A ChunkType of the snapshot format; 0 for everything.
-    type integer not null
+    -- A ChunkType of the snapshot format; 0 for everything, 100 for the keyring.
+    type integer not null,
+    -- For keys: the first 16 bits of the digest, which choose the chunk; null for the whole type.
+    bucket integer
 );
 create index snapshot_dirty_group on snapshot_dirty (group_id);
 

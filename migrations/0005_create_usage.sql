@@ -77,3 +77,15 @@ create table usage_daily (
     primary key (day, organization_id, project_id, key_id, model_id)
 );
 create index usage_daily_key on usage_daily (key_id, day);
+
+-- Records that a gateway had no right to report: for an organization outside its group, or for a project that is not
+-- known. Kept as evidence; they count for nobody.
+create table usage_rejected (
+    stream_id uuid not null,
+    seq bigint not null,
+    gateway_id uuid not null,
+    reason text not null,
+    record bytea not null,
+    rejected_at timestamptz not null default now(),
+    primary key (stream_id, seq)
+);

@@ -23,9 +23,23 @@ begin
 end $$;
 create trigger snapshot_dirty after insert or update on scope_node for each row execute function snapshot_mark_node();
 
+-- Marks the chunk that a key's secret is in.
+create function snapshot_mark_digest(organization uuid, digest bytea) returns void language plpgsql as $$
+begin
+    insert into snapshot_dirty (group_id, type, bucket)
+    select o.group_id, 4, get_byte(digest, 0) * 256 + get_byte(digest, 1)
+    from gateway_group_organization o where o.organization_id = organization;
+    perform pg_notify('gatehouse_snapshot', '');
+end $$;
+
 create function snapshot_mark_key() returns trigger language plpgsql as $$
 begin
-    perform snapshot_mark(new.organization_id, array[3, 4]);
+    if tg_op = 'UPDATE' then
+        perform snapshot_mark_digest(new.organization_id, digest) from virtual_key_secret where key_id = new.id;
+    end if;
+    if new.allowed_models is not null or cardinality(new.allowed_networks) > 0 then
+        perform snapshot_mark(new.organization_id, array[3]);
+    end if;
     return null;
 end $$;
 create trigger snapshot_dirty after insert or update on virtual_key for each row execute function snapshot_mark_key();
@@ -35,7 +49,7 @@ declare
     organization uuid;
 begin
     select organization_id into organization from virtual_key where id = coalesce(new.key_id, old.key_id);
-    perform snapshot_mark(organization, array[4]);
+    perform snapshot_mark_digest(organization, coalesce(new.digest, old.digest));
     return null;
 end $$;
 create trigger snapshot_dirty after insert or update or delete on virtual_key_secret
@@ -94,8 +108,16 @@ begin
 end $$;
 create trigger snapshot_dirty after insert or delete on gateway_group_organization
     for each row execute function snapshot_mark_membership();
-create trigger snapshot_dirty after insert or update on gateway
-    for each row execute function snapshot_mark_membership();
+
+create function snapshot_mark_gateway() returns trigger language plpgsql as $$
+begin
+    if tg_op = 'INSERT' or new.status is distinct from old.status or new.sealing_key is distinct from old.sealing_key then
+        insert into snapshot_dirty (group_id, type) values (new.group_id, 100);
+        perform pg_notify('gatehouse_snapshot', '');
+    end if;
+    return null;
+end $$;
+create trigger snapshot_dirty after insert or update on gateway for each row execute function snapshot_mark_gateway();
 
 -- A change is pending in the groups of its organization, or in all of them.
 create function change_mark_pending() returns trigger language plpgsql as $$

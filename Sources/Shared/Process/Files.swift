@@ -86,6 +86,13 @@ package enum Files {
         return names.sorted()
     }
 
+    /// Whether nobody but the owner may read or write a file.
+    package static func isPrivate(_ path: String) throws(FileError) -> Bool {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw FileError(path: path, operation: "stat", code: errno) }
+        return status.st_mode & 0o077 == 0
+    }
+
     /// Removes a file; one that is not there is fine.
     package static func remove(_ path: String) { unlink(path) }
 

@@ -1,0 +1,210 @@
+import Crypto
+import Postgres
+import Shared
+
+/// Reads the rows of a group's snapshot from the database.
+struct SnapshotQueries {
+    let group: GatewayGroupID
+
+    func nodes(_ tx: inout Transaction) throws -> [NodeRow] {
+        try tx.query(
+            """
+            select n.id, n.kind, n.parent_id, n.status
+            from scope_node n join gateway_group_organization g on g.organization_id = n.organization_id
+            where g.group_id = $1 and n.deleted_at is null
+            """, self.group
+        ).map { row in
+            let kind: ScopeNodeKind =
+                switch try row.get("kind", as: String.self) {
+                case "organization": .organization
+                case "unit": .unit
+                default: .project
+                }
+            return NodeRow(
+                id: try row.get("id"), kind: kind, parent: try row.optional("parent_id"), status: try Self.status(row)
+            )
+        }
+    }
+
+    /// The keys whose digest begins with one of the given 16-bit prefixes' buckets, or all of them.
+    func keys(_ tx: inout Transaction, bucket: Int?, bits: Int) throws -> [KeyRow] {
+        let (low, high) = Self.bounds(bucket: bucket, bits: bits)
+        return try tx.query(
+            """
+            select s.digest, k.id, k.project_id, k.owner_id, k.status, least(s.expires_at, k.expires_at) as expires_at,
+                k.allowed_models, k.allowed_networks
+            from virtual_key_secret s
+            join virtual_key k on k.id = s.key_id
+            join gateway_group_organization g on g.organization_id = k.organization_id
+            join scope_node p on p.id = k.project_id
+            where g.group_id = $1 and s.digest >= $2 and ($3::bytea is null or s.digest < $3)
+                and k.deleted_at is null and p.deleted_at is null
+            """, self.group, low, high
+        ).map { row in
+            KeyRow(
+                digest: try row.get("digest"), key: try row.get("id"), project: try row.get("project_id"),
+                owner: try row.optional("owner_id"), policy: try Self.policy(row)?.id,
+                expires: try row.optional("expires_at"), status: try Self.status(row)
+            )
+        }
+    }
+
+    func policies(_ tx: inout Transaction) throws -> [PolicyRow] {
+        let rows = try tx.query(
+            """
+            select distinct k.allowed_models, k.allowed_networks
+            from virtual_key k join gateway_group_organization g on g.organization_id = k.organization_id
+            where g.group_id = $1 and k.deleted_at is null
+                and (k.allowed_models is not null or cardinality(k.allowed_networks) > 0)
+            """, self.group
+        )
+        var policies: [PolicyID: PolicyRow] = [:]
+        for row in rows {
+            if let policy = try Self.policy(row) { policies[policy.id] = policy }
+        }
+        return Array(policies.values)
+    }
+
+    func providers(_ tx: inout Transaction) throws -> [ProviderRow] {
+        try tx.query(
+            """
+            select p.id, p.kind, p.base_url, p.status from provider p
+            where p.deleted_at is null and (p.node_id is null or exists (
+                select from scope_node n join gateway_group_organization g on g.organization_id = n.organization_id
+                where n.id = p.node_id and g.group_id = $1))
+            """, self.group
+        ).map { row in
+            guard let kind = ProviderKind(name: try row.get("kind")) else {
+                throw PublishingFailure("provider \(try row.get("id", as: ProviderID.self)) has a kind of a newer release")
+            }
+            return ProviderRow(
+                id: try row.get("id"), kind: kind, baseURL: try row.get("base_url"), status: try Self.status(row)
+            )
+        }
+    }
+
+    func models(_ tx: inout Transaction) throws -> [ModelRow] {
+        try tx.query(
+            """
+            select m.id, m.provider_id, m.name, m.context_window, m.max_output_tokens, m.status
+            from model m join provider p on p.id = m.provider_id
+            where m.deleted_at is null and p.deleted_at is null and (p.node_id is null or exists (
+                select from scope_node n join gateway_group_organization g on g.organization_id = n.organization_id
+                where n.id = p.node_id and g.group_id = $1))
+            """, self.group
+        ).map { row in
+            ModelRow(
+                id: try row.get("id"), provider: try row.get("provider_id"), name: try row.get("name"),
+                contextWindow: Int(try row.get("context_window", as: Int32.self)),
+                maxOutput: Int(try row.get("max_output_tokens", as: Int32.self)), status: try Self.status(row)
+            )
+        }
+    }
+
+    func routes(_ tx: inout Transaction) throws -> [RouteRow] {
+        let targets = try tx.query(
+            """
+            select t.route_id, t.model_id, t.credential_id, t."order", t.weight
+            from route_target t join route r on r.id = t.route_id
+            where r.deleted_at is null order by t.route_id, t.position
+            """
+        )
+        var byRoute: [RouteID: [RouteTarget]] = [:]
+        for row in targets {
+            byRoute[try row.get("route_id"), default: []].append(
+                RouteTarget(
+                    model: try row.get("model_id"), credential: try row.optional("credential_id"),
+                    order: Int(try row.get("order", as: Int32.self)), weight: Int(try row.get("weight", as: Int32.self))
+                )
+            )
+        }
+        return try tx.query(
+            """
+            select r.id, r.node_id, r.alias, r.status from route r
+            left join scope_node o on o.id = r.node_id
+            where r.deleted_at is null and (r.node_id is null or (o.deleted_at is null and exists (
+                select from gateway_group_organization g
+                where g.organization_id = o.organization_id and g.group_id = $1)))
+            """, self.group
+        ).map { row in
+            let id: RouteID = try row.get("id")
+            return RouteRow(
+                id: id, node: try row.optional("node_id"), alias: try row.get("alias"), targets: byRoute[id] ?? [],
+                status: try Self.status(row)
+            )
+        }
+    }
+
+    /// Prices that are in force, will be, or were within the last day (for requests that began before a change).
+    func prices(_ tx: inout Transaction) throws -> [PriceRow] {
+        let items = try tx.query(
+            "select price_id, meter, tier, above_prompt_tokens, nano_usd_per_million from price_item"
+                + " order by price_id, meter, tier, above_prompt_tokens"
+        )
+        var byPrice: [PriceID: [PriceItem]] = [:]
+        for row in items {
+            guard let meter = Meter(name: try row.get("meter")), let tier = ServiceTier(name: try row.get("tier")) else {
+                throw PublishingFailure("price \(try row.get("price_id", as: PriceID.self)) is of a newer release")
+            }
+            byPrice[try row.get("price_id"), default: []].append(
+                PriceItem(
+                    meter: meter, nanoUSDPerMillion: try row.get("nano_usd_per_million"),
+                    abovePromptTokens: try row.get("above_prompt_tokens"), tier: tier
+                )
+            )
+        }
+        return try tx.query(
+            """
+            select id, model_id, effective_at from (
+                select p.id, p.model_id, p.effective_at,
+                    lead(p.effective_at) over (partition by p.model_id order by p.effective_at) as superseded_at
+                from price p) as entry
+            where superseded_at is null or superseded_at > now() - interval '1 day'
+            """
+        ).map { row in
+            let id: PriceID = try row.get("id")
+            return PriceRow(
+                id: id, model: try row.get("model_id"), effective: try row.get("effective_at"), items: byPrice[id] ?? []
+            )
+        }
+    }
+
+    private static func status(_ row: Row) throws -> RowStatus {
+        switch try row.get("status", as: String.self) {
+        case "active": .active
+        case "revoked": .revoked
+        default: .disabled
+        }
+    }
+
+    /// The policy that a key's restrictions amount to; nil when it has none.
+    private static func policy(_ row: Row) throws -> PolicyRow? {
+        let models: [String]? = try row.optional("allowed_models")
+        let networks: [String] = try row.get("allowed_networks")
+        guard models != nil || !networks.isEmpty else { return nil }
+        let ranges = try networks.map { text in
+            guard let range = NetworkRange(text) else { throw PublishingFailure("'\(text)' is not a network") }
+            return range
+        }
+        var policy = PolicyRow(id: PolicyID(UUIDValue(high: 0, low: 0)), models: models?.sorted(), networks: ranges)
+        let digest = Array(SHA256.hash(data: policy.wireBytes))
+        policy.id = PolicyID(UUIDValue(high: digest.bigEndianUInt64(at: 0), low: digest.bigEndianUInt64(at: 8)))
+        return policy
+    }
+
+    /// The range of digests of a bucket; open at the top when it is the last.
+    private static func bounds(bucket: Int?, bits: Int) -> (low: [UInt8], high: [UInt8]?) {
+        guard let bucket else { return ([], nil) }
+        let low = bucket << (16 - bits)
+        let high = (bucket + 1) << (16 - bits)
+        let bytes = { (value: Int) in [UInt8(truncatingIfNeeded: value >> 8), UInt8(truncatingIfNeeded: value)] }
+        return (bytes(low), high >= 1 << 16 ? nil : bytes(high))
+    }
+}
+
+/// Why a snapshot could not be published.
+struct PublishingFailure: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}
