@@ -117,7 +117,7 @@ let package = Package(
         // Tests. `TestKit` starts what tests need; on Linux all test targets link into one binary.
         .target(
             name: "TestKit",
-            dependencies: ["Postgres", "Shared"],
+            dependencies: ["Postgres", "Shared", .product(name: "Logging", package: "swift-log")],
             path: "Tests/TestKit",
             swiftSettings: strict
         ),

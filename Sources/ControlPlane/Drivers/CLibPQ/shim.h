@@ -1,1 +1,4 @@
 #include <postgresql/libpq-fe.h>
+#include <arpa/inet.h>
+#include <poll.h>
+#include <sys/eventfd.h>
