@@ -16,6 +16,7 @@ package final class Publisher: Sendable {
     private let time: TimeSource
     private let logger: Logger
     private let state = Mutex(Figures())
+    private let hold = Mutex<AdvisoryLockHold?>(nil)
 
     /// For metrics.
     package struct Figures: Sendable {
@@ -48,7 +49,7 @@ package final class Publisher: Sendable {
     package func run() async throws {
         let wake = Wakeup()
         let listening = Task {
-            for await _ in self.listener.events { wake.signal() }
+            for await _ in self.listener.events() { wake.signal() }
         }
         defer { listening.cancel() }
         while !Task.isCancelled && !Task.isShuttingDownGracefully {
@@ -62,11 +63,15 @@ package final class Publisher: Sendable {
             }
             await wake.wait(upTo: .seconds(1))
         }
-        await self.lock.release()
+        await self.hold.withLock { $0 }?.release()
     }
 
     private func lead() async throws -> Bool {
-        let leads = try await self.lock.tryAcquire()
+        if self.hold.withLock({ $0?.isHeld != true }) {
+            let taken = try await self.lock.tryAcquire(Self.lockKey)
+            self.hold.withLock { $0 = taken }
+        }
+        let leads = self.hold.withLock { $0?.isHeld == true }
         let before = self.state.withLock { state in
             defer { state.isLeader = leads }
             return state.isLeader

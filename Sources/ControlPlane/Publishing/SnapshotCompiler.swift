@@ -1,5 +1,5 @@
 import Crypto
-import Postgres
+package import Postgres
 package import Shared
 
 /// What there is to rebuild in a group.

@@ -26,7 +26,7 @@ package final class TimestampFeed: Sendable {
     }
 
     package func run() async {
-        for await _ in self.listener.events {
+        for await _ in self.listener.events() {
             for call in self.waiting.withLock({ Array($0.calls.values) }) { call.signal() }
         }
     }

@@ -7,6 +7,8 @@ package enum TransactionMode: Sendable {
     case readOnly
     /// One snapshot for all statements.
     case repeatableReadOnly
+    /// One snapshot for all statements, with writes; may fail with `serializationFailure`.
+    case repeatableReadWrite
     /// As if transactions ran one after the other; may fail with `serializationFailure`.
     case serializable
 
@@ -15,6 +17,7 @@ package enum TransactionMode: Sendable {
         case .readWrite: "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
         case .readOnly: "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
         case .repeatableReadOnly: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        case .repeatableReadWrite: "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE"
         case .serializable: "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE"
         }
     }
