@@ -1,0 +1,53 @@
+package import Postgres
+package import Shared
+
+/// A gateway that has proved who it is.
+package struct GatewayCaller: Sendable, Equatable {
+    package let gateway: GatewayID
+    package let group: GatewayGroupID
+    /// Random for each start of the gateway's process.
+    package let process: UInt64
+
+    package init(gateway: GatewayID, group: GatewayGroupID, process: UInt64) {
+        self.gateway = gateway
+        self.group = group
+        self.process = process
+    }
+}
+
+/// Tells which gateway a call comes from, by the assertion it carries.
+package struct NodeAuthentication: Sendable {
+    private let database: Database
+    private let deployment: DeploymentID
+    private let time: TimeSource
+
+    package init(database: Database, deployment: DeploymentID, time: TimeSource) {
+        self.database = database
+        self.deployment = deployment
+        self.time = time
+    }
+
+    /// - Parameters:
+    ///   - header: the value of Authorization.
+    ///   - path: the path with its query, as called.
+    package func authenticate(
+        header: String, method: String, path: String, body: [UInt8]
+    ) async throws -> GatewayCaller {
+        let (claim, envelope) = try NodeAssertion.parse(header: header)
+        // Looked up each time: a gateway that was removed is refused at once.
+        let found = try await self.database.transaction(.readOnly) { tx in
+            try tx.queryOne(
+                "select group_id, identity_key from gateway where id = $1 and status = 'active'", claim.gateway
+            ).map { row in
+                (try row.get("group_id", as: GatewayGroupID.self), try row.get("identity_key", as: [UInt8].self))
+            }
+        }
+        guard let (group, bytes) = found, let key = VerifyingKey(bytes: bytes) else {
+            throw NodeAssertion.Failure.unknownGateway
+        }
+        try claim.verify(
+            envelope, key: key, audience: self.deployment, method: method, path: path, body: body, now: self.time.now()
+        )
+        return GatewayCaller(gateway: claim.gateway, group: group, process: claim.process)
+    }
+}
