@@ -85,6 +85,7 @@ import Testing
                 withUnsafeCurrentTask { $0?.cancel() }
                 return try await database.transaction { try $0.execute("SELECT 1") }
             }
+            try await Task.sleep(for: .milliseconds(100))  // let the first one join the queue
             waiting.cancel()
             // the gate is still closed: only the cancellation can end these
             await #expect(throws: CancellationError.self) { try await waiting.value }

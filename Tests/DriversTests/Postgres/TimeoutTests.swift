@@ -48,12 +48,12 @@ import Testing
         try await TestDatabase.withEmpty { test in
             var config = test.config
             config.poolSize = 1
-            config.idleInTransactionTimeout = .milliseconds(20)
+            config.idleInTransactionTimeout = .milliseconds(500)
             let database = Database(config: config, logger: test.logger)
             let error = await #expect(throws: PostgresError.self) {
                 try await database.transaction { tx in
                     while true {
-                        usleep(100_000)
+                        usleep(990_000)
                         try tx.execute("SELECT 1")
                     }
                 }

@@ -44,7 +44,9 @@ package struct AdvisoryLock: Sendable {
         do throws(PostgresError) {
             while true {
                 switch state.waker.wait(forSocket: connection.socket, timeout: self.heartbeat) {
-                case .woken: return
+                case .woken:
+                    try connection.command("SELECT pg_advisory_unlock_all()")
+                    return
                 case .readable: try connection.readInput()
                 case .timeout: try connection.command("SELECT 1")
                 }

@@ -2,7 +2,7 @@ import CLibPQ
 package import Logging
 
 /// A message sent with NOTIFY.
-package struct Notification: Sendable, Hashable {
+package struct DatabaseNotification: Sendable, Hashable {
     package let channel: String
     package let payload: String
 
@@ -13,7 +13,7 @@ package struct Notification: Sendable, Hashable {
 }
 
 package enum ListenerEvent: Sendable, Hashable {
-    case notification(Notification)
+    case notification(DatabaseNotification)
     /// Listening has (again) begun, or the consumer was too slow: notifications may have been missed, so poll.
     case reconnected
 }
@@ -114,10 +114,10 @@ extension Connection {
         }
     }
 
-    fileprivate func nextNotification() -> Notification? {
+    fileprivate func nextNotification() -> DatabaseNotification? {
         guard let raw = PQnotifies(self.raw) else { return nil }
         defer { PQfreemem(raw) }
-        return Notification(
+        return DatabaseNotification(
             channel: String(cString: raw.pointee.relname),
             payload: String(cString: raw.pointee.extra)
         )

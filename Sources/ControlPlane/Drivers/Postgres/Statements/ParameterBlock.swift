@@ -6,6 +6,9 @@ struct ParameterBlock {
     private var formats: [Int32] = []
 
     init(_ parameters: [(any SQLEncodable)?]) throws(PostgresError) {
+        guard parameters.count <= Int(UInt16.max) else {
+            throw .encoding("\(parameters.count) parameters, more than the protocol allows")
+        }
         for parameter in parameters {
             let value = parameter?.sqlValue ?? .null
             let start = self.bytes.count
