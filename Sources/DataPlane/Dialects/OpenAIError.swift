@@ -1,0 +1,87 @@
+import Shared
+
+/// Errors as OpenAI's clients read them (https://platform.openai.com/docs/guides/error-codes): the SDKs choose the class of
+/// the exception by the status, and show `message`, `type`, `param` and `code`.
+enum OpenAIError {
+    /// Writes head and body of an error answer.
+    ///
+    /// - Parameter closes: whether the connection ends with it.
+    static func write<Sink: ByteWriting>(
+        _ error: GatewayError, request: borrowing RequestIDText, closes: Bool, date: borrowing HTTPDate, to sink: inout Sink
+    ) {
+        var body: [UInt8] = []
+        body.reserveCapacity(320)
+        Self.writeBody(error, request: request, to: &body)
+        sink.writeStatusLine(error.code.status)
+        sink.writeDate(date)
+        sink.writeField("content-type", "application/json")
+        sink.writeField("content-length", decimal: body.count)
+        request.withSpan { sink.writeField("x-request-id", $0) }
+        if error.retryAfter >= 0 { sink.writeField("retry-after", decimal: error.retryAfter) }
+        switch error.code.status {
+        case 401: sink.writeField("www-authenticate", "Bearer")
+        case 402, 403: sink.writeField("x-should-retry", "false")
+        default: break
+        }
+        if closes { sink.writeField("connection", "close") }
+        sink.endHead()
+        sink.write(body.span)
+    }
+
+    /// `{"error": {...}}`, also the data of an error event in a stream that has begun.
+    static func writeBody<Sink: ByteWriting>(
+        _ error: GatewayError, request: borrowing RequestIDText, to sink: inout Sink
+    ) {
+        sink.write("{\"error\":{\"message\":\"")
+        sink.write(error.detail ?? error.code.message)
+        if error.offset >= 0 {
+            sink.write(" (at byte ")
+            sink.write(decimal: error.offset)
+            sink.write(")")
+        }
+        sink.write("\",\"type\":\"")
+        sink.write(Self.type(error.code.status))
+        sink.write("\",\"param\":")
+        if error.parameter.utf8CodeUnitCount > 0 {
+            sink.write("\"")
+            sink.write(error.parameter)
+            sink.write("\"")
+        } else {
+            sink.write("null")
+        }
+        sink.write(",\"code\":\"")
+        sink.write(error.code.name)
+        sink.write("\"")
+        switch error.subject {
+        case .none: break
+        case .key(let id): Self.writeSubject("key", "\(id)", to: &sink)
+        case .node(let id): Self.writeSubject("scope", "\(id)", to: &sink)
+        case .alias: Self.writeSubject("model", "", to: &sink)
+        }
+        sink.write(",\"request_id\":\"")
+        request.withSpan { sink.write($0) }
+        sink.write("\"}}")
+    }
+
+    private static func writeSubject<Sink: ByteWriting>(_ level: StaticString, _ id: String, to sink: inout Sink) {
+        sink.write(",\"level\":\"")
+        sink.write(level)
+        sink.write("\"")
+        guard !id.isEmpty else { return }
+        sink.write(",\"id\":\"")
+        sink.write(id.utf8.span)
+        sink.write("\"")
+    }
+
+    private static func type(_ status: Int) -> StaticString {
+        switch status {
+        case 401: "authentication_error"
+        case 402: "insufficient_quota"
+        case 403: "permission_error"
+        case 404: "not_found_error"
+        case 429: "rate_limit_error"
+        case 500...: "server_error"
+        default: "invalid_request_error"
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import NIOCore
+import Shared
+
+/// Everything that belongs to one event loop: no other thread touches it, so nothing in it is locked.
+final class LoopState {
+    let eventLoop: any EventLoop
+    let policy: PolicyCell
+    let journal: UsageJournal
+    let pool: UpstreamPool
+    let time: TimeSource
+    let timeouts: GatewayConfig.Timeouts
+    var counters = LoopCounters()
+    var requestIDs = RequestIDSource()
+    private(set) var date: HTTPDate
+    private var dateSecond: Int64
+    private var random: UInt64
+    /// Bytes of request bodies held, and how many may be.
+    var bodyBytes = 0
+    let bodyBytesLimit: Int
+    /// Client connections, to end idle ones when draining.
+    private var connections: [ObjectIdentifier: DownstreamHandler] = [:]
+    let connectionsLimit: Int
+    private(set) var isDraining = false
+
+    init(
+        eventLoop: any EventLoop, policy: PolicyCell, journal: UsageJournal, pool: UpstreamPool, time: TimeSource,
+        timeouts: GatewayConfig.Timeouts, bodyBytesLimit: Int, connectionsLimit: Int
+    ) {
+        self.eventLoop = eventLoop
+        self.policy = policy
+        self.journal = journal
+        self.pool = pool
+        self.time = time
+        self.timeouts = timeouts
+        self.bodyBytesLimit = bodyBytesLimit
+        self.connectionsLimit = connectionsLimit
+        self.dateSecond = time.now().seconds
+        self.date = HTTPDate(second: self.dateSecond)
+        self.random = .random(in: 1 ... .max)
+    }
+
+    /// The wall clock; keeps the text of the date field at the same second.
+    func now() -> Timestamp {
+        let now = self.time.now()
+        if now.seconds != self.dateSecond {
+            self.dateSecond = now.seconds
+            self.date.update(second: now.seconds)
+        }
+        return now
+    }
+
+    /// xorshift64: for choices by weight, never for secrets.
+    func nextRandom() -> UInt64 {
+        self.random ^= self.random &<< 13
+        self.random ^= self.random &>> 7
+        self.random ^= self.random &<< 17
+        return self.random
+    }
+
+    // MARK: Connections
+
+    var connectionCount: Int { self.connections.count }
+
+    /// False when there are too many.
+    func add(_ handler: DownstreamHandler) -> Bool {
+        guard self.connections.count < self.connectionsLimit, !self.isDraining else { return false }
+        self.connections[ObjectIdentifier(handler)] = handler
+        return true
+    }
+
+    func remove(_ handler: DownstreamHandler) { self.connections[ObjectIdentifier(handler)] = nil }
+
+    /// Ends idle connections now, and each other one with its current answer.
+    func drain() {
+        self.isDraining = true
+        for handler in self.connections.values { handler.drain() }
+    }
+
+    /// Ends everything that is left.
+    func closeAll() {
+        for handler in self.connections.values { handler.abort() }
+        self.pool.closeAll()
+    }
+}

@@ -1,0 +1,51 @@
+import Shared
+
+/// Who calls: what a request needs of its key, copied out of the policy.
+struct Caller {
+    let key: VirtualKeyID
+    let project: NodeID
+    let owner: UUIDValue?
+    let node: Handle
+    let policy: Handle
+}
+
+/// One request from its head to its settlement, and everything decided about it.
+///
+/// Knows no channel. The decisions are the files of this folder, in the order of their names in DESIGN 4: authenticate,
+/// read intent, authorize, choose route, settle.
+struct Exchange {
+    let id: RequestID
+    let text: RequestIDText
+    /// When its first byte was there.
+    let began: Timestamp
+    let beganUptime: UInt64
+    let operation: Operation
+    let caller: Caller
+    /// The policy that the handles below mean something in; kept for the life of the request.
+    let policy: PolicyIndex
+    var intent = Intent()
+    var route: Handle = -1
+    var target = TargetCursor()
+    var model: Handle = -1
+    /// When the answer's first byte came; 0 before.
+    var firstByteUptime: UInt64 = 0
+    var attempts = 0
+    /// Bytes of answer relayed to the client.
+    var relayedBytes = 0
+    /// Status sent to the client; 0 before.
+    var status = 0
+    /// Written down as open in the journal: must be closed there.
+    var isOpen = false
+
+    init(
+        id: RequestID, began: Timestamp, uptime: UInt64, operation: Operation, caller: Caller, policy: PolicyIndex
+    ) {
+        self.id = id
+        self.text = RequestIDText(id)
+        self.began = began
+        self.beganUptime = uptime
+        self.operation = operation
+        self.caller = caller
+        self.policy = policy
+    }
+}

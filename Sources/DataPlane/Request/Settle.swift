@@ -1,0 +1,116 @@
+import Shared
+
+/// What a request used and cost, whatever became of it.
+enum Settle {
+    /// The record that stands if the process ends before the request does: every unit at its bound.
+    static func bound(_ exchange: borrowing Exchange, policy: PolicyIndex, now: Timestamp) -> UsageRecord {
+        var record = Self.base(exchange, policy)
+        record.counters = Self.boundedCounters(exchange, policy, output: nil)
+        record.isEstimate = true
+        Self.price(&record, exchange, policy)
+        return record
+    }
+
+    /// The record of a request that is over.
+    ///
+    /// - Parameters:
+    ///   - usage: what the provider counted; nil when it did not say.
+    ///   - answered: whether the provider accepted the request: only then is there something to pay.
+    static func record(
+        _ exchange: borrowing Exchange, outcome: RequestOutcome, code: GatewayError.Code?, usage: TokenUsage?,
+        serviceTier: Intent.ServiceTier, answered: Bool, uptime: UInt64
+    ) -> UsageRecord {
+        let policy = exchange.policy
+        var record = Self.base(exchange, policy)
+        record.outcome = outcome
+        record.status = exchange.status
+        if let code { record.code = code.name.description }
+        record.durationMicroseconds = Self.microseconds(from: exchange.beganUptime, to: uptime)
+        if exchange.firstByteUptime > 0 {
+            record.firstByteMicroseconds = Self.microseconds(from: exchange.beganUptime, to: exchange.firstByteUptime)
+        }
+        guard answered else { return record }
+        switch serviceTier {
+        case .flex: record.serviceTier = .flex
+        case .priority: record.serviceTier = .priority
+        default: record.serviceTier = .standard
+        }
+        if let usage {
+            record.counters = Self.counters(usage)
+        } else if exchange.operation != .moderations {
+            record.counters = Self.boundedCounters(exchange, policy, output: Int64(exchange.relayedBytes))
+            record.isEstimate = true
+        }
+        record.counters.requests = 1
+        Self.price(&record, exchange, policy)
+        return record
+    }
+
+    private static func base(_ exchange: borrowing Exchange, _ policy: PolicyIndex) -> UsageRecord {
+        var record = UsageRecord(request: exchange.id, key: exchange.caller.key, project: exchange.caller.project)
+        record.owner = exchange.caller.owner
+        record.started = exchange.began
+        record.isStream = exchange.intent.streams
+        record.attempts = exchange.attempts
+        record.snapshot = policy.version
+        if exchange.route >= 0 { record.route = policy.routes[Int(exchange.route)].id }
+        if exchange.model >= 0 {
+            let model = policy.models[Int(exchange.model)]
+            record.model = model.id
+            record.provider = policy.providers[Int(model.provider)].id
+        }
+        return record
+    }
+
+    /// Charges the record at the price in force when the request began.
+    private static func price(_ record: inout UsageRecord, _ exchange: borrowing Exchange, _ policy: PolicyIndex) {
+        guard exchange.model >= 0, let price = policy.models[Int(exchange.model)].price(at: exchange.began) else {
+            return
+        }
+        record.price = price.id
+        record.cost = Pricing.cost(of: record.counters, items: price.items, tier: record.serviceTier)
+    }
+
+    /// The provider's counts under the meters: every token under exactly one.
+    static func counters(_ usage: TokenUsage) -> UsageCounters {
+        var counters = UsageCounters()
+        // Audio is counted within the uncached input as far as it goes, then within what was cached.
+        counters.audioInput = min(usage.audioInput, usage.uncachedInput)
+        counters.input = usage.uncachedInput - counters.audioInput
+        counters.cachedInput = usage.cacheRead
+        counters.cacheWrite5m = usage.cacheWrite
+        counters.audioOutput = min(usage.audioOutput, usage.output)
+        counters.reasoning = min(usage.reasoning, usage.output - counters.audioOutput)
+        counters.output = usage.output - counters.audioOutput - counters.reasoning
+        counters.requests = 1
+        return counters
+    }
+
+    /// Upper bounds: a token is at least one byte of the body; the output is what the client allowed, else what the
+    /// model can, else what was relayed.
+    private static func boundedCounters(
+        _ exchange: borrowing Exchange, _ policy: PolicyIndex, output: Int64?
+    ) -> UsageCounters {
+        var counters = UsageCounters()
+        counters.input = Int64(exchange.intent.bodyBytes)
+        counters.requests = 1
+        guard exchange.operation.generates else { return counters }
+        if let output {
+            counters.output = output
+            return counters
+        }
+        var bound = exchange.intent.outputBound ?? 0
+        if exchange.model >= 0 {
+            let model = policy.models[Int(exchange.model)]
+            let cap = Int64(model.maxOutput > 0 ? model.maxOutput : model.contextWindow)
+            if cap > 0 { bound = exchange.intent.outputBound == nil ? cap : min(bound, cap) }
+        }
+        let (total, overflow) = bound.multipliedReportingOverflow(by: max(1, exchange.intent.choices))
+        counters.output = overflow ? .max : total
+        return counters
+    }
+
+    private static func microseconds(from start: UInt64, to end: UInt64) -> Int64 {
+        end > start ? Int64(clamping: (end - start) / 1000) : 0
+    }
+}

@@ -1,0 +1,209 @@
+import NIOCore
+
+/// The shell around one connection to a provider: bytes in, what they mean to its owner.
+final class UpstreamHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private enum Phase { case idle, head, body, discarding, closed }
+
+    let endpoint: UpstreamEndpoint
+    private let pool: UpstreamPool
+    private var channel: (any Channel)?
+    private var context: ChannelHandlerContext?
+    private var phase = Phase.idle
+    private var owner: DownstreamHandler?
+    private var headBytes: ByteBuffer?
+    private var parser = ResponseHeadParser()
+    private var head = ResponseHead()
+    private var decoder = BodyDecoder()
+    private var keepsAlive = true
+    private var isPaused = false
+    private var wantsRead = false
+    private var discarded = 0
+    var idleSince = NIODeadline.now()
+
+    /// Bytes of an unwanted body that are read to keep the connection.
+    static let discardLimit = 64 << 10
+
+    init(endpoint: UpstreamEndpoint, pool: UpstreamPool) {
+        self.endpoint = endpoint
+        self.pool = pool
+    }
+
+    func connected(_ channel: any Channel) { self.channel = channel }
+
+    var isUsable: Bool { self.phase == .idle && self.context != nil && self.channel?.isActive == true }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    // MARK: From the owner
+
+    /// Begins a request; its bytes follow with `write`.
+    func begin(for owner: DownstreamHandler) {
+        self.owner = owner
+        self.phase = .head
+        self.headBytes = nil
+        self.parser.reset()
+        self.isPaused = false
+    }
+
+    func write(_ bytes: ByteBuffer) { self.context?.write(Self.wrapOutboundOut(bytes), promise: nil) }
+    func flush() { self.context?.flush() }
+
+    /// Stops or goes on taking the answer: the client's side is or is no longer full.
+    func setPaused(_ paused: Bool) {
+        guard paused != self.isPaused else { return }
+        self.isPaused = paused
+        if !paused && self.wantsRead {
+            self.wantsRead = false
+            self.context?.read()
+        }
+    }
+
+    /// The owner does not want the rest of the answer. A short rest is read, so that the connection can be kept.
+    func detach() {
+        self.owner = nil
+        switch self.phase {
+        case .body:
+            self.discarded = 0
+            self.phase = .discarding
+            self.setPaused(false)
+        case .head: self.close()
+        case .idle, .discarding, .closed: break
+        }
+    }
+
+    /// The owner does not want to pay for the rest of the answer: closing tells the provider to stop.
+    func cancel() {
+        self.owner = nil
+        self.close()
+    }
+
+    func close() {
+        guard self.phase != .closed else { return }
+        self.phase = .closed
+        self.context?.close(promise: nil)
+    }
+
+    // MARK: From the channel
+
+    func read(context: ChannelHandlerContext) {
+        if self.isPaused {
+            self.wantsRead = true
+        } else {
+            context.read()
+        }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var buffer = Self.unwrapInboundIn(data)
+        switch self.phase {
+        case .idle:
+            // Nothing was asked: the connection is not in a state that we know.
+            self.close()
+        case .head: self.readHead(&buffer)
+        case .body, .discarding: self.readBody(buffer, from: 0)
+        case .closed: break
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) { self.owner?.upstreamReadComplete() }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        let before = self.phase
+        self.phase = .closed
+        self.pool.remove(self)
+        if let owner = self.owner {
+            self.owner = nil
+            if before == .body && self.decoder.closed() == nil {
+                owner.upstreamComplete()
+            } else {
+                owner.upstreamClosed(beforeAnswer: before == .head && self.headBytes == nil)
+            }
+        }
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // TLS failures and resets both end here; channelInactive tells the owner.
+        context.close(promise: nil)
+    }
+
+    // MARK: Bytes
+
+    private func readHead(_ buffer: inout ByteBuffer) {
+        if self.headBytes == nil {
+            self.headBytes = buffer
+        } else {
+            self.headBytes?.writeBuffer(&buffer)
+        }
+        guard let bytes = self.headBytes else { return }
+        switch self.parser.parse(bytes.readableBytesUInt8Span, isHead: false, into: &self.head) {
+        case .needMore: break
+        case .failed:
+            let owner = self.owner
+            self.owner = nil
+            self.close()
+            owner?.upstreamBroke()
+        case .complete(let length):
+            self.keepsAlive = self.head.keepsAlive
+            self.decoder.reset(self.head.framing, limit: .max)
+            self.phase = .body
+            self.owner?.upstreamAnswered(self.head, bytes)
+            guard self.phase == .body || self.phase == .discarding else { return }
+            self.headBytes = nil
+            self.readBody(bytes, from: length)
+        }
+    }
+
+    private func readBody(_ buffer: ByteBuffer, from start: Int) {
+        let span = buffer.readableBytesUInt8Span
+        var index = start
+        while true {
+            switch self.decoder.next(span, &index) {
+            case .body(let range):
+                if let owner = self.owner {
+                    owner.upstreamBody(buffer, range)
+                } else {
+                    self.discarded += range.count
+                    guard self.discarded <= Self.discardLimit else {
+                        self.close()
+                        return
+                    }
+                }
+                guard self.phase != .closed else { return }
+            case .needMore: return
+            case .complete:
+                self.finish(isClean: index == span.count)
+                return
+            case .failed:
+                let owner = self.owner
+                self.owner = nil
+                self.close()
+                owner?.upstreamBroke()
+                return
+            }
+        }
+    }
+
+    /// The answer is complete. Bytes after it belong to nothing that we asked.
+    private func finish(isClean: Bool) {
+        let owner = self.owner
+        self.owner = nil
+        self.isPaused = false
+        if self.wantsRead {
+            self.wantsRead = false
+            self.context?.read()
+        }
+        if self.keepsAlive && isClean {
+            self.phase = .idle
+            self.pool.release(self)
+        } else {
+            self.close()
+        }
+        owner?.upstreamComplete()
+    }
+}
