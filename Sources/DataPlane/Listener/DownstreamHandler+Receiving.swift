@@ -36,7 +36,8 @@ extension DownstreamHandler {
 
     /// Decides what can be decided without the body.
     private func begin() throws(GatewayError) {
-        let bytes = self.headBytes.readableBytesUInt8Span
+        let headBytes = self.headBytes
+        let bytes = headBytes.readableBytesUInt8Span
         let now = self.loop.now()
         guard self.loop.policy.isServing else { throw GatewayError(.notReady, source: .gateway, retryAfter: 1) }
         let policy = self.loop.policy.index
@@ -176,11 +177,11 @@ extension DownstreamHandler {
 
     /// `GET /v1/models`: the names that the caller may use.
     private func answerModels(_ operation: Operation, _ caller: Caller, _ policy: PolicyIndex) throws(GatewayError) {
-        let bytes = self.headBytes.readableBytesUInt8Span
+        let headBytes = self.headBytes
+        let bytes = headBytes.readableBytesUInt8Span
         var body: [UInt8] = []
         if operation == .getModel {
-            let name = bytes.extracting(self.head.path.lowerBound + 11..<self.head.path.upperBound)
-            let alias = policy.alias(name)
+            let alias = policy.alias(bytes.extracting(self.head.path.lowerBound + 11..<self.head.path.upperBound))
             guard policy.route(alias: alias, at: caller.node) >= 0 else {
                 throw GatewayError(.modelNotFound, subject: .alias, parameter: "model")
             }

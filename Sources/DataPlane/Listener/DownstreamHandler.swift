@@ -216,14 +216,8 @@ final class DownstreamHandler: ChannelDuplexHandler {
 extension IPAddress {
     /// The address of a peer; nil for a local socket.
     init?(socketAddress: SocketAddress) {
-        switch socketAddress {
-        case .v4(let address):
-            self.init(v4: UInt32(bigEndian: address.address.sin_addr.s_addr))
-        case .v6(let address):
-            let bytes = withUnsafeBytes(of: address.address.sin6_addr) { Array($0) }
-            self.init(high: bytes.bigEndianUInt64(at: 0), low: bytes.bigEndianUInt64(at: 8))
-        case .unixDomainSocket:
-            return nil
-        }
+        guard let text = socketAddress.ipAddress else { return nil }
+        // A version 4 peer on a version 6 socket.
+        self.init(text.hasPrefix("::ffff:") && text.contains(".") ? String(text.dropFirst(7)) : text)
     }
 }

@@ -28,7 +28,7 @@ enum RequestWriter {
             sink.write("mock")
         }
         sink.write("\r\n")
-        if let credential { sink.write(credential.reveal().span) }
+        if let field = credential?.reveal() { sink.write(field.span) }
         sink.write("accept-encoding: identity\r\n")
         if head.fields[.contentType] == nil { sink.write("content-type: application/json\r\n") }
         for index in 0..<head.fields.count {
