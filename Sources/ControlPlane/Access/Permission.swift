@@ -45,6 +45,7 @@ package enum Permission: String, Sendable, CaseIterable {
     case gatewayGroupsUpdate = "gateway_groups.update"
     case gatewayGroupsAssign = "gateway_groups.assign"
     case joinTokensCreate = "join_tokens.create"
+    case gatewaysEnroll = "gateways.enroll"
     case gatewaysRead = "gateways.read"
     case gatewaysDelete = "gateways.delete"
 
