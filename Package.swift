@@ -111,8 +111,11 @@ let package = Package(
             name: "ControlPlaneMain",
             dependencies: [
                 "ControlPlane",
+                "Postgres",
                 "Shared",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/ControlPlane/Main",
             swiftSettings: strict
