@@ -40,7 +40,8 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
         guard let year = scanner.digits(4), scanner.skip("-"), let month = scanner.digits(2), scanner.skip("-"),
             let day = scanner.digits(2), scanner.skip("T") || scanner.skip("t"), let hour = scanner.digits(2),
             scanner.skip(":"), let minute = scanner.digits(2), scanner.skip(":"), let second = scanner.digits(2),
-            (1...12).contains(month), day >= 1, day <= Self.daysInMonth(year, month), hour < 24, minute < 60, second < 60
+            (1...12).contains(month), day >= 1, day <= Self.daysInMonth(year, month), hour < 24, minute < 60,
+            second < 60
         else { return nil }
         var fraction: Int64 = 0
         if scanner.skip(".") {

@@ -94,7 +94,9 @@ package struct Settings {
     /// Names that belong to this process's settings but are read elsewhere (scripts, tests).
     package mutating func ignore(_ names: String...) { self.known.formUnion(names) }
 
-    /// Refuses names that nothing has asked for. Called last.
+    /// Refuses names that nothing has asked for.
+    ///
+    /// Called last.
     package func refuseUnknown() throws(SettingsError) {
         if let name = self.values.keys.filter({ !self.known.contains($0) }).min() {
             throw SettingsError("\(name) is not a setting of this program")

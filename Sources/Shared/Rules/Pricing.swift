@@ -52,7 +52,9 @@ package enum Pricing {
         var total = NanoUSD.zero
         for meter in Meter.allCases {
             let units = usage[meter]
-            guard units > 0, let price = Self.price(of: meter, prompt: prompt, items: items, tier: tier) else { continue }
+            guard units > 0, let price = Self.price(of: meter, prompt: prompt, items: items, tier: tier) else {
+                continue
+            }
             total = total.addingSaturating(Self.charge(units: units, nanoUSDPerMillion: price))
         }
         return total
@@ -72,7 +74,8 @@ package enum Pricing {
         of meter: Meter, prompt: Int64, items: some Sequence<PriceItem>, tier: ServiceTier
     ) -> Int64? {
         var best: PriceItem?
-        for item in items where item.meter == meter && (item.abovePromptTokens == 0 || prompt > item.abovePromptTokens) {
+        for item in items where item.meter == meter && (item.abovePromptTokens == 0 || prompt > item.abovePromptTokens)
+        {
             guard item.tier == tier || item.tier == .standard else { continue }
             guard let current = best else {
                 best = item

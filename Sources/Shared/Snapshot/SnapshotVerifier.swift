@@ -36,7 +36,9 @@ package struct SnapshotHighWater: WireMessage, Equatable {
     }
 }
 
-/// Checks what comes from the control plane, document by document. Pure: it fetches and stores nothing.
+/// Checks what comes from the control plane, document by document.
+///
+/// Pure: it fetches and stores nothing.
 package struct SnapshotVerifier: Sendable {
     package let group: GatewayGroupID
     package private(set) var root: TrustRoot
@@ -78,7 +80,8 @@ package struct SnapshotVerifier: Sendable {
         if statement.version == highWater.version && !highWater.manifest.isEmpty
             && statement.manifest != highWater.manifest
         {
-            throw SnapshotError(.rollback, chunk: "timestamp", "version \(statement.version) is another one than before")
+            throw SnapshotError(
+                .rollback, chunk: "timestamp", "version \(statement.version) is another one than before")
         }
         if let now, statement.expires <= now {
             throw SnapshotError(.expired, chunk: "timestamp", "it expired at \(statement.expires)")

@@ -1,4 +1,6 @@
-/// How a request ended. Numbers are part of the wire format: append only.
+/// How a request ended.
+///
+/// Numbers are part of the wire format: append only.
 package enum RequestOutcome: UInt8, Sendable, CaseIterable {
     /// The provider's whole answer was relayed, whatever its status.
     case completed = 1
@@ -22,7 +24,9 @@ package enum RequestOutcome: UInt8, Sendable, CaseIterable {
     }
 }
 
-/// One finished request: who, what, how much, at what price. Append-only; a correction is another record.
+/// One finished request: who, what, how much, at what price.
+///
+/// Append-only; a correction is another record.
 package struct UsageRecord: WireMessage, Hashable {
     package var request: RequestID
     package var key: VirtualKeyID
