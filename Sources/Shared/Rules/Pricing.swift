@@ -66,8 +66,8 @@ package enum Pricing {
         let product = UInt64(units).multipliedFullWidth(by: UInt64(nanoUSDPerMillion))
         guard product.high < 1_000_000 else { return .max }
         let (quotient, remainder) = UInt64(1_000_000).dividingFullWidth(product)
-        let rounded = remainder > 0 ? quotient.addingReportingOverflow(1).partialValue : quotient
-        return NanoUSD(Int64(clamping: rounded))
+        guard quotient < UInt64(Int64.max) else { return .max }
+        return NanoUSD(Int64(quotient) + (remainder > 0 ? 1 : 0))
     }
 
     private static func price(
