@@ -172,7 +172,8 @@ package struct Chunk: Sendable {
         _ raw: [UInt8], reference: ChunkReference
     ) throws(WireError) -> [Row] {
         var rows: [Row] = []
-        rows.reserveCapacity(reference.count)
+        // The smallest row takes two bytes: what a manifest promises is no reason to reserve more.
+        rows.reserveCapacity(min(reference.count, raw.count / 2))
         var previous: [UInt8] = []
         var reader = WireReader(raw.span)
         while let field = try reader.next() {

@@ -70,9 +70,18 @@ package struct SnapshotVerifier: Sendable {
                 .rollback, chunk: "timestamp", "sequence \(statement.sequence) is below \(highWater.sequence)"
             )
         }
-        guard statement.version >= highWater.version, statement.keyringEpoch >= highWater.keyringEpoch,
-            statement.rootVersion >= highWater.rootVersion
-        else {
+        guard statement.keyringEpoch >= highWater.keyringEpoch else {
+            throw SnapshotError(
+                .rollback, chunk: "timestamp",
+                "keyring epoch \(statement.keyringEpoch) is below \(highWater.keyringEpoch)"
+            )
+        }
+        guard statement.rootVersion >= highWater.rootVersion else {
+            throw SnapshotError(
+                .rollback, chunk: "timestamp", "root \(statement.rootVersion) is below \(highWater.rootVersion)"
+            )
+        }
+        guard statement.version >= highWater.version else {
             throw SnapshotError(
                 .rollback, chunk: "timestamp", "version \(statement.version) is below \(highWater.version)"
             )
