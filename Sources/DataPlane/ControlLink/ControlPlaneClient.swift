@@ -65,7 +65,9 @@ package struct ControlPlaneClient: Sendable {
     /// The envelope of a root's version; nil when there is none yet.
     package func root(as identity: GatewayIdentity, version: Int) async throws -> [UInt8]? {
         do {
-            return try await self.call(identity, "GET", "/dp/v1/roots/\(version)", limit: 64 << 10, timeout: .seconds(15)).body
+            return try await self.call(
+                identity, "GET", "/dp/v1/roots/\(version)", limit: 64 << 10, timeout: .seconds(15)
+            ).body
         } catch let failure as Failure where failure.status == 404 {
             return nil
         }
@@ -114,7 +116,8 @@ package struct ControlPlaneClient: Sendable {
         let bytes = try await response.body.collect(upTo: limit)
         guard status == 200 || status == 201 || status == 204 || status == 304 else {
             let text = String(decoding: bytes.readableBytesView.prefix(300), as: UTF8.self)
-            throw Failure(description: "the control plane answered \(status) to \(method) \(path): \(text)", status: status)
+            throw Failure(
+                description: "the control plane answered \(status) to \(method) \(path): \(text)", status: status)
         }
         return (status, Array(bytes.readableBytesView))
     }

@@ -53,8 +53,9 @@ package final class PolicyClient: Sendable {
         var limits = Manifest.Limits()
     }
 
-    /// Serves the newest snapshot on disk that verifies: a start without the control plane. Expiry is not checked here;
-    /// how long it may be served is the group's `max_stale`.
+    /// Serves the newest snapshot on disk that verifies: a start without the control plane.
+    ///
+    /// Expiry is not checked here; how long it may be served is the group's `max_stale`.
     private func start() async throws -> Session {
         let root = try self.store.loadRoot()
         var session = Session(
@@ -83,7 +84,8 @@ package final class PolicyClient: Sendable {
                 self.logger.info("serving the snapshot on disk", metadata: ["snapshot": "\(version)"])
                 return session
             } catch {
-                self.logger.error("a snapshot on disk is not usable", metadata: ["snapshot": "\(version)", "error": "\(error)"])
+                self.logger.error(
+                    "a snapshot on disk is not usable", metadata: ["snapshot": "\(version)", "error": "\(error)"])
             }
         }
         return session
@@ -160,7 +162,8 @@ package final class PolicyClient: Sendable {
             }
             return changed || session.index == nil
         } catch {
-            let refusal = error as? SnapshotError
+            let refusal =
+                error as? SnapshotError
                 ?? SnapshotError(.unavailable, chunk: "snapshot", "\(error)")
             self.logger.error(
                 "a snapshot was refused", metadata: ["snapshot": "\(offered)", "error": "\(refusal)"]

@@ -128,7 +128,8 @@ package struct SnapshotStore: Sendable {
 
     /// A chunk's bytes; nil when they are not there or are not what their name says.
     func blob(_ reference: ChunkReference) -> [UInt8]? {
-        guard let bytes = try? Files.read("\(self.folder)/blobs/\(Hex.encode(reference.sha256))", limit: reference.size),
+        guard
+            let bytes = try? Files.read("\(self.folder)/blobs/\(Hex.encode(reference.sha256))", limit: reference.size),
             Array(SHA256.hash(data: bytes)) == reference.sha256
         else { return nil }
         return bytes

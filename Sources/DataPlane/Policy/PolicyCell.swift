@@ -1,6 +1,8 @@
 package import NIOCore
 
-/// The current policy of one event loop. Touched only there, so reading needs no lock.
+/// The current policy of one event loop.
+///
+/// Touched only there, so reading needs no lock.
 package final class PolicyCell {
     /// What requests are decided by.
     package private(set) var index: PolicyIndex = .empty
@@ -15,7 +17,9 @@ package final class PolicyCell {
     }
 }
 
-/// Hands a new policy to every loop. Called off the loops, after verification and compilation.
+/// Hands a new policy to every loop.
+///
+/// Called off the loops, after verification and compilation.
 package struct PolicyPublisher: Sendable {
     private let cells: [NIOLoopBound<PolicyCell>]
 

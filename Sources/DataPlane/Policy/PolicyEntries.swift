@@ -1,6 +1,8 @@
 package import Shared
 
-/// The position of something in one `PolicyIndex`; -1 for nothing. Meaningless in another index.
+/// The position of something in one `PolicyIndex`; -1 for nothing.
+///
+/// Meaningless in another index.
 package typealias Handle = Int32
 
 /// A SHA-256 in four machine words, to be compared without a loop.

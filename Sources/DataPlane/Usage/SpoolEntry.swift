@@ -23,8 +23,9 @@ struct SpoolEntry {
     let record: UsageRecord
 
     /// Stores an entry at `base`, which has room for `size` bytes and is aligned to eight.
-    static func store(_ record: borrowing UsageRecord, kind: SpoolEntryKind, sequence: Int, at base: UnsafeMutableRawPointer)
-    {
+    static func store(
+        _ record: borrowing UsageRecord, kind: SpoolEntryKind, sequence: Int, at base: UnsafeMutableRawPointer
+    ) {
         let writer = WordWriter(base: base)
         var head = UInt64(kind.rawValue) | UInt64(record.outcome.rawValue) << 8
         head |= UInt64(record.serviceTier.rawValue) << 16
@@ -163,7 +164,9 @@ private struct WordReader {
 
     var isSealed: Bool { self.word(0) != 0 && self.word(1) == self.checksum }
 
-    /// A 64-bit mix of all words but the checksum's own. It tells torn writes, not forgeries.
+    /// A 64-bit mix of all words but the checksum's own.
+    ///
+    /// It tells torn writes, not forgeries.
     var checksum: UInt64 {
         var hash: UInt64 = 0x9E37_79B9_7F4A_7C15 ^ self.word(0)
         for index in 2..<SpoolEntry.words {

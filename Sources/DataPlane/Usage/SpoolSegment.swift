@@ -1,10 +1,11 @@
+import Shared
+import Synchronization
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
 import Musl
 #endif
-import Shared
-import Synchronization
 
 /// One file of a usage stream, mapped shared: what is stored there survives a kill of the process at once, and a loss of
 /// the host from the next `sync` on.
@@ -108,7 +109,9 @@ final class SpoolSegment: Sendable {
     /// Entries that may be read.
     var count: Int { self.committed.load(ordering: .acquiring) }
 
-    /// Appends an entry; false when the segment is full. One writer at a time.
+    /// Appends an entry; false when the segment is full.
+    ///
+    /// One writer at a time.
     func append(_ record: borrowing UsageRecord, kind: SpoolEntryKind, sequence: Int) -> Bool {
         let index = self.committed.load(ordering: .relaxed)
         guard index < Self.capacity else { return false }

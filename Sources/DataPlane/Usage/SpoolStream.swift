@@ -1,10 +1,11 @@
+package import Shared
+import Synchronization
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
 import Musl
 #endif
-package import Shared
-import Synchronization
 
 /// The folder of one usage stream: numbered segments, written by one event loop (or nobody any more), read by the shipper.
 package final class SpoolStream: Sendable {
@@ -65,7 +66,9 @@ package final class SpoolStream: Sendable {
     /// All segments, oldest first.
     var segments: [SpoolSegment] { self.state.withLock { $0.segments } }
 
-    /// Makes a spare segment when there is none. Called off the loop.
+    /// Makes a spare segment when there is none.
+    ///
+    /// Called off the loop.
     func prepareSpare() throws(FileError) {
         guard !self.hasSpare else { return }
         let ordinal = self.state.withLock { state in

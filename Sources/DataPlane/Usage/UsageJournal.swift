@@ -1,7 +1,9 @@
 package import Shared
 
 /// Where an event loop writes its requests down: an open entry before the first upstream byte, a closed one when it is
-/// settled. Used on its loop only; neither call waits or allocates.
+/// settled.
+///
+/// Used on its loop only; neither call waits or allocates.
 package final class UsageJournal {
     package let stream: SpoolStream
     private var segment: SpoolSegment
@@ -16,7 +18,9 @@ package final class UsageJournal {
         self.segment = segment
     }
 
-    /// Writes down that a request is about to be sent upstream. Call `close` exactly once afterwards.
+    /// Writes down that a request is about to be sent upstream.
+    ///
+    /// Call `close` exactly once afterwards.
     ///
     /// - Parameter bound: the record that stands if the process is killed: the units at their bound, `isEstimate` set.
     /// - Returns: false when there is no room; the request must then be refused.

@@ -52,7 +52,9 @@ package final class UsageSpool: Sendable {
         stream.destroy()
     }
 
-    /// Makes spare segments and writes through to the disk. Called every 50 ms from a thread of its own.
+    /// Makes spare segments and writes through to the disk.
+    ///
+    /// Called every 50 ms from a thread of its own.
     package func maintain() {
         for stream in self.streams where self.isLive(stream.id) {
             do throws(FileError) {
@@ -69,7 +71,9 @@ package final class UsageSpool: Sendable {
 
 /// What happens to a stream whose process ended without settling its requests.
 enum SpoolRecovery {
-    /// Appends a closed entry for every open one that has none. Doing it twice changes nothing.
+    /// Appends a closed entry for every open one that has none.
+    ///
+    /// Doing it twice changes nothing.
     ///
     /// - Returns: how many there were.
     static func closeOpenEntries(of stream: SpoolStream, now: Timestamp) throws(FileError) -> Int {

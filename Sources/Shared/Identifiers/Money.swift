@@ -41,11 +41,12 @@ package struct NanoUSD: Hashable, Comparable, Sendable, CustomStringConvertible 
         guard let whole = parts.first, !whole.isEmpty, whole.count <= 10 else { return nil }
         let fraction = parts.count == 2 ? parts[1] : []
         guard parts.count == 1 || (1...9).contains(fraction.count) else { return nil }
+        // Counted downwards, where there is room for one more.
         var value: Int64 = 0
         for digit in whole + fraction {
             guard digit >= UInt8(ascii: "0"), digit <= UInt8(ascii: "9") else { return nil }
             let (product, overflowed) = value.multipliedReportingOverflow(by: 10)
-            let (sum, carried) = product.addingReportingOverflow(Int64(digit - UInt8(ascii: "0")))
+            let (sum, carried) = product.subtractingReportingOverflow(Int64(digit - UInt8(ascii: "0")))
             guard !overflowed, !carried else { return nil }
             value = sum
         }
@@ -54,6 +55,7 @@ package struct NanoUSD: Hashable, Comparable, Sendable, CustomStringConvertible 
             guard !overflowed else { return nil }
             value = product
         }
-        self.amount = negative ? -value : value
+        guard negative || value != .min else { return nil }
+        self.amount = negative ? value : -value
     }
 }

@@ -24,14 +24,15 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
 
     /// RFC 3339 in UTC with microseconds: `2026-11-22T19:40:00.000000Z`.
     package var description: String {
+        // Not `microseconds - second * 1_000_000`: that product is out of range at the early end.
+        let fraction = self.microseconds % 1_000_000
         let second = self.seconds
         let days = Self.floorDivide(second, 86_400)
         let ofDay = second - days * 86_400
         let (year, month, day) = Self.civil(fromDays: days)
-        let fraction = self.microseconds - second * 1_000_000
         return "\(Self.padded(year, 4))-\(Self.padded(month, 2))-\(Self.padded(day, 2))T"
             + "\(Self.padded(ofDay / 3600, 2)):\(Self.padded(ofDay / 60 % 60, 2)):\(Self.padded(ofDay % 60, 2))"
-            + ".\(Self.padded(fraction, 6))Z"
+            + ".\(Self.padded(fraction < 0 ? fraction + 1_000_000 : fraction, 6))Z"
     }
 
     /// Reads RFC 3339 with `Z` or a numeric offset and up to nine fractional digits (beyond six are dropped).
@@ -40,7 +41,8 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
         guard let year = scanner.digits(4), scanner.skip("-"), let month = scanner.digits(2), scanner.skip("-"),
             let day = scanner.digits(2), scanner.skip("T") || scanner.skip("t"), let hour = scanner.digits(2),
             scanner.skip(":"), let minute = scanner.digits(2), scanner.skip(":"), let second = scanner.digits(2),
-            (1...12).contains(month), day >= 1, day <= Self.daysInMonth(year, month), hour < 24, minute < 60, second < 60
+            (1...12).contains(month), day >= 1, day <= Self.daysInMonth(year, month), hour < 24, minute < 60,
+            second < 60
         else { return nil }
         var fraction: Int64 = 0
         if scanner.skip(".") {
@@ -61,8 +63,9 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
     }
 
     private static func padded(_ value: Int64, _ width: Int) -> String {
-        let text = String(value)
-        return text.count >= width ? text : String(repeating: "0", count: width - text.count) + text
+        let text = String(value.magnitude)
+        let digits = String(repeating: "0", count: max(0, width - text.count)) + text
+        return value < 0 ? "-" + digits : digits
     }
 
     // Howard Hinnant's days_from_civil and civil_from_days (public domain algorithms for the proleptic calendar).

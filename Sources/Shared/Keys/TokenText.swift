@@ -18,7 +18,9 @@ package struct TokenText: Sendable {
     package let kind: Kind
     /// Sixteen base-62 characters that may be shown and logged.
     package let publicID: String
-    /// The whole text. Shown once, never stored.
+    /// The whole text.
+    ///
+    /// Shown once, never stored.
     package let secret: Secret<String>
 
     static let publicIDLength = 16

@@ -96,6 +96,24 @@ package struct StatusReport: WireMessage, Equatable {
     package var chunk: String
     package var message: String
 
+    private static let codeLimit = 32
+    private static let chunkLimit = 64
+    private static let messageLimit = 500
+
+    /// The longest beginning of whole characters that takes at most `limit` bytes: a long reason must not make the
+    /// report one that is refused.
+    private static func cut(_ text: String, _ limit: Int) -> String {
+        guard text.utf8.count > limit else { return text }
+        var kept = String.UnicodeScalarView()
+        var count = 0
+        for scalar in text.unicodeScalars {
+            count += UTF8.width(scalar)
+            guard count <= limit else { break }
+            kept.append(scalar)
+        }
+        return String(kept)
+    }
+
     package init(process: UInt64, version: SnapshotVersion, manifest: [UInt8], keyringEpoch: Int, sequence: Int) {
         self.process = process
         self.build = Manifest.build
@@ -124,9 +142,9 @@ package struct StatusReport: WireMessage, Equatable {
             case 7: self.sequence = try reader.integer(in: 0...Int.max, "status.sequence")
             case 8: refused.epoch = try reader.integer(in: 0...Int(Int32.max), "status.refused_epoch")
             case 9: refused.version = try reader.integer(in: 0...Int.max, "status.refused_version")
-            case 10: self.code = try reader.text(limit: 32, "status.code")
-            case 11: self.chunk = try reader.text(limit: 64, "status.chunk")
-            case 12: self.message = try reader.text(limit: 500, "status.message")
+            case 10: self.code = try reader.text(limit: Self.codeLimit, "status.code")
+            case 11: self.chunk = try reader.text(limit: Self.chunkLimit, "status.chunk")
+            case 12: self.message = try reader.text(limit: Self.messageLimit, "status.message")
             default: try reader.skip()
             }
         }
@@ -143,8 +161,8 @@ package struct StatusReport: WireMessage, Equatable {
         writer.integer(7, self.sequence)
         writer.integer(8, self.refused?.epoch ?? 0)
         writer.integer(9, self.refused?.version ?? 0)
-        writer.text(10, self.code)
-        writer.text(11, self.chunk)
-        writer.text(12, self.message)
+        writer.text(10, Self.cut(self.code, Self.codeLimit))
+        writer.text(11, Self.cut(self.chunk, Self.chunkLimit))
+        writer.text(12, Self.cut(self.message, Self.messageLimit))
     }
 }

@@ -109,7 +109,10 @@ package struct NodeAssertion: WireMessage, Equatable {
         _ envelope: Envelope, key: VerifyingKey, audience: DeploymentID, method: String, path: String, body: [UInt8],
         now: Timestamp
     ) throws(Failure) {
-        guard envelope.verify(.assertion, keys: [key], threshold: 1) else { throw .badSignature }
+        // The claim must be what the envelope carries, not just stand beside it.
+        guard envelope.verify(.assertion, keys: [key], threshold: 1),
+            let signed = try? NodeAssertion(wire: envelope.payload), signed == self
+        else { throw .badSignature }
         guard self.audience == audience, self.method == method, self.path == path,
             self.bodySHA256 == Array(SHA256.hash(data: body))
         else { throw .otherCall }

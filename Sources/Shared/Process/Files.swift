@@ -31,9 +31,13 @@ package enum Files {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw FileError(path: path, operation: "read", code: errno) }
         guard status.st_size <= limit else { throw FileError(path: path, operation: "read", code: EFBIG) }
+        // A pipe or a file of /proc has no size to go by, and a file may grow while it is read.
         var bytes = [UInt8](repeating: 0, count: min(limit, max(Int(status.st_size), 4096)) + 1)
         var count = 0
-        while count < bytes.count {
+        while count <= limit {
+            if count == bytes.count {
+                bytes += [UInt8](repeating: 0, count: min(limit + 1 - count, count))
+            }
             let got = bytes.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress! + count, $0.count - count) }
             if got < 0 && errno == EINTR { continue }
             guard got >= 0 else { throw FileError(path: path, operation: "read", code: errno) }

@@ -32,7 +32,9 @@ package struct JSONLogHandler: LogHandler {
         line += ",\"message\":"
         Self.append(event.message.description, to: &line)
         let own = event.metadata ?? [:]
-        for (key, value) in self.metadata.merging(own, uniquingKeysWith: { _, new in new }).sorted(by: { $0.key < $1.key }) {
+        for (key, value) in self.metadata.merging(own, uniquingKeysWith: { _, new in new }).sorted(by: {
+            $0.key < $1.key
+        }) {
             line += ","
             Self.append(key, to: &line)
             line += ":"

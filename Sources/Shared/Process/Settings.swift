@@ -22,8 +22,11 @@ package struct Settings {
 
     package init(environment: [String: String]) throws(SettingsError) {
         var values = environment.filter { $0.key.hasPrefix("GATEHOUSE_") }
-        if let path = values["GATEHOUSE_CONFIG_FILE"] {
-            for (name, value) in try Self.readFile(path) where values[name] == nil { values[name] = value }
+        if let path = values["GATEHOUSE_CONFIG_FILE"], !path.isEmpty {
+            // Empty counts as absent, so that it does not hide what the file says.
+            for (name, value) in try Self.readFile(path) where values[name, default: ""].isEmpty {
+                values[name] = value
+            }
         }
         self.values = values
     }
@@ -86,7 +89,7 @@ package struct Settings {
         }
         guard let path else { return nil }
         var text = try Self.contents(of: path, for: name + "_FILE")
-        while text.last == "\n" || text.last == "\r" { text.removeLast() }
+        while text.last?.isNewline == true { text.removeLast() }
         guard !text.isEmpty else { throw SettingsError("\(name)_FILE is '\(path)': the file is empty") }
         return Secret(text)
     }
@@ -94,7 +97,9 @@ package struct Settings {
     /// Names that belong to this process's settings but are read elsewhere (scripts, tests).
     package mutating func ignore(_ names: String...) { self.known.formUnion(names) }
 
-    /// Refuses names that nothing has asked for. Called last.
+    /// Refuses names that nothing has asked for.
+    ///
+    /// Called last.
     package func refuseUnknown() throws(SettingsError) {
         if let name = self.values.keys.filter({ !self.known.contains($0) }).min() {
             throw SettingsError("\(name) is not a setting of this program")
@@ -104,26 +109,35 @@ package struct Settings {
     private static func readFile(_ path: String) throws(SettingsError) -> [String: String] {
         var values: [String: String] = [:]
         let text = try Self.contents(of: path, for: "GATEHOUSE_CONFIG_FILE")
-        for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (number, line) in text.split(omittingEmptySubsequences: false, whereSeparator: Self.isLineEnd).enumerated()
+        {
             let trimmed = line.drop(while: { $0 == " " || $0 == "\t" })
-            if trimmed.isEmpty || trimmed.first == "#" || trimmed == "\r" { continue }
+            if trimmed.isEmpty || trimmed.first == "#" { continue }
             guard let equals = trimmed.firstIndex(of: "="), trimmed.hasPrefix("GATEHOUSE_") else {
                 throw SettingsError("\(path) line \(number + 1): GATEHOUSE_NAME=value is needed")
             }
             let name = String(trimmed[..<equals])
             guard values[name] == nil else { throw SettingsError("\(path) line \(number + 1): \(name) occurs twice") }
             var value = trimmed[trimmed.index(after: equals)...]
-            while value.last == "\r" || value.last == " " { value.removeLast() }
+            while value.last == " " || value.last == "\t" { value.removeLast() }
             values[name] = String(value)
         }
         return values
     }
 
+    /// `\r\n` is one character in Swift, equal to neither of its two.
+    private static func isLineEnd(_ character: Character) -> Bool { character == "\n" || character == "\r\n" }
+
     private static func contents(of path: String, for name: String) throws(SettingsError) -> String {
+        let bytes: [UInt8]
         do throws(FileError) {
-            return String(decoding: try Files.read(path, limit: 1 << 20), as: UTF8.self)
+            bytes = try Files.read(path, limit: 1 << 20)
         } catch {
             throw SettingsError("\(name) is '\(path)': \(error.reason)")
         }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw SettingsError("\(name) is '\(path)': the file is not UTF-8")
+        }
+        return text
     }
 }

@@ -52,7 +52,9 @@ package enum Pricing {
         var total = NanoUSD.zero
         for meter in Meter.allCases {
             let units = usage[meter]
-            guard units > 0, let price = Self.price(of: meter, prompt: prompt, items: items, tier: tier) else { continue }
+            guard units > 0, let price = Self.price(of: meter, prompt: prompt, items: items, tier: tier) else {
+                continue
+            }
             total = total.addingSaturating(Self.charge(units: units, nanoUSDPerMillion: price))
         }
         return total
@@ -64,15 +66,16 @@ package enum Pricing {
         let product = UInt64(units).multipliedFullWidth(by: UInt64(nanoUSDPerMillion))
         guard product.high < 1_000_000 else { return .max }
         let (quotient, remainder) = UInt64(1_000_000).dividingFullWidth(product)
-        let rounded = remainder > 0 ? quotient.addingReportingOverflow(1).partialValue : quotient
-        return NanoUSD(Int64(clamping: rounded))
+        guard quotient < UInt64(Int64.max) else { return .max }
+        return NanoUSD(Int64(quotient) + (remainder > 0 ? 1 : 0))
     }
 
     private static func price(
         of meter: Meter, prompt: Int64, items: some Sequence<PriceItem>, tier: ServiceTier
     ) -> Int64? {
         var best: PriceItem?
-        for item in items where item.meter == meter && (item.abovePromptTokens == 0 || prompt > item.abovePromptTokens) {
+        for item in items where item.meter == meter && (item.abovePromptTokens == 0 || prompt > item.abovePromptTokens)
+        {
             guard item.tier == tier || item.tier == .standard else { continue }
             guard let current = best else {
                 best = item

@@ -32,9 +32,11 @@ package struct UpstreamURL: Hashable, Sendable {
         let slash = rest.firstIndex(of: "/") ?? rest.endIndex
         var path = String(rest[slash...])
         while path.last == "/" { path.removeLast() }
-        guard !path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().contains(where: {
-            $0.isEmpty || $0 == "." || $0 == ".."
-        }) else { throw Failure(reason: "must have no empty, '.' or '..' path segment") }
+        guard
+            !path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().contains(where: {
+                $0.isEmpty || $0 == "." || $0 == ".."
+            })
+        else { throw Failure(reason: "must have no empty, '.' or '..' path segment") }
         self.path = path
         let (host, port) = try Self.authority(rest[..<slash])
         self.host = host

@@ -1,6 +1,8 @@
 import Crypto
 
-/// What a chunk holds. Numbers are part of the wire format: append only.
+/// What a chunk holds.
+///
+/// Numbers are part of the wire format: append only.
 package enum ChunkType: UInt8, Sendable, CaseIterable {
     case nodes = 1
     case owners = 2
@@ -35,7 +37,9 @@ package enum ChunkType: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// The bucket of a row. Random identifiers differ in their last bits, hashes in any.
+    /// The bucket of a row.
+    ///
+    /// Random identifiers differ in their last bits, hashes in any.
     package func bucket(of sortKey: [UInt8], keyBits: Int) -> Int {
         let bits = self.bucketBits(keys: keyBits)
         guard bits > 0, sortKey.count >= 16 else { return 0 }
@@ -125,7 +129,9 @@ package struct Chunk: Sendable {
     /// The compressed bytes.
     package let blob: [UInt8]
 
-    /// Encodes rows; nil when they do not fit a chunk. Sorts them.
+    /// Encodes rows; nil when they do not fit a chunk.
+    ///
+    /// Sorts them.
     package static func encode<Row: SnapshotRow>(_ rows: [Row], bucket: Int) -> Chunk? {
         var writer = WireWriter(capacity: rows.count * 96)
         for row in rows.map({ (key: $0.sortKey, row: $0) }).sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
@@ -166,7 +172,8 @@ package struct Chunk: Sendable {
         _ raw: [UInt8], reference: ChunkReference
     ) throws(WireError) -> [Row] {
         var rows: [Row] = []
-        rows.reserveCapacity(reference.count)
+        // The smallest row takes two bytes: what a manifest promises is no reason to reserve more.
+        rows.reserveCapacity(min(reference.count, raw.count / 2))
         var previous: [UInt8] = []
         var reader = WireReader(raw.span)
         while let field = try reader.next() {

@@ -227,7 +227,7 @@ package struct KeyRow: SnapshotRow, Hashable {
         writer.identifier(3, self.project)
         if let owner { writer.bytes(4, owner.bytes) }
         writer.identifier(5, self.policy)
-        if let expires { writer.int64(6, expires.microseconds) }
+        writer.optional(6, self.expires?.microseconds)
         writer.enumeration(7, self.status)
     }
 }

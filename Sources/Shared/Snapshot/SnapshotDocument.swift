@@ -42,7 +42,9 @@ package struct SnapshotDocument: Sendable, Equatable {
         return rows
     }
 
-    /// Cuts the rows of one type into chunks; empty buckets have none. Nil when a bucket does not fit a chunk.
+    /// Cuts the rows of one type into chunks; empty buckets have none.
+    ///
+    /// Nil when a bucket does not fit a chunk.
     package static func chunks<Row: SnapshotRow>(of rows: [Row], keyBits: Int) -> [Chunk]? {
         var chunks: [Chunk] = []
         let buckets = Dictionary(grouping: rows) { Row.type.bucket(of: $0.sortKey, keyBits: keyBits) }

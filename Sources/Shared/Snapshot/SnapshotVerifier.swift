@@ -36,7 +36,9 @@ package struct SnapshotHighWater: WireMessage, Equatable {
     }
 }
 
-/// Checks what comes from the control plane, document by document. Pure: it fetches and stores nothing.
+/// Checks what comes from the control plane, document by document.
+///
+/// Pure: it fetches and stores nothing.
 package struct SnapshotVerifier: Sendable {
     package let group: GatewayGroupID
     package private(set) var root: TrustRoot
@@ -68,9 +70,18 @@ package struct SnapshotVerifier: Sendable {
                 .rollback, chunk: "timestamp", "sequence \(statement.sequence) is below \(highWater.sequence)"
             )
         }
-        guard statement.version >= highWater.version, statement.keyringEpoch >= highWater.keyringEpoch,
-            statement.rootVersion >= highWater.rootVersion
-        else {
+        guard statement.keyringEpoch >= highWater.keyringEpoch else {
+            throw SnapshotError(
+                .rollback, chunk: "timestamp",
+                "keyring epoch \(statement.keyringEpoch) is below \(highWater.keyringEpoch)"
+            )
+        }
+        guard statement.rootVersion >= highWater.rootVersion else {
+            throw SnapshotError(
+                .rollback, chunk: "timestamp", "root \(statement.rootVersion) is below \(highWater.rootVersion)"
+            )
+        }
+        guard statement.version >= highWater.version else {
             throw SnapshotError(
                 .rollback, chunk: "timestamp", "version \(statement.version) is below \(highWater.version)"
             )
@@ -78,7 +89,8 @@ package struct SnapshotVerifier: Sendable {
         if statement.version == highWater.version && !highWater.manifest.isEmpty
             && statement.manifest != highWater.manifest
         {
-            throw SnapshotError(.rollback, chunk: "timestamp", "version \(statement.version) is another one than before")
+            throw SnapshotError(
+                .rollback, chunk: "timestamp", "version \(statement.version) is another one than before")
         }
         if let now, statement.expires <= now {
             throw SnapshotError(.expired, chunk: "timestamp", "it expired at \(statement.expires)")

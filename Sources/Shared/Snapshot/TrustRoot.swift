@@ -144,7 +144,8 @@ package struct TrustRoot: WireMessage, Equatable {
         do throws(WireError) {
             return try TrustRoot(wire: envelope.payload)
         } catch {
-            throw SnapshotError(.invalid, chunk: "root", error.description)
+            let code: SnapshotError.Code = if case .unknownCriticalField = error { .incompatible } else { .invalid }
+            throw SnapshotError(code, chunk: "root", error.description)
         }
     }
 }

@@ -75,11 +75,12 @@ package struct UsageReply: WireMessage, Equatable {
             switch field {
             case 1: self.request = try reader.bytes(count: 32, "reply.request")
             case 2: stream = try reader.identifier("reply.stream")
-            case 3: self.last = try reader.integer(in: 0...Int.max, "reply.last")
+            case 3: self.last = try reader.integer(in: 0...(Int.max / 2), "reply.last")
             default: try reader.skip()
             }
         }
         guard let stream else { throw .missing("reply.stream") }
+        guard !self.request.isEmpty else { throw .missing("reply.request") }
         self.stream = stream
     }
 

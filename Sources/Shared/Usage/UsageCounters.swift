@@ -97,13 +97,15 @@ package struct UsageCounters: Hashable, Sendable {
 
     /// All tokens of the prompt, which choose the price tier.
     package var promptTokens: Int64 {
-        self.input.addingSaturating(self.cachedInput).addingSaturating(self.cacheWrite5m)
-            .addingSaturating(self.cacheWrite1h).addingSaturating(self.audioInput)
+        Self.sum(self.input, self.cachedInput, self.cacheWrite5m, self.cacheWrite1h, self.audioInput)
     }
 
     package var outputTokens: Int64 {
-        self.output.addingSaturating(self.reasoning).addingSaturating(self.audioOutput)
+        Self.sum(self.output, self.reasoning, self.audioOutput)
     }
+
+    /// Negative units count as none.
+    private static func sum(_ units: Int64...) -> Int64 { units.reduce(0) { $0.addingSaturating(max(0, $1)) } }
 }
 
 extension Int64 {

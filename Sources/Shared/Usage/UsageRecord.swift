@@ -1,4 +1,6 @@
-/// How a request ended. Numbers are part of the wire format: append only.
+/// How a request ended.
+///
+/// Numbers are part of the wire format: append only.
 package enum RequestOutcome: UInt8, Sendable, CaseIterable {
     /// The provider's whole answer was relayed, whatever its status.
     case completed = 1
@@ -22,7 +24,9 @@ package enum RequestOutcome: UInt8, Sendable, CaseIterable {
     }
 }
 
-/// One finished request: who, what, how much, at what price. Append-only; a correction is another record.
+/// One finished request: who, what, how much, at what price.
+///
+/// Append-only; a correction is another record.
 package struct UsageRecord: WireMessage, Hashable {
     package var request: RequestID
     package var key: VirtualKeyID
@@ -63,7 +67,7 @@ package struct UsageRecord: WireMessage, Hashable {
     }
 
     package init(from reader: inout WireReader) throws(WireError) {
-        var request: RequestID?, key: VirtualKeyID?, project: NodeID?, owner: NodeID?
+        var request: RequestID?, key: VirtualKeyID?, project: NodeID?, owner: NodeID?, outcome: RequestOutcome?
         var epoch = 0
         var version = 0
         self.init(request: Self.noID(), key: Self.noID(), project: Self.noID())
@@ -82,7 +86,7 @@ package struct UsageRecord: WireMessage, Hashable {
             case 11: self.durationMicroseconds = try Self.count(&reader, "usage.duration")
             case 12: self.firstByteMicroseconds = try Self.count(&reader, "usage.first_byte")
             case 13: self.status = try reader.integer(in: 0...999, "usage.status")
-            case 14: self.outcome = try reader.enumeration("usage.outcome")
+            case 14: outcome = try reader.enumeration("usage.outcome")
             case 15: self.isStream = try reader.bool("usage.stream")
             case 16: self.isEstimate = try reader.bool("usage.estimate")
             case 17: self.cost = NanoUSD(try Self.count(&reader, "usage.cost"))
@@ -99,9 +103,11 @@ package struct UsageRecord: WireMessage, Hashable {
         guard let request else { throw .missing("usage.request") }
         guard let key else { throw .missing("usage.key") }
         guard let project else { throw .missing("usage.project") }
+        guard let outcome else { throw .missing("usage.outcome") }
         self.request = request
         self.key = key
         self.project = project
+        self.outcome = outcome
         self.owner = owner?.value
         self.snapshot = SnapshotVersion(epoch: epoch, version: version)
     }

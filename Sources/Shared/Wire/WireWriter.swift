@@ -12,6 +12,13 @@ package struct WireWriter {
 
     package mutating func int64(_ field: Int, _ value: Int64) { self.uint64(field, UInt64(bitPattern: value)) }
 
+    /// A number whose absence means something: written even when it is 0.
+    package mutating func optional(_ field: Int, _ value: Int64?) {
+        guard let value else { return }
+        self.varint(UInt64(field) << 3)
+        self.varint(UInt64(bitPattern: value))
+    }
+
     package mutating func integer(_ field: Int, _ value: Int) { self.int64(field, Int64(value)) }
 
     package mutating func bool(_ field: Int, _ value: Bool) { self.uint64(field, value ? 1 : 0) }
