@@ -31,7 +31,7 @@ initialize() {
         "$BIN/gatehouse-control" certificate create --host 127.0.0.1 --host localhost \
             --certificate "$STATE/control.crt" --key "$STATE/control.key" >/dev/null || die "no certificate"
     fi
-    env GATEHOUSE_DATABASE_URL="$OWNER_URL" "$BIN/gatehouse-control" migrate --migrations "$ROOT/migrations" ||
+    env GATEHOUSE_DATABASE_URL="$OWNER_URL" GATEHOUSE_KEK_FILE="$STATE/kek" "$BIN/gatehouse-control" migrate --migrations "$ROOT/migrations" ||
         die "the database could not be migrated"
     if [ ! -s "$STATE/admin-token" ]; then
         # The root key signs who may sign; it is the operator's, and no server has it.
@@ -55,7 +55,7 @@ start_control() {
 start_gateway() {
     local token=""
     if [ ! -s "$STATE/gateway/control/identity" ]; then
-        token=$(post /v1/join-tokens "{\"group\":\"$GROUP\",\"ttl_seconds\":600}" | member token)
+        token=$(post /v1/join-tokens "{\"group\":\"$GROUP\",\"ttl_seconds\":600}" | member secret)
         [ -n "$token" ] || die "no join token; the control plane's log: $STATE/log/control.log"
     fi
     running gateway || launch gateway env GATEHOUSE_CONTROL_URL="$CONTROL_URL" \
