@@ -25,7 +25,7 @@ import Testing
                 ["alias": "gpt-5", "targets": [["model": .string(model.id), "credential": .string(credential.id)]]]
             )
             #expect(route["targets"]?.array?.first?["weight"] == 1)
-            let target: JSONValue = ["model": .string(model.id), "credential": nil, "order": 3, "weight": 0]
+            let target: JSONValue = ["model": .string(model.id), "credential": .null, "order": 3, "weight": 0]
             let changed = try await plane.send(
                 "PATCH", "/v1/routes/\(route.id)", ["targets": [target, target]], ifMatch: route.etag
             )

@@ -36,7 +36,7 @@ import Testing
             #expect(try await plane.count("virtual_key_secret where length(digest) = 32") == 2)
 
             let patched = try await plane.send(
-                "PATCH", path, ["status": "disabled", "expires_at": nil, "allowed_models": nil], ifMatch: rotated.etag
+                "PATCH", path, ["status": "disabled", "expires_at": .null, "allowed_models": .null], ifMatch: rotated.etag
             )
             #expect(patched["expires_at"] == .null)
             #expect(patched["allowed_models"] == .null)
