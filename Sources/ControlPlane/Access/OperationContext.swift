@@ -42,6 +42,8 @@ package struct Actor: Sendable, Hashable {
         /// Whoever runs `gatehouse-control` on the machine, with its database and its keys.
         case localOperator = "operator"
         case gateway
+        /// Whoever carries a join token: he may enroll one gateway, and nothing else.
+        case joinToken = "join_token"
         /// Nobody in particular: what an open endpoint does.
         case anonymous
     }
@@ -72,6 +74,7 @@ package struct Actor: Sendable, Hashable {
         case .serviceAccount: ServiceAccountID(self.id).description
         case .localOperator: DeploymentID(self.id).description
         case .gateway: GatewayID(self.id).description
+        case .joinToken: JoinTokenID(self.id).description
         case .anonymous: "anonymous"
         }
     }

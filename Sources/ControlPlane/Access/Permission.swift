@@ -47,6 +47,7 @@ package enum Permission: String, Sendable, CaseIterable {
     case joinTokensCreate = "join_tokens.create"
     case gatewaysRead = "gateways.read"
     case gatewaysDelete = "gateways.delete"
+    case gatewaysEnroll = "gateways.enroll"
 
     case changesRead = "changes.read"
     case auditRead = "audit.read"
