@@ -39,7 +39,11 @@ struct TestControlPlane: Sendable {
             let deployment = try await database.database.transaction { tx in
                 try DeploymentSetup.initialize(&tx, rootKey: SigningKey(), keys: keys, time: .system)
             }
-            let services = ControlPlaneServices(database: database.database, keys: keys, time: .system)
+            // With the rights that `serve` has, not the owner's.
+            var config = database.config
+            config.setRole = "gatehouse_app"
+            let served = Database(config: config, logger: database.logger)
+            let services = ControlPlaneServices(database: served, keys: keys, time: .system)
             let context = OperationContext(
                 actor: .localOperator(of: try #require(deployment)), request: TimeSource.system.newID(),
                 time: TimeSource.system.now()
@@ -49,15 +53,20 @@ struct TestControlPlane: Sendable {
             let powerless = try await tokens.create(name: "none", role: .none, expiresAt: nil, as: context)
             let api = services.api(
                 ProbeRoutes.endpoints(
-                    database: database.database, metrics: services.metrics, isSchemaRight: { true }, figures: { "" }
+                    database: served, metrics: services.metrics, isSchemaRight: { true }, figures: { "" }
                 ), logger: database.logger, authenticateGateway: ControlPlaneServices.noGateways
             )
-            try await body(
-                TestControlPlane(
-                    database: database, services: services, api: api, root: root.text.reveal(),
-                    powerless: powerless.text.reveal()
-                )
+            let plane = TestControlPlane(
+                database: database, services: services, api: api, root: root.text.reveal(),
+                powerless: powerless.text.reveal()
             )
+            do {
+                try await body(plane)
+            } catch {
+                await served.shutdown()
+                throw error
+            }
+            await served.shutdown()
         }
     }
 
