@@ -130,7 +130,10 @@ let package = Package(
         ),
         .testTarget(name: "SharedTests", dependencies: ["Shared", "TestKit"], swiftSettings: strict),
         .testTarget(name: "DataPlaneTests", dependencies: ["DataPlane", "TestKit"], swiftSettings: strict),
-        .testTarget(name: "ControlPlaneTests", dependencies: ["ControlPlane", "TestKit"], swiftSettings: strict),
+        .testTarget(
+            name: "ControlPlaneTests", dependencies: ["ControlPlane", "Postgres", "Shared", "TestKit"],
+            swiftSettings: strict
+        ),
         .testTarget(name: "DriversTests", dependencies: ["Postgres", "TestKit"], swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",

@@ -2,6 +2,7 @@ import Logging
 package import Postgres
 import ServiceLifecycle
 package import Shared
+import Synchronization
 import UnixSignals
 
 /// The control plane as a process: what it is made of, in which order it starts and stops.
@@ -51,8 +52,8 @@ package struct ControlPlaneApp: Sendable {
         )
         let probes = ProbeRoutes.endpoints(
             database: database, metrics: services.metrics,
-            isSchemaRight: { (try? await migrator.check(direct)) != nil },
-            figures: { publisher.figures.text + dataPlane.figures.current.text }
+            isSchemaRight: SchemaCheck(migrator, direct).isRight,
+            figures: { publisher.figures.text + Figure.text(of: database) + dataPlane.figures.current.text }
         )
         let api = services.api(
             probes + dataPlane.endpoints, logger: self.logger,
@@ -123,16 +124,45 @@ extension ControlPlaneConfig {
     }
 }
 
+/// Whether the schema is this build's; looked up once in a while, since anybody may ask.
+private final class SchemaCheck: Sendable {
+    private let migrator: Migrator
+    private let config: DatabaseConfig
+    private let last = Mutex<(isRight: Bool, until: ContinuousClock.Instant)?>(nil)
+
+    init(_ migrator: Migrator, _ config: DatabaseConfig) {
+        self.migrator = migrator
+        self.config = config
+    }
+
+    @Sendable func isRight() async -> Bool {
+        if let last = self.last.withLock({ $0 }), last.until > .now { return last.isRight }
+        let isRight = (try? await self.migrator.check(self.config)) != nil
+        self.last.withLock { $0 = (isRight, .now.advanced(by: .seconds(10))) }
+        return isRight
+    }
+}
+
+/// Prometheus text of single figures.
+private enum Figure {
+    static func text(_ name: String, _ kind: String, _ help: String, _ value: Int) -> String {
+        "# HELP gatehouse_\(name) \(help)\n# TYPE gatehouse_\(name) \(kind)\ngatehouse_\(name) \(value)\n"
+    }
+
+    static func text(of database: Database) -> String {
+        let (busy, waiting) = database.usage
+        return Self.text("database_connections_busy", "gauge", "Database connections in use.", busy)
+            + Self.text("database_waiting", "gauge", "Calls that wait for a database connection.", waiting)
+    }
+}
+
 extension Publisher.Figures {
     /// Prometheus text.
-    var text: String {
-        func figure(_ name: String, _ kind: String, _ help: String, _ value: Int) -> String {
-            "# HELP gatehouse_\(name) \(help)\n# TYPE gatehouse_\(name) \(kind)\ngatehouse_\(name) \(value)\n"
-        }
-        return figure("publisher_leader", "gauge", "Whether this replica publishes.", self.isLeader ? 1 : 0)
-            + figure("snapshots_published_total", "counter", "Snapshots published.", self.published)
-            + figure("publishing_failures_total", "counter", "Failures to publish.", self.failures)
-            + figure("publish_microseconds", "gauge", "How long the last one took.", self.lastMicroseconds)
+    fileprivate var text: String {
+        Figure.text("publisher_leader", "gauge", "Whether this replica publishes.", self.isLeader ? 1 : 0)
+            + Figure.text("snapshots_published_total", "counter", "Snapshots published.", self.published)
+            + Figure.text("publishing_failures_total", "counter", "Failures to publish.", self.failures)
+            + Figure.text("publish_microseconds", "gauge", "How long the last one took.", self.lastMicroseconds)
     }
 }
 

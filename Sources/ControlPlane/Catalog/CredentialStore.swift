@@ -12,15 +12,20 @@ package enum CredentialStore {
     package static func fetch(
         _ id: CredentialID, _ tx: inout Transaction, lock: ScopeNodeStore.Lock = .none
     ) throws -> Credential {
+        guard let found = try Self.find(id, &tx, lock: lock) else { throw ControlError.notFound("credential") }
+        return found
+    }
+
+    package static func find(
+        _ id: CredentialID, _ tx: inout Transaction, lock: ScopeNodeStore.Lock = .none
+    ) throws -> Credential? {
         let locking: SQL =
             switch lock {
             case .none: ""
             case .share: " for share of c"
             case .update: " for update of c"
             }
-        let row = try tx.queryOne(Self.columns + " where c.id = $1 and c.deleted_at is null" + locking, id)
-        guard let row else { throw ControlError.notFound("credential") }
-        return try Self.read(row)
+        return try tx.queryOne(Self.columns + " where c.id = $1 and c.deleted_at is null" + locking, id).map(Self.read)
     }
 
     package static func list(

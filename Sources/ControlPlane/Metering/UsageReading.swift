@@ -50,7 +50,8 @@ package struct UsageReading: Sendable {
                 where ($1::uuid is null or organization_id = $1) and ($2::uuid is null or project_id = $2)
                     and ($3::uuid is null or key_id = $3) and ($4::uuid is null or model_id = $4)
                     and ($5::uuid is null or request_id = $5)
-                    and ($6::timestamptz is null or started_at >= $6) and ($7::timestamptz is null or started_at < $7)
+                    and ($6::timestamptz is null or (started_at >= $6 and ingested_at >= $6 - interval '1 day'))
+                    and ($7::timestamptz is null or started_at < $7)
                     and ($8::timestamptz is null or (ingested_at, stream_id, seq) > ($8, $9::uuid, $10::bigint))
                 order by ingested_at, stream_id, seq limit $11
                 """,
