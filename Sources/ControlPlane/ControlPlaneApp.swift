@@ -45,7 +45,8 @@ package struct ControlPlaneApp: Sendable {
         )
         let probes = ProbeRoutes.endpoints(
             database: database, metrics: services.metrics,
-            isSchemaRight: SchemaCheck(migrator, direct).isRight, figures: { publisher.figures.text + Figure.text(of: database) }
+            isSchemaRight: SchemaCheck(migrator, direct).isRight,
+            figures: { publisher.figures.text + Figure.text(of: database) }
         )
         // The calls of gateways are joined in here, with their authenticator.
         let api = services.api(probes, logger: self.logger, authenticateGateway: ControlPlaneServices.noGateways)

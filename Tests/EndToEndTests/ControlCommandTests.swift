@@ -53,7 +53,8 @@ import Testing
             #expect(initialized.output.hasPrefix("dep_"), "\(initialized.errors)")
             let again = try await Self.run("init", "--root-key-file", folder + "/root", in: environment)
             #expect(again.errors.contains("it is not replaced"))
-            let created = try await Self.run("token", "create", "--name", "test", "--expires-days", "1", in: environment)
+            let created = try await Self.run(
+                "token", "create", "--name", "test", "--expires-days", "1", in: environment)
             #expect(created.output.hasPrefix("gh_sa_"), "\(created.errors)")
             let token = created.output.filter { !$0.isWhitespace }
 
@@ -82,7 +83,8 @@ import Testing
             ("GATEHOUSE_DATABASE_URL", "", "GATEHOUSE_DATABASE_URL is not set"),
             ("GATEHOUSE_CONTROL_LISTEN", "7070", "GATEHOUSE_CONTROL_LISTEN is '7070'"),
             ("GATEHOUSE_CONTROL_LISTN", "x", "GATEHOUSE_CONTROL_LISTN is not a setting"),
-            ("GATEHOUSE_CONTROL_TLS_CERT", "x", "both are needed"), ("GATEHOUSE_LOG_LEVEL", "loud", "GATEHOUSE_LOG_LEVEL"),
+            ("GATEHOUSE_CONTROL_TLS_CERT", "x", "both are needed"),
+            ("GATEHOUSE_LOG_LEVEL", "loud", "GATEHOUSE_LOG_LEVEL"),
             ("GATEHOUSE_KEK_FILE", "/nonexistent/kek", "GATEHOUSE_KEK_FILE"),
         ] {
             var changed = environment

@@ -96,7 +96,8 @@ struct TestControlPlane: Sendable {
             do {
                 try schema.validate(json)
             } catch {
-                Issue.record("\(endpoint.operation) answers what its schema forbids: \(error)", sourceLocation: location)
+                Issue.record(
+                    "\(endpoint.operation) answers what its schema forbids: \(error)", sourceLocation: location)
             }
         }
         if response.status >= 400 {
