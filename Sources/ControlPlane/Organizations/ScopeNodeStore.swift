@@ -95,7 +95,8 @@ package enum ScopeNodeStore {
         let row = try tx.queryOne(
             """
             select case
-                when exists (select from scope_node where parent_id = $1 and deleted_at is null) then 'units or projects'
+                when exists (select from scope_node where parent_id = $1 and deleted_at is null)
+                    then 'units or projects'
                 when exists (select from virtual_key where project_id = $1 and deleted_at is null) then 'virtual keys'
                 when exists (select from provider where node_id = $1 and deleted_at is null) then 'providers'
                 when exists (select from route where node_id = $1 and deleted_at is null) then 'routes'
