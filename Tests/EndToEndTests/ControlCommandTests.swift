@@ -53,7 +53,8 @@ import Testing
             #expect(initialized.output.hasPrefix("dep_"), "\(initialized.errors)")
             let again = try await Self.run("init", "--root-key-file", folder + "/root", in: environment)
             #expect(again.errors.contains("it is not replaced"))
-            let created = try await Self.run("token", "create", "--name", "test", "--expires-days", "1", in: environment)
+            let created = try await Self.run(
+                "token", "create", "--name", "test", "--expires-days", "1", in: environment)
             #expect(created.output.hasPrefix("gh_sa_"), "\(created.errors)")
             let token = created.output.filter { !$0.isWhitespace }
 
@@ -73,7 +74,37 @@ import Testing
             #expect(text.contains("gatehouse_database_connections_busy"))
             #expect(try await server.terminate() == .code(0))
             #expect(!server.errors.tail().contains(token))
+            try await Self.checkTLS(folder, environment, port)
         }
+    }
+
+    private static func checkTLS(_ folder: String, _ environment: [String: String], _ port: Int) async throws {
+        let (certificate, key) = (folder + "/cert.pem", folder + "/key.pem")
+        defer { for path in [certificate, key] { unlink(path) } }
+        let made = try ChildProcess(
+            "openssl",
+            [
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
+                "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out",
+                certificate,
+            ]
+        )
+        #expect(try await made.waitForExit() == .code(0))
+        var environment = environment
+        environment["GATEHOUSE_CONTROL_TLS_CERT"] = certificate
+        environment["GATEHOUSE_CONTROL_TLS_KEY"] = key
+        let server = try ChildProcess(Self.program, ["serve"], environment: environment)
+        try await server.waitForPort(port)
+        let fetched = try ChildProcess(
+            "curl",
+            [
+                "-sS", "--cacert", certificate, "https://localhost:\(port)/healthz", "--resolve",
+                "localhost:\(port):127.0.0.1",
+            ]
+        )
+        #expect(try await fetched.waitForExit() == .code(0), "\(fetched.errors.tail())")
+        #expect(fetched.output.tail() == "{\"status\":\"ok\"}")
+        #expect(try await server.terminate() == .code(0))
     }
 
     @Test func `a wrong setting ends with 64 and one line`() async throws {
@@ -82,7 +113,8 @@ import Testing
             ("GATEHOUSE_DATABASE_URL", "", "GATEHOUSE_DATABASE_URL is not set"),
             ("GATEHOUSE_CONTROL_LISTEN", "7070", "GATEHOUSE_CONTROL_LISTEN is '7070'"),
             ("GATEHOUSE_CONTROL_LISTN", "x", "GATEHOUSE_CONTROL_LISTN is not a setting"),
-            ("GATEHOUSE_CONTROL_TLS_CERT", "x", "both are needed"), ("GATEHOUSE_LOG_LEVEL", "loud", "GATEHOUSE_LOG_LEVEL"),
+            ("GATEHOUSE_CONTROL_TLS_CERT", "x", "both are needed"),
+            ("GATEHOUSE_LOG_LEVEL", "loud", "GATEHOUSE_LOG_LEVEL"),
             ("GATEHOUSE_KEK_FILE", "/nonexistent/kek", "GATEHOUSE_KEK_FILE"),
         ] {
             var changed = environment

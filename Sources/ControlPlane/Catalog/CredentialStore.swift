@@ -4,8 +4,8 @@ package import Shared
 /// The SQL of credentials.
 package enum CredentialStore {
     private static let columns: SQL = """
-        select c.id, c.provider_id, p.node_id, n.kind as node_kind, n.organization_id, c.name, c.status, c.version, c.hint,
-            c.revision, c.created_at, c.updated_at
+        select c.id, c.provider_id, p.node_id, n.kind as node_kind, n.organization_id, c.name, c.status, c.version,
+            c.hint, c.revision, c.created_at, c.updated_at
         from credential c join provider p on p.id = c.provider_id left join scope_node n on n.id = p.node_id
         """
 
@@ -77,7 +77,9 @@ package enum CredentialStore {
         )
     }
 
-    package static func remove(_ id: CredentialID, at time: Timestamp, _ tx: inout Transaction, _: borrowing Permit) throws {
+    package static func remove(_ id: CredentialID, at time: Timestamp, _ tx: inout Transaction, _: borrowing Permit)
+        throws
+    {
         _ = try tx.execute(
             "update credential set deleted_at = $2, updated_at = $2, revision = revision + 1 where id = $1", id, time
         )

@@ -32,9 +32,11 @@ package struct Price: Sendable, Hashable, Audited {
                 )
             )
             let last = items[items.count - 1]
-            guard !items.dropLast().contains(where: {
-                $0.meter == last.meter && $0.tier == last.tier && $0.abovePromptTokens == last.abovePromptTokens
-            }) else { throw .invalid("There is such an item already.", at: "/items/\(index)") }
+            guard
+                !items.dropLast().contains(where: {
+                    $0.meter == last.meter && $0.tier == last.tier && $0.abovePromptTokens == last.abovePromptTokens
+                })
+            else { throw .invalid("There is such an item already.", at: "/items/\(index)") }
         }
         return items.sorted { left, right in
             (left.meter.name, left.tier.name, left.abovePromptTokens)

@@ -15,13 +15,17 @@ package struct ChangeRow: Sendable {
         "Change",
         .object([
             .required("id", .id(ChangeKind.self)), .required("at", .timestamp),
-            .required("actor", .object([
-                .required("kind", .string(.length(1...64))), .required("id", .string(.length(1...64))),
-            ])),
+            .required(
+                "actor",
+                .object([
+                    .required("kind", .string(.length(1...64))), .required("id", .string(.length(1...64))),
+                ])),
             .required("permission", .string(.length(1...64))),
-            .required("target", .object([
-                .required("kind", .string(.length(1...64))), .required("id", .string(.length(1...64)).orNull),
-            ])),
+            .required(
+                "target",
+                .object([
+                    .required("kind", .string(.length(1...64))), .required("id", .string(.length(1...64)).orNull),
+                ])),
             .required("organization", Schema.id(OrganizationKind.self).orNull),
         ])
     )
@@ -61,7 +65,15 @@ enum ChangeStore {
             insert into change (id, at, actor_kind, actor_id, permission, target_kind, target_id, organization_id)
             values ($1, $2, $3, $4, $5, $6, $7, $8::uuid)
             """,
-            id, context.time, context.actor.kind.rawValue, context.actor.id, permission.rawValue, target.kind, target.id, organization
+            id, context.time, context.actor.kind.rawValue, context.actor.id, permission.rawValue, target.kind,
+            target.id, organization
+        )
+    }
+
+    /// For a group that the trigger on `change` does not know of.
+    static func markPending(_ tx: inout Transaction, _ id: ChangeID, in group: GatewayGroupID) throws {
+        _ = try tx.execute(
+            "insert into change_pending (change_id, group_id) values ($1, $2) on conflict do nothing", id, group
         )
     }
 

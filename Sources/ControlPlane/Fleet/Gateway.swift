@@ -134,7 +134,8 @@ extension Gateway {
         let other = self.report?.otherProcessAt.map { $0.adding(seconds: Self.offlineAfter) > time } ?? false
         return [
             "id": JSONValue(self.id), "group": JSONValue(self.group), "name": .string(self.name),
-            "status": .string(self.status), "build": .integer(self.build), "sync": .string(self.sync(at: time).rawValue),
+            "status": .string(self.status), "build": .integer(self.build),
+            "sync": .string(self.sync(at: time).rawValue),
             "seen_at": JSONValue(self.report?.seenAt), "serves": self.report?.version.json ?? .null,
             "published": self.published?.version.json ?? .null,
             "keyring_epoch": self.report.map { .integer($0.keyringEpoch) } ?? .null,

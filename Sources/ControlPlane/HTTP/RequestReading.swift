@@ -56,7 +56,8 @@ enum RequestReading {
                 value = try JSONParser.parse(request.body)
             } catch {
                 throw ControlError(
-                    .invalid, "invalid_json", "The body is not acceptable JSON at byte \(error.offset): \(error.reason).",
+                    .invalid, "invalid_json",
+                    "The body is not acceptable JSON at byte \(error.offset): \(error.reason).",
                     pointer: ""
                 )
             }

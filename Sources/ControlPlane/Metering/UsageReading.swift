@@ -40,7 +40,8 @@ package struct UsageReading: Sendable {
         let after = page.after.map { bytes in
             (
                 at: Timestamp(microseconds: Int64(bitPattern: bytes.bigEndianUInt64(at: 0))),
-                stream: UUIDValue(bytes: Array(bytes[8..<24])), sequence: Int64(bitPattern: bytes.bigEndianUInt64(at: 24))
+                stream: UUIDValue(bytes: Array(bytes[8..<24])),
+                sequence: Int64(bitPattern: bytes.bigEndianUInt64(at: 24))
             )
         }
         let found = try await self.database.transaction(.readOnly) { tx in
@@ -140,7 +141,9 @@ package enum UsageRoutes {
             Endpoint(
                 .get, "/v1/usage/records", "usage.records", "List finished requests in the order of their arrival",
                 auth: .bearer(.usageRead),
-                query: UsageReading.Filter.parameters + [QueryParameter("request", .id(RequestKind.self), "One request.")]
+                query: UsageReading.Filter.parameters + [
+                    QueryParameter("request", .id(RequestKind.self), "One request.")
+                ]
                     + period + PageRequest.parameters, success: .json(.page(of: UsageEntry.schema))
             ) { call in
                 try await usage.records(
@@ -161,15 +164,23 @@ package enum UsageRoutes {
     }
 
     private static let summarySchema = Schema.object([
-        .required("items", .list(of: .named("UsageSum", .object([
-            .optional("key", .id(VirtualKeyKind.self)), .optional("project", .id(ProjectKind.self)),
-            .optional("model", Schema.id(ModelKind.self).orNull), .optional("day", .string(.length(10...10))),
-            .required("requests", .count), .required("refusals", .count), .required("estimates", .count),
-            .required("units", .object(
-                UsageEntry.unitColumns.filter { $0 != "request" }.map { .required($0, .count) }
-            )),
-            .required("amount_nano_usd", .decimal), .required("amount_usd", .string(.dollars)),
-        ])))),
+        .required(
+            "items",
+            .list(
+                of: .named(
+                    "UsageSum",
+                    .object([
+                        .optional("key", .id(VirtualKeyKind.self)), .optional("project", .id(ProjectKind.self)),
+                        .optional("model", Schema.id(ModelKind.self).orNull),
+                        .optional("day", .string(.length(10...10))),
+                        .required("requests", .count), .required("refusals", .count), .required("estimates", .count),
+                        .required(
+                            "units",
+                            .object(
+                                UsageEntry.unitColumns.filter { $0 != "request" }.map { .required($0, .count) }
+                            )),
+                        .required("amount_nano_usd", .decimal), .required("amount_usd", .string(.dollars)),
+                    ])))),
         .required("truncated", .bool),
     ])
 

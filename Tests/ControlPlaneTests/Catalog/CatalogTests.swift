@@ -44,7 +44,9 @@ import Testing
 
     @Test func `a base URL fits its kind`() async throws {
         try await TestControlPlane.with { plane in
-            for (kind, url) in [("openai", ""), ("openai-compatible", "ftp://x"), ("mock", "https://x"), ("openai", "https://a@b")] {
+            for (kind, url) in [
+                ("openai", ""), ("openai-compatible", "ftp://x"), ("mock", "https://x"), ("openai", "https://a@b"),
+            ] {
                 let reply = try await plane.send(
                     "POST", "/v1/providers", ["name": "p", "kind": .string(kind), "base_url": .string(url)]
                 )

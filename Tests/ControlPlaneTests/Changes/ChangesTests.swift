@@ -52,7 +52,9 @@ import Testing
                 _ = try await plane.services.changes.perform(
                     .organizationsCreate, on: target, as: self.context(self.actor)
                 ) { tx, _ -> Change<Int> in
-                    _ = try tx.execute("insert into deployment (singleton, id) values (true, gen_random_uuid()) on conflict do nothing")
+                    _ = try tx.execute(
+                        "insert into deployment (singleton, id) values (true, gen_random_uuid()) on conflict do nothing"
+                    )
                     throw Trouble()
                 }
             }
@@ -118,7 +120,8 @@ import Testing
             let other = try await plane.send("POST", "/v1/organizations", ["name": "twice"], key: "abc")
             #expect(other.status == 422)
             #expect(other.code == "idempotency_key_reused")
-            #expect(try await plane.send("POST", "/v1/organizations", body, key: "a b").code == "invalid_idempotency_key")
+            #expect(
+                try await plane.send("POST", "/v1/organizations", body, key: "a b").code == "invalid_idempotency_key")
 
             let (_, project) = try await plane.makeProject()
             let key: JSONValue = ["name": "k", "project": .string(project)]

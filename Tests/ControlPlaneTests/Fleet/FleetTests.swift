@@ -21,6 +21,11 @@ import Testing
             #expect(try await plane.send("DELETE", "/v1/organizations/\(organization)").status == 409)
             let removed = try await plane.send("DELETE", member)
             #expect(removed.status == 204)
+            let last = try await plane.send("GET", "/v1/changes?organization=\(organization)&limit=1")
+            let change = try #require(last["items"]?.array?.first?["id"]?.string)
+            let progress = try await plane.send("GET", "/v1/changes/\(change)/propagation")
+            #expect(progress["groups"]?.array?.first?["group"]?.string == group.id)
+            #expect(progress["complete"] == false)
             #expect(removed.response.headers.filter { $0.name == "audit-receipt" }.count == 2)
             #expect(try await plane.send("DELETE", member).status == 404)
             #expect(try await plane.send("PUT", path + "/organizations/org_00000000000000000000000000").status == 404)
@@ -30,7 +35,8 @@ import Testing
     @Test func `a join token pins the root and is shown once`() async throws {
         try await TestControlPlane.with { plane in
             let group = try await plane.make("/v1/gateway-groups", ["name": "eu"]).id
-            let made = try await plane.send("POST", "/v1/join-tokens", ["group": .string(group), "ttl_seconds": 60], key: "j")
+            let made = try await plane.send(
+                "POST", "/v1/join-tokens", ["group": .string(group), "ttl_seconds": 60], key: "j")
             #expect(made.status == 201)
             let token = try #require(made["secret"]?.string.flatMap { JoinToken(parsing: $0) })
             let keys = plane.services.keys
@@ -38,10 +44,13 @@ import Testing
                 try SigningKeys.load(&tx, keys: keys).rootPin
             }
             #expect(token.rootSHA256 == pin)
-            let again = try await plane.send("POST", "/v1/join-tokens", ["group": .string(group), "ttl_seconds": 60], key: "j")
+            let again = try await plane.send(
+                "POST", "/v1/join-tokens", ["group": .string(group), "ttl_seconds": 60], key: "j")
             #expect(again["secret"] == nil)
             #expect(again["secret_already_issued"] == true)
-            #expect(try await plane.send("POST", "/v1/join-tokens", ["group": .string(group), "ttl_seconds": 1801]).status == 400)
+            #expect(
+                try await plane.send("POST", "/v1/join-tokens", ["group": .string(group), "ttl_seconds": 1801]).status
+                    == 400)
         }
     }
 

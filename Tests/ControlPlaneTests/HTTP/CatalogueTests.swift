@@ -7,12 +7,13 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct CatalogueTests {
     /// The endpoint's path with identifiers that name nothing.
     private func target(_ endpoint: Endpoint) -> String {
-        "/" + endpoint.path.segments.map { segment in
-            switch segment {
-            case .literal(let text): text
-            case .variable: "org_01jd3x0r7ze4qbt0xq4v6m2k5n"
-            }
-        }.joined(separator: "/")
+        "/"
+            + endpoint.path.segments.map { segment in
+                switch segment {
+                case .literal(let text): text
+                case .variable: "org_01jd3x0r7ze4qbt0xq4v6m2k5n"
+                }
+            }.joined(separator: "/")
     }
 
     @Test func `every endpoint refuses the anonymous and the unprivileged`() async throws {

@@ -23,7 +23,9 @@ import Testing
         let bytes = Array(request.utf8)
         var sent = 0
         while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { send(descriptor, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL)) }
+            let count = bytes.withUnsafeBytes {
+                send(descriptor, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL))
+            }
             guard count > 0 else { break }
             sent += count
         }
@@ -40,7 +42,8 @@ import Testing
     @Test func `requests travel over a socket and the server drains`() async throws {
         try await TestControlPlane.with { plane in
             let port = Atomic(0)
-            let server = HTTPServer(api: plane.api, host: "127.0.0.1", port: 0, tls: nil, logger: plane.database.logger) {
+            let server = HTTPServer(api: plane.api, host: "127.0.0.1", port: 0, tls: nil, logger: plane.database.logger)
+            {
                 port.store($0, ordering: .releasing)
             }
             try await withThrowingTaskGroup(of: Void.self) { group in

@@ -36,7 +36,8 @@ import Testing
             #expect(try await plane.count("virtual_key_secret where length(digest) = 32") == 2)
 
             let patched = try await plane.send(
-                "PATCH", path, ["status": "disabled", "expires_at": .null, "allowed_models": .null], ifMatch: rotated.etag
+                "PATCH", path, ["status": "disabled", "expires_at": .null, "allowed_models": .null],
+                ifMatch: rotated.etag
             )
             #expect(patched["expires_at"] == .null)
             #expect(patched["allowed_models"] == .null)
@@ -99,7 +100,8 @@ import Testing
             let credential = try await plane.make(
                 "/v1/credentials", ["provider": .string(provider), "name": "c", "secret": .string(canary)]
             )
-            _ = try await plane.send("POST", "/v1/credentials/\(credential.id)/rotate", ["secret": .string(canary + "2")])
+            _ = try await plane.send(
+                "POST", "/v1/credentials/\(credential.id)/rotate", ["secret": .string(canary + "2")])
             let group = try await plane.make("/v1/gateway-groups", ["name": "g"]).id
             let join = try await plane.make("/v1/join-tokens", ["group": .string(group)])
             let secrets = [

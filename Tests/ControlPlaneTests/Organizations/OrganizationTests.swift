@@ -17,7 +17,8 @@ import Testing
             #expect(try await plane.send("PATCH", path, ["name": "B"]).status == 428)
             #expect(try await plane.send("PATCH", path, ["name": "B"], ifMatch: "\"7\"").status == 412)
             let changed = try await plane.send(
-                "PATCH", path, ["name": "B", "status": "disabled", "metadata": ["tier": .null, "new": "1"]], ifMatch: made.etag
+                "PATCH", path, ["name": "B", "status": "disabled", "metadata": ["tier": .null, "new": "1"]],
+                ifMatch: made.etag
             )
             #expect(changed.status == 200)
             #expect(changed.etag == "\"2\"")

@@ -96,14 +96,31 @@ struct TestControlPlane: Sendable {
             do {
                 try schema.validate(json)
             } catch {
-                Issue.record("\(endpoint.operation) answers what its schema forbids: \(error)", sourceLocation: location)
+                Issue.record(
+                    "\(endpoint.operation) answers what its schema forbids: \(error)", sourceLocation: location)
             }
+        }
+        if response.status < 300, let receipt = response.header("audit-receipt"),
+            case .found(let endpoint, _) = self.api.catalogue.match(method: request.method, path: path)
+        {
+            let recorded = try await self.recordedPermission(receipt)
+            #expect(recorded == endpoint.auth.permission?.rawValue, sourceLocation: location)
         }
         if response.status >= 400 {
             #expect(response.header("content-type") == "application/problem+json", sourceLocation: location)
             #expect(json["status"]?.integer == Int64(response.status), sourceLocation: location)
         }
         return Reply(status: response.status, json: json, response: response)
+    }
+
+    /// The permission in the leaf that a receipt is for.
+    private func recordedPermission(_ receipt: String) async throws -> String? {
+        let hash = receipt.split(separator: "=").last.flatMap { Hex.decode($0) } ?? []
+        let leaf = try await self.database.database.transaction(.readOnly) { tx in
+            try tx.query("select leaf from audit_leaf where hash = $1 limit 1", hash).first?.get(
+                "leaf", as: [UInt8].self)
+        }
+        return try JSONParser.parse(try #require(leaf))["permission"]?.string
     }
 
     /// Sends a creation that must succeed.
