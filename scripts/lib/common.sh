@@ -25,9 +25,15 @@ member() { sed -n "s/.*\"$1\":\"\\([^\"]*\\)\".*/\\1/p" | head -n 1; }
 
 build() {
     command -v swift >/dev/null || die "swift is not installed: get Swift 6.3 from https://swift.org/install and run this again"
+    # Nothing is newer than what was built: asking the package manager would take seconds.
+    if [ -x "$BIN/gatehouse-gateway" ] && [ -x "$BIN/gatehouse-control" ] &&
+        [ -z "$(find Package.swift Sources -newer "$BIN/.built-by-scripts" -print -quit 2>/dev/null || echo unknown)" ]; then
+        return
+    fi
     say "Building ($BUILD; the first time takes several minutes)."
     swift build -c "$BUILD" --product gatehouse-gateway && swift build -c "$BUILD" --product gatehouse-control ||
         die "the build failed; what is above says where"
+    touch "$BIN/.built-by-scripts"
 }
 
 # True when something listens on a port of this machine.

@@ -91,13 +91,14 @@ extension DownstreamHandler {
         if chunked { self.withOutput { $0.beginChunk(range.count) } }
         self.writeOutput()
         self.loop.counters.bytesOut += range.count
+        self.needsFlush = true
         self.context?.write(Self.wrapOutboundOut(slice), promise: nil)
         if chunked { self.withOutput { $0.endChunk() } }
     }
 
     /// All that came at once is relayed.
     func upstreamReadComplete() {
-        guard self.phase == .relaying, self.output != nil else { return }
+        guard self.phase == .relaying, self.needsFlush || self.output != nil else { return }
         self.flush()
         self.setDeadline(seconds: self.loop.timeouts.write)
     }

@@ -63,6 +63,8 @@ final class DownstreamHandler: ChannelDuplexHandler {
     var isAnswered = false
     var output: ByteBuffer?
     var outputScratch = ByteBuffer()
+    /// Something was written to the channel that is not flushed yet.
+    var needsFlush = false
     /// The unfinished event.
     var partial = ByteBuffer()
 
@@ -204,11 +206,13 @@ final class DownstreamHandler: ChannelDuplexHandler {
         self.output = nil
         self.loop.counters.bytesOut += buffer.readableBytes
         self.outputScratch = buffer
+        self.needsFlush = true
         self.context?.write(Self.wrapOutboundOut(buffer), promise: nil)
     }
 
     func flush() {
         self.writeOutput()
+        self.needsFlush = false
         self.context?.flush()
     }
 }

@@ -2,26 +2,23 @@
 struct MockAnswer {
     let request: MockRequest
     let path: String
-
     /// The answer's words. A "token" of the mock is a word.
-    var words: [String] {
-        let prompt = self.promptTexts.last ?? ""
-        var words = ["You", "said:"] + prompt.split(separator: " ").map(String.init)
-        if let count = self.request.mock?.words {
-            words = (0..<min(max(count, 0), 100_000)).map { "word\($0)" }
-        }
-        if let limit = self.request.maxTokens ?? self.request.maxCompletionTokens {
-            words = Array(words.prefix(max(limit, 0)))
-        }
-        return words
-    }
+    let words: [String]
+    let promptTokens: Int
+    private let promptTexts: [String]
 
-    private var promptTexts: [String] {
-        self.request.messages?.map { $0.content?.text ?? "" } ?? self.request.prompt?.texts ?? self.request.input?.texts
-            ?? []
+    init(request: MockRequest, path: String) {
+        let texts = request.messages?.map { $0.content?.text ?? "" } ?? request.prompt?.texts ?? request.input?.texts ?? []
+        let split = texts.map { $0.split(separator: " ").map(String.init) }
+        var words = ["You", "said:"] + (split.last ?? [])
+        if let count = request.mock?.words { words = (0..<min(max(count, 0), 100_000)).map { "word\($0)" } }
+        if let limit = request.maxTokens ?? request.maxCompletionTokens { words = Array(words.prefix(max(limit, 0))) }
+        self.request = request
+        self.path = path
+        self.words = words
+        self.promptTexts = texts
+        self.promptTokens = split.reduce(0) { $0 + max(1, $1.count) }
     }
-
-    var promptTokens: Int { self.promptTexts.reduce(0) { $0 + max(1, $1.split(separator: " ").count) } }
 
     private var toolName: String? {
         self.request.tools?.first.flatMap { $0.function?.name ?? $0.name }
