@@ -18,7 +18,7 @@ struct SpoolEntry {
     static let size = Self.words * 8
 
     let kind: SpoolEntryKind
-    /// Number of a closed entry in its stream, from 1; 0 for an open one.
+    /// Number of a closed entry in its stream, from 1; of an open one, that of the closed entry before it.
     let sequence: Int
     let record: UsageRecord
 
@@ -117,7 +117,10 @@ private struct WordWriter {
         var index = 0
         var current: UInt64 = 0
         var next = word + 1
-        for byte in text.utf8.prefix(UsageRecord.codeLimit) {
+        // Whole characters only: half a one would make the entry one that cannot be read.
+        var end = text.utf8.index(text.startIndex, offsetBy: UsageRecord.codeLimit, limitedBy: text.endIndex)
+        while let at = end, at.samePosition(in: text.unicodeScalars) == nil { end = text.utf8.index(before: at) }
+        for byte in text.utf8[..<(end ?? text.endIndex)] {
             current |= UInt64(byte) << UInt64((index & 7) * 8)
             index += 1
             if index & 7 == 0 {

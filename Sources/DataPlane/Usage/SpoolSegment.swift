@@ -41,7 +41,13 @@ final class SpoolSegment: Sendable {
             unlink(path)
             throw FileError(path: path, operation: "allocate", code: failure)
         }
-        let segment = try SpoolSegment(path, descriptor: descriptor, stream: stream, ordinal: ordinal)
+        let segment: SpoolSegment
+        do throws(FileError) {
+            segment = try SpoolSegment(path, descriptor: descriptor, stream: stream, ordinal: ordinal)
+        } catch {
+            unlink(path)
+            throw error
+        }
         let base = segment.base.pointer
         base.storeBytes(of: Self.magic, as: UInt64.self)
         base.storeBytes(of: stream.value.high, toByteOffset: 8, as: UInt64.self)
@@ -60,24 +66,20 @@ final class SpoolSegment: Sendable {
             close(descriptor)
             return nil
         }
-        let segment = try SpoolSegment(
-            path, descriptor: descriptor, stream: UsageStreamID(UUIDValue(high: 0, low: 0)), ordinal: 0
-        )
-        let base = UnsafeRawPointer(segment.base.pointer)
-        guard base.load(as: UInt64.self) == Self.magic,
-            base.load(fromByteOffset: 32, as: UInt64.self) == UInt64(SpoolEntry.size),
-            let ordinal = Int(exactly: base.load(fromByteOffset: 24, as: UInt64.self))
-        else { return nil }
-        let stream = UsageStreamID(
-            UUIDValue(
-                high: base.load(fromByteOffset: 8, as: UInt64.self), low: base.load(fromByteOffset: 16, as: UInt64.self)
-            )
-        )
-        let adopted = try SpoolSegment(path, descriptor: dup(descriptor), stream: stream, ordinal: ordinal)
+        var header = [UInt64](repeating: 0, count: 5)
+        let size = header.count * 8
+        guard header.withUnsafeMutableBytes({ pread(descriptor, $0.baseAddress, size, 0) }) == size,
+            header[0] == Self.magic, header[4] == UInt64(SpoolEntry.size), let ordinal = Int(exactly: header[3])
+        else {
+            close(descriptor)
+            return nil
+        }
+        let stream = UsageStreamID(UUIDValue(high: header[1], low: header[2]))
+        let adopted = try SpoolSegment(path, descriptor: descriptor, stream: stream, ordinal: ordinal)
         var count = 0
         while count < Self.capacity, SpoolEntry(at: adopted.address(count)) != nil { count += 1 }
         adopted.committed.store(count, ordering: .releasing)
-        adopted.synced.store(count, ordering: .relaxed)
+        // The earlier process may have ended before it synced: `synced` stays 0.
         return adopted
     }
 

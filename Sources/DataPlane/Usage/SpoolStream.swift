@@ -38,18 +38,20 @@ package final class SpoolStream: Sendable {
         return stream
     }
 
-    /// A stream that an earlier process left; nil when a live process still has it or nothing in it is readable.
+    /// A stream that an earlier process left; nil when a live process still has it.
     static func adopt(_ id: UsageStreamID, in spool: String) throws(FileError) -> SpoolStream? {
         let folder = "\(spool)/\(id)"
         guard let lock = try FileLock("\(folder)/lock") else { return nil }
         var segments: [SpoolSegment] = []
+        // A name is never used again, also not that of a file which is none: it may have been made just before a kill.
+        var next = 1
         for name in Files.names(in: folder) where name.hasSuffix(".seg") {
+            if let ordinal = Int(name.dropLast(4)), ordinal < Int32.max { next = max(next, ordinal + 1) }
             if let segment = try SpoolSegment.adopt("\(folder)/\(name)"), segment.stream == id {
                 segments.append(segment)
             }
         }
         segments.sort { $0.ordinal < $1.ordinal }
-        let next = (segments.last?.ordinal ?? 0) + 1
         return SpoolStream(id, folder: folder, lock: lock, segments: segments, nextOrdinal: next)
     }
 
@@ -78,8 +80,10 @@ package final class SpoolStream: Sendable {
         let digits = String(ordinal)
         let name = String(repeating: "0", count: max(0, 8 - digits.count)) + digits
         let segment = try SpoolSegment.create("\(self.folder)/\(name).seg", stream: self.id, ordinal: ordinal)
-        self.state.withLock { $0.spare = segment }
-        self.spareReady.store(true, ordering: .releasing)
+        self.state.withLock { state in
+            state.spare = segment
+            self.spareReady.store(true, ordering: .releasing)
+        }
     }
 
     /// Makes the spare the segment that is written; nil when there is none.
