@@ -7,8 +7,8 @@ create table api_token (
     digest bytea not null unique check (length(digest) = 32),
     subject_id uuid not null,
     name text not null,
-    -- 'root' may do everything.
-    role text not null check (role in ('root')),
+    -- 'root' may do everything, 'none' nothing of itself.
+    role text not null check (role in ('root', 'none')),
     expires_at timestamptz,
     revoked_at timestamptz,
     created_at timestamptz not null default now()
@@ -72,13 +72,13 @@ create function audit_append(organization uuid, leaf bytea, out log uuid, out le
 language plpgsql security definer set search_path = pg_catalog, public as $$
 begin
     if organization is null then
-        update public.audit_log set size = size + 1 where organization_id is null returning id, size - 1 into log, leaf_index;
+        insert into public.audit_log as l (id, organization_id, size) values (gen_random_uuid(), null, 1)
+        on conflict ((1)) where organization_id is null do update set size = l.size + 1
+        returning l.id, l.size - 1 into log, leaf_index;
     else
-        update public.audit_log set size = size + 1 where organization_id = organization returning id, size - 1 into log, leaf_index;
-    end if;
-    if log is null then
-        insert into public.audit_log (id, organization_id, size) values (gen_random_uuid(), organization, 1)
-        returning id, 0 into log, leaf_index;
+        insert into public.audit_log as l (id, organization_id, size) values (gen_random_uuid(), organization, 1)
+        on conflict (organization_id) do update set size = l.size + 1
+        returning l.id, l.size - 1 into log, leaf_index;
     end if;
     leaf_hash := sha256('\x00'::bytea || audit_append.leaf);
     insert into public.audit_leaf (log_id, index, leaf, hash) values (log, leaf_index, audit_append.leaf, leaf_hash);

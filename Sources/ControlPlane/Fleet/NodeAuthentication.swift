@@ -1,20 +1,6 @@
 package import Postgres
 package import Shared
 
-/// A gateway that has proved who it is.
-package struct GatewayCaller: Sendable, Equatable {
-    package let gateway: GatewayID
-    package let group: GatewayGroupID
-    /// Random for each start of the gateway's process.
-    package let process: UInt64
-
-    package init(gateway: GatewayID, group: GatewayGroupID, process: UInt64) {
-        self.gateway = gateway
-        self.group = group
-        self.process = process
-    }
-}
-
 /// Tells which gateway a call comes from, by the assertion it carries.
 package struct NodeAuthentication: Sendable {
     private let database: Database
@@ -31,6 +17,29 @@ package struct NodeAuthentication: Sendable {
     ///   - header: the value of Authorization.
     ///   - path: the path with its query, as called.
     package func authenticate(
+        header: String?, method: String, path: String, body: [UInt8]
+    ) async throws -> GatewayCaller {
+        do {
+            return try await self.verified(header: header ?? "", method: method, path: path, body: body)
+        } catch let failure as NodeAssertion.Failure {
+            throw ControlError(
+                .unauthenticated, "gateway_not_authenticated", Self.explanation(failure),
+                internalDetail: "gateway assertion: \(failure)"
+            )
+        }
+    }
+
+    /// What helps an operator whose gateway is refused, and nobody else.
+    private static func explanation(_ failure: NodeAssertion.Failure) -> String {
+        switch failure {
+        case .malformed: "A signed gateway assertion is needed."
+        case .unknownGateway, .badSignature: "The gateway is not known or was removed."
+        case .otherCall: "The assertion is not for this call."
+        case .expired: "The assertion has expired, or the clocks differ by more than \(NodeAssertion.skew) seconds."
+        }
+    }
+
+    private func verified(
         header: String, method: String, path: String, body: [UInt8]
     ) async throws -> GatewayCaller {
         let (claim, envelope) = try NodeAssertion.parse(header: header)
@@ -48,6 +57,6 @@ package struct NodeAuthentication: Sendable {
         try claim.verify(
             envelope, key: key, audience: self.deployment, method: method, path: path, body: body, now: self.time.now()
         )
-        return GatewayCaller(gateway: claim.gateway, group: group, process: claim.process)
+        return GatewayCaller(id: claim.gateway, group: group, process: claim.process)
     }
 }

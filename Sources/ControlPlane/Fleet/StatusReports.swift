@@ -23,13 +23,13 @@ package enum StatusReports {
                 sequence = excluded.sequence, nack_epoch = excluded.nack_epoch, nack_version = excluded.nack_version,
                 nack_code = excluded.nack_code, nack_chunk = excluded.nack_chunk, nack_message = excluded.nack_message
             """,
-            caller.gateway, Int64(bitPattern: report.process), now, Int32(clamping: report.version.epoch),
+            caller.id, Int64(bitPattern: report.process), now, Int32(clamping: report.version.epoch),
             Int64(report.version.version), report.manifest, Int32(clamping: report.keyringEpoch),
             Int64(report.sequence), nack.map { Int32(clamping: $0.epoch) }, nack.map { Int64($0.version) },
             nack == nil ? nil : report.code, nack == nil ? nil : report.chunk, nack == nil ? nil : report.message
         )
         _ = try tx.execute(
-            "update gateway set build = $2 where id = $1 and build <> $2", caller.gateway, Int32(clamping: report.build)
+            "update gateway set build = $2 where id = $1 and build <> $2", caller.id, Int32(clamping: report.build)
         )
     }
 }

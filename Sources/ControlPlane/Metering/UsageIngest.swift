@@ -26,13 +26,13 @@ package enum UsageIngest {
     ) throws -> Result {
         _ = try tx.execute(
             "insert into usage_stream (id, gateway_id) values ($1, $2) on conflict do nothing",
-            batch.stream, caller.gateway
+            batch.stream, caller.id
         )
         let stream = try tx.queryOne(
             "select gateway_id, last_seq from usage_stream where id = $1 for update", batch.stream
         )
-        guard let stream, try stream.get("gateway_id", as: GatewayID.self) == caller.gateway,
-            batch.gateway == caller.gateway
+        guard let stream, try stream.get("gateway_id", as: GatewayID.self) == caller.id,
+            batch.gateway == caller.id
         else { throw Failure.foreignStream }
         let last = Int(try stream.get("last_seq", as: Int64.self))
         guard batch.from == last + 1 else { return Result(last: last, stored: 0, rejected: 0, mispriced: 0) }
@@ -57,7 +57,7 @@ package enum UsageIngest {
                 Accepted(sequence: sequence, record: record, organization: organization, checked: checked ?? .zero)
             )
         }
-        try UsageStore.append(&tx, accepted, stream: batch.stream, gateway: caller.gateway, at: now)
+        try UsageStore.append(&tx, accepted, stream: batch.stream, gateway: caller.id, at: now)
         try UsageStore.fold(&tx, accepted)
         return Result(
             last: batch.to, stored: accepted.count, rejected: rejected,

@@ -17,6 +17,10 @@ package final class Publisher: Sendable {
     private let logger: Logger
     private let state = Mutex(Figures())
     private let hold = Mutex<AdvisoryLockHold?>(nil)
+    /// When blobs are looked through next, on the uptime clock.
+    private let pruneAt = Mutex<UInt64>(0)
+    /// Nanoseconds between two looks.
+    static let pruneInterval: UInt64 = 600_000_000_000
 
     /// For metrics.
     package struct Figures: Sendable {
@@ -92,6 +96,11 @@ package final class Publisher: Sendable {
             try SigningKeys.load(&tx, keys: keys)
         }
         for group in groups { try await self.publish(group, signing) }
+        let now = self.time.uptime()
+        if now >= self.pruneAt.withLock({ $0 }) {
+            self.pruneAt.withLock { $0 = now + Self.pruneInterval }
+            try await self.database.transaction { tx in _ = try BlobPruning.prune(&tx) }
+        }
     }
 
     private func publish(_ group: GatewayGroupID, _ signing: SigningKeys) async throws {

@@ -133,7 +133,7 @@ package struct PolicyCompiler {
             handles[row.id] = Handle(entries.count)
             entries.append(
                 ModelEntry(
-                    id: row.id, provider: provider, jsonName: Self.jsonEscaped(row.name),
+                    id: row.id, provider: provider, name: Array(row.name.utf8),
                     contextWindow: row.contextWindow, maxOutput: row.maxOutput,
                     prices: (prices[row.id] ?? []).sorted { $0.effective < $1.effective }
                 )
@@ -243,18 +243,5 @@ package struct PolicyCompiler {
 
     private static func invalid(_ type: ChunkType, _ message: String) -> SnapshotError {
         SnapshotError(.invalid, chunk: type.name, message)
-    }
-
-    /// The text as it stands between the quotes of a JSON string.
-    private static func jsonEscaped(_ text: String) -> [UInt8] {
-        var bytes: [UInt8] = []
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
-            case 0..<0x20: bytes += Array("\\u00".utf8) + Array(Hex.encode([byte]).utf8)
-            default: bytes.append(byte)
-            }
-        }
-        return bytes
     }
 }

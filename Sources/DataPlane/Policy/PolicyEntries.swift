@@ -85,8 +85,8 @@ package struct TargetEntry: Sendable {
 package struct ModelEntry: Sendable {
     package let id: ModelID
     package let provider: Handle
-    /// The provider's name of it, as it stands inside a JSON string.
-    package let jsonName: [UInt8]
+    /// The provider's name of it.
+    package let name: [UInt8]
     package let contextWindow: Int
     package let maxOutput: Int
     /// Prices by ascending effective time.

@@ -12,9 +12,10 @@ struct KeyMemo {
 
     mutating func find(_ key: Span<UInt8>, in policy: PolicyIndex) -> Handle {
         if self.handle >= 0, self.count == key.count, self.version == policy.version {
-            // All bytes are looked at whatever they are.
+            // All bytes are looked at whatever they are. (A span: indexing the stored array would copy it each time.)
+            let known = self.bytes.span
             var difference: UInt8 = 0
-            for index in key.indices { difference |= key[index] ^ self.bytes[index] }
+            for index in key.indices { difference |= key[index] ^ known[index] }
             if difference == 0 { return self.handle }
         }
         guard key.count <= 96 else { return -1 }

@@ -27,6 +27,7 @@ struct Exchange {
     var route: Handle = -1
     var target = TargetCursor()
     var model: Handle = -1
+    var credential: Handle = -1
     /// When the answer's first byte came; 0 before.
     var firstByteUptime: UInt64 = 0
     var attempts = 0

@@ -60,7 +60,9 @@ enum Operation: UInt8, CaseIterable {
 
     static func match(_ bytes: Span<UInt8>, _ head: borrowing RequestHead) -> Match {
         for operation in Self.allCases where operation != .getModel {
-            guard bytes.equals(head.path, operation.path) else { continue }
+            guard head.path.count == operation.path.utf8CodeUnitCount,
+                bytes.hasPrefix(operation.path, at: head.path.lowerBound)
+            else { continue }
             let wanted: RequestHead.Method = operation == .listModels ? .get : .post
             return head.method == wanted ? .found(operation) : .wrongMethod
         }

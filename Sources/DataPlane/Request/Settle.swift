@@ -3,7 +3,8 @@ import Shared
 /// What a request used and cost, whatever became of it.
 enum Settle {
     /// The record that stands if the process ends before the request does: every unit at its bound.
-    static func bound(_ exchange: borrowing Exchange, policy: PolicyIndex, now: Timestamp) -> UsageRecord {
+    static func bound(_ exchange: borrowing Exchange) -> UsageRecord {
+        let policy = exchange.policy
         var record = Self.base(exchange, policy)
         record.counters = Self.boundedCounters(exchange, policy, output: nil)
         record.isEstimate = true

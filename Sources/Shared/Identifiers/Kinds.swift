@@ -22,6 +22,7 @@ package enum DeploymentKind: IdentifierKind { package static let prefix = "dep" 
 package enum PolicyKind: IdentifierKind { package static let prefix = "pol" }
 package enum NodeKind: IdentifierKind { package static let prefix = "node" }
 package enum UsageStreamKind: IdentifierKind { package static let prefix = "stm" }
+package enum AuditLogKind: IdentifierKind { package static let prefix = "log" }
 
 package typealias OrganizationID = Identifier<OrganizationKind>
 package typealias UnitID = Identifier<UnitKind>
@@ -48,6 +49,7 @@ package typealias PolicyID = Identifier<PolicyKind>
 package typealias NodeID = Identifier<NodeKind>
 /// One append-only sequence of usage records: one event loop of one gateway process.
 package typealias UsageStreamID = Identifier<UsageStreamKind>
+package typealias AuditLogID = Identifier<AuditLogKind>
 
 extension Identifier {
     /// The same value as a node of the scope tree.

@@ -1,0 +1,21 @@
+# What a newcomer and CI call. Each target says what it does and can be run again.
+
+.PHONY: run test lint reset format conformance
+
+run: ## Start Gatehouse here, send one request, stop with Ctrl-C
+	@scripts/dev run
+
+test: ## All tests: units, PostgreSQL, running binaries, real clients
+	@scripts/test
+
+lint: ## Style, as CI checks it
+	@scripts/lint
+
+format: ## Put the sources into the project's format
+	@swift format --in-place --parallel --recursive Package.swift Sources Tests
+
+conformance: ## The providers' own SDKs against running binaries
+	@scripts/test conformance
+
+reset: ## Stop Gatehouse here and delete its state
+	@scripts/dev reset

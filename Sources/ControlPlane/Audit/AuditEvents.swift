@@ -1,0 +1,121 @@
+package import Postgres
+package import Shared
+
+/// Reads the audit logs.
+package struct AuditEvents: Sendable {
+    private let database: Database
+
+    package struct Log: Sendable {
+        package let id: AuditLogID
+        /// Nil for the system's log.
+        package let organization: OrganizationID?
+        package let size: Int64
+    }
+
+    package struct Leaf: Sendable {
+        package let log: AuditLogID
+        package let index: Int64
+        package let bytes: [UInt8]
+        package let hash: [UInt8]
+        package let appendedAt: Timestamp
+    }
+
+    package init(database: Database) { self.database = database }
+
+    package func logs(_ page: PageRequest) async throws -> Page<Log> {
+        let found = try await self.database.transaction(.readOnly) { tx in
+            try tx.query(
+                """
+                select id, organization_id, size from audit_log where ($1::uuid is null or id > $1) order by id limit $2
+                """, page.afterID, page.fetchLimit
+            ).map { row in
+                Log(id: try row.get("id"), organization: try row.optional("organization_id"), size: try row.get("size"))
+            }
+        }
+        return Page(found, page, position: \.id.bytes)
+    }
+
+    /// The leaves of an organization's log, or of the system's, newest first.
+    package func leaves(organization: OrganizationID?, _ page: PageRequest) async throws -> Page<Leaf> {
+        let before = page.after.map { Int64(bitPattern: $0.bigEndianUInt64(at: 0)) }
+        let found = try await self.database.transaction(.readOnly) { tx in
+            try tx.query(
+                """
+                select l.log_id, l.index, l.leaf, l.hash, l.appended_at from audit_leaf l
+                join audit_log g on g.id = l.log_id
+                where g.organization_id is not distinct from $1::uuid and ($2::bigint is null or l.index < $2)
+                order by l.index desc limit $3
+                """, organization, before, page.fetchLimit
+            ).map { row in
+                Leaf(
+                    log: try row.get("log_id"), index: try row.get("index"), bytes: try row.get("leaf"),
+                    hash: try row.get("hash"), appendedAt: try row.get("appended_at")
+                )
+            }
+        }
+        return Page(found, page) { leaf in
+            var bytes: [UInt8] = []
+            bytes.appendBigEndian(UInt64(bitPattern: leaf.index))
+            return bytes
+        }
+    }
+}
+
+extension AuditEvents.Log {
+    static let schema = Schema.named(
+        "AuditLog",
+        .object([
+            .required("id", .id(AuditLogKind.self)), .required("organization", Schema.id(OrganizationKind.self).orNull),
+            .required("size", .count),
+        ])
+    )
+
+    var json: JSONValue {
+        ["id": JSONValue(self.id), "organization": JSONValue(self.organization), "size": .integer(self.size)]
+    }
+}
+
+extension AuditEvents.Leaf {
+    static let schema = Schema.named(
+        "AuditEvent",
+        .object([
+            .required("log", .id(AuditLogKind.self)), .required("index", .count),
+            .required("event", Schema.anyObject.described("What the leaf says.")),
+            .required("leaf", Schema.string(.length(0...61_440)).described("The exact text whose hash is in the tree.")),
+            .required("leaf_sha256", Schema.string(.length(64...64)).described("RFC 6962: SHA-256 of 0x00 and the leaf.")),
+            .required("appended_at", .timestamp),
+        ])
+    )
+
+    var json: JSONValue {
+        [
+            "log": JSONValue(self.log), "index": .integer(self.index),
+            "event": (try? JSONParser.parse(self.bytes)) ?? [:], "leaf": .string(String(decoding: self.bytes, as: UTF8.self)),
+            "leaf_sha256": .string(Hex.encode(self.hash)), "appended_at": JSONValue(self.appendedAt),
+        ]
+    }
+}
+
+/// The endpoints of the audit logs.
+package enum AuditRoutes {
+    package static func endpoints(_ events: AuditEvents) -> [Endpoint] {
+        [
+            Endpoint(
+                .get, "/v1/audit-events", "audit_events.list",
+                "List the audit events of an organization, or of the system, newest first", auth: .bearer(.auditRead),
+                query: [QueryParameter("organization", .id(OrganizationKind.self), "Whose log; the system's when absent.")]
+                    + PageRequest.parameters, success: .json(.page(of: AuditEvents.Leaf.schema))
+            ) { call in
+                try await events.leaves(organization: call.filter("organization"), try PageRequest(call, size: 8))
+                    .answer(\.json)
+            },
+            Endpoint(
+                .get, "/v1/audit-logs", "audit_logs.list", "List the audit logs and their sizes",
+                auth: .bearer(.auditRead), query: PageRequest.parameters,
+                success: .json(.page(of: AuditEvents.Log.schema))
+            ) { call in
+                try await events.logs(try PageRequest(call)).answer(\.json)
+            },
+        ]
+    }
+}

@@ -1,0 +1,78 @@
+package import Postgres
+package import Shared
+
+/// The one door for writes: authorization, transaction, audit leaf, change row and idempotency in one.
+package struct Changes: Sendable {
+    private let database: Database
+    private let authorizer: Authorizer
+    private let time: TimeSource
+    private let leaves: AuditLeaves
+
+    package init(database: Database, authorizer: Authorizer, keys: KeyEncryptionKeys, time: TimeSource) {
+        self.database = database
+        self.authorizer = authorizer
+        self.time = time
+        self.leaves = AuditLeaves(keys: keys)
+    }
+
+    /// Runs `body` in a transaction that also records what it did. When it, or the record, fails, nothing has happened.
+    ///
+    /// `body` may run more than once (deadlock, changed plan): it has no effect outside the database.
+    ///
+    /// - Parameter target: what is changed; for a creation, what will have been created.
+    package func perform<Value: Sendable>(
+        _ permission: Permission, on target: Target, as context: OperationContext,
+        _ body: @escaping @Sendable (inout Transaction, borrowing Permit) throws -> Change<Value>
+    ) async throws -> Outcome<Value> {
+        let authorizer = self.authorizer
+        let leaves = self.leaves
+        let id: ChangeID = self.time.newID()
+        return try await self.database.transaction(retrySerialization: 3) { tx in
+            let permit = try authorizer.permit(permission, for: context.actor)
+            if let earlier = try IdempotencyStore.begin(&tx, context, target: target) { return .replayed(earlier.resource) }
+            let change = try body(&tx, permit)
+            try ChangeStore.insert(
+                &tx, id: id, permission: permission, target: target, organization: change.organization, context: context
+            )
+            let record = AuditLeaves.Record(
+                change: id, permission: permission, target: target, organization: change.organization,
+                before: change.before, after: change.after
+            )
+            let receipts = try leaves.append(&tx, record, context: context, toSystem: change.concernsInstance)
+            return .done(change.value, receipts)
+        }
+    }
+}
+
+/// Requests that take effect once.
+enum IdempotencyStore {
+    struct Earlier {
+        let resource: UUIDValue?
+    }
+
+    /// Notes the request under its name; returns the earlier one of the same name, once that has committed.
+    static func begin(_ tx: inout Transaction, _ context: OperationContext, target: Target) throws -> Earlier? {
+        guard let idempotency = context.idempotency else { return nil }
+        let isNew = try tx.execute(
+            """
+            insert into idempotency_key (actor_id, key, request_sha256, status, resource_id, created_at)
+            values ($1, $2, $3, $4, $5, $6) on conflict do nothing
+            """,
+            context.actor.id, idempotency.key, idempotency.requestSHA256, Int32(idempotency.status), target.id,
+            context.time
+        )
+        guard isNew == 0 else { return nil }
+        let row = try tx.queryOne(
+            "select request_sha256, resource_id from idempotency_key where actor_id = $1 and key = $2",
+            context.actor.id, idempotency.key
+        )
+        guard let row else { throw ControlError(.unavailable, "busy", "The same request is under way; try again.") }
+        guard try row.get("request_sha256") == idempotency.requestSHA256 else {
+            throw ControlError(
+                .unprocessable, "idempotency_key_reused", "The Idempotency-Key was used for another request.",
+                pointer: "Idempotency-Key"
+            )
+        }
+        return Earlier(resource: try row.optional("resource_id"))
+    }
+}

@@ -1,0 +1,162 @@
+import ArgumentParser
+import ControlPlane
+import Crypto
+import Postgres
+import Shared
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Serve the API and publish snapshots.")
+
+    func run() async throws {
+        let config = try ControlPlaneConfig.ofProcess()
+        do {
+            try await ControlPlaneApp(config: config).run()
+        } catch let error as KeyEncryptionKeys.Failure {
+            throw SettingsError("GATEHOUSE_KEK_FILE: \(error)")
+        } catch let error as FileError where error.path == config.kekFile {
+            throw SettingsError("GATEHOUSE_KEK_FILE: \(error)")
+        }
+    }
+}
+
+struct Migrate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Bring the database to this build's schema.")
+
+    @Flag(help: "Only say where the database stands.")
+    var status = false
+
+    @Option(help: "The folder of migrations.")
+    var migrations: String?
+
+    func run() async throws {
+        var config = try ControlPlaneConfig.ofProcess()
+        if let migrations { config.migrations = migrations }
+        let migrator = try ControlPlaneApp(config: config).migrator()
+        if self.status {
+            for entry in try await migrator.status(of: config.directDatabase) {
+                print("\(entry.version)\t\(entry.name)\t\(Self.text(entry.state))")
+            }
+            return
+        }
+        let applied = try await migrator.apply(to: config.directDatabase)
+        print(applied.isEmpty ? "nothing to do" : "applied \(applied.count) migrations")
+    }
+
+    private static func text(_ state: MigrationStatus.State) -> String {
+        switch state {
+        case .applied: "applied"
+        case .pending: "pending"
+        case .changed: "changed since it was applied"
+        case .missing: "not in this build"
+        }
+    }
+}
+
+struct Initialize: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "init", abstract: "Make the database a deployment, with its signing keys and its trust root."
+    )
+
+    @Option(help: "Where the root's private key is written. It is needed to change the root; keep it offline.")
+    var rootKeyFile: String
+
+    func run() async throws {
+        let config = try ControlPlaneConfig.ofProcess()
+        let keys = try KeyEncryptionKeys(file: config.kekFile)
+        guard (try? Files.read(self.rootKeyFile, limit: 1 << 20)) == nil else {
+            throw Refusal(description: "\(self.rootKeyFile) exists; it is not replaced")
+        }
+        let rootKey = SigningKey()
+        let text = Base64URL.encode(Array(rootKey.key.rawRepresentation)) + "\n"
+        try Files.replace(self.rootKeyFile, with: Array(text.utf8), mode: 0o600)
+        let deployment: DeploymentID?
+        do {
+            deployment = try await withDatabase(config) { database in
+                try await database.transaction { tx in
+                    try DeploymentSetup.initialize(&tx, rootKey: rootKey, keys: keys, time: .system)
+                }
+            }
+        } catch {
+            Files.remove(self.rootKeyFile)
+            throw error
+        }
+        guard let deployment else {
+            Files.remove(self.rootKeyFile)
+            throw Refusal(description: "the database is a deployment already; nothing was changed")
+        }
+        print("\(deployment)")
+    }
+}
+
+struct KeyFile: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "kek", abstract: "The key-encryption keys.", subcommands: [Create.self]
+    )
+
+    struct Create: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Make a file with one new key; never replaces one.")
+
+        @Argument(help: "The file.")
+        var file: String
+
+        @Option(help: "The key's name.")
+        var id = "kek-1"
+
+        func run() throws {
+            try KeyEncryptionKeys.create(file: self.file, id: self.id)
+        }
+    }
+}
+
+struct Token: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "API tokens.", subcommands: [Create.self])
+
+    struct Create: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Create a root API token; prints it this once.")
+
+        @Option(help: "What it is for.")
+        var name: String
+
+        @Option(help: "Days until it ends; never when absent.")
+        var expiresDays: Int?
+
+        func run() async throws {
+            guard (1...200).contains(self.name.unicodeScalars.count), (1...36_500).contains(self.expiresDays ?? 1) else {
+                throw Refusal(description: "--name: 1 to 200 characters; --expires-days: 1 to 36500", code: 64)
+            }
+            let config = try ControlPlaneConfig.ofProcess()
+            let keys = try KeyEncryptionKeys(file: config.kekFile)
+            let time = TimeSource.system
+            let days = self.expiresDays
+            let name = self.name
+            let token = try await withDatabase(config) { database in
+                let deployment = try await database.transaction(.readOnly) { tx in
+                    try SigningKeys.load(&tx, keys: keys).deployment
+                }
+                let services = ControlPlaneServices(database: database, keys: keys, time: time)
+                let now = time.now()
+                return try await APITokens(changes: services.changes, time: time).create(
+                    name: name, role: .root, expiresAt: days.map { now.adding(seconds: Int64($0) * 86_400) },
+                    as: OperationContext(actor: .localOperator(of: deployment), request: time.newID(), time: now)
+                )
+            }
+            print(token.text.reveal())
+        }
+    }
+}
+
+/// Lends the database for one command.
+private func withDatabase<Value: Sendable>(
+    _ config: ControlPlaneConfig, _ body: (Database) async throws -> Value
+) async throws -> Value {
+    let logger = JSONLogHandler.logger("gatehouse.control", level: config.logLevel)
+    let database = Database(config: config.directDatabase, logger: logger)
+    do {
+        let value = try await body(database)
+        await database.shutdown()
+        return value
+    } catch {
+        await database.shutdown()
+        throw error
+    }
+}

@@ -1,0 +1,76 @@
+import Postgres
+package import Shared
+
+/// One finished request, as it is listed.
+package struct UsageEntry: Sendable {
+    package let ingestedAt: Timestamp
+    package let stream: UsageStreamID
+    package let sequence: Int64
+    private let members: [String: JSONValue]
+
+    /// The columns of units, in the order of the meters.
+    static let unitColumns = Meter.allCases.map(\.name)
+
+    init(_ row: Row) throws {
+        self.ingestedAt = try row.get("ingested_at")
+        self.stream = try row.get("stream_id")
+        self.sequence = try row.get("seq")
+        let tier = ServiceTier(rawValue: UInt8(clamping: try row.get("service_tier", as: Int64.self)))
+        let outcome = RequestOutcome(rawValue: UInt8(clamping: try row.get("outcome", as: Int64.self)))
+        let cost: NanoUSD = try row.get("cost_nano_usd")
+        var members: [String: JSONValue] = [
+            "request": JSONValue(try row.get("request_id", as: RequestID.self)),
+            "gateway": JSONValue(try row.get("gateway_id", as: GatewayID.self)),
+            "organization": JSONValue(try row.get("organization_id", as: OrganizationID.self)),
+            "project": JSONValue(try row.get("project_id", as: ProjectID.self)),
+            "key": JSONValue(try row.get("key_id", as: VirtualKeyID.self)),
+            "route": JSONValue(try row.optional("route_id", as: RouteID.self)),
+            "model": JSONValue(try row.optional("model_id", as: ModelID.self)),
+            "provider": JSONValue(try row.optional("provider_id", as: ProviderID.self)),
+            "price": JSONValue(try row.optional("price_id", as: PriceID.self)),
+            "service_tier": .string(tier?.name ?? "standard"), "outcome": .string(outcome?.name ?? "unknown"),
+            "started_at": JSONValue(try row.get("started_at", as: Timestamp.self)),
+            "ingested_at": JSONValue(self.ingestedAt), "duration_us": .integer(try row.get("duration_us")),
+            "first_byte_us": .integer(try row.get("first_byte_us")), "status": .integer(try row.get("status")),
+            "stream": .bool(try row.get("stream")), "estimate": .bool(try row.get("estimate")),
+            "attempts": .integer(try row.get("attempts")), "code": .string(try row.get("code")),
+            "amount_nano_usd": .string(String(cost.amount)), "amount_usd": JSONValue(cost),
+        ]
+        var units: [String: JSONValue] = [:]
+        for name in Self.unitColumns { units[name] = .integer(try row.get(name)) }
+        members["units"] = .object(units)
+        self.members = members
+    }
+
+    package var json: JSONValue { .object(self.members) }
+
+    /// What the list goes on after.
+    package var position: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.appendBigEndian(UInt64(bitPattern: self.ingestedAt.microseconds))
+        bytes += self.stream.bytes
+        bytes.appendBigEndian(UInt64(bitPattern: self.sequence))
+        return bytes
+    }
+
+    package static let positionSize = 32
+
+    static let units = Schema.object(Self.unitColumns.map { .required($0, .count) })
+
+    package static let schema = Schema.named(
+        "UsageRecord",
+        .object([
+            .required("request", .id(RequestKind.self)), .required("gateway", .id(GatewayKind.self)),
+            .required("organization", .id(OrganizationKind.self)), .required("project", .id(ProjectKind.self)),
+            .required("key", .id(VirtualKeyKind.self)), .required("route", Schema.id(RouteKind.self).orNull),
+            .required("model", Schema.id(ModelKind.self).orNull),
+            .required("provider", Schema.id(ProviderKindID.self).orNull),
+            .required("price", Schema.id(PriceKind.self).orNull), .required("service_tier", .string(.oneOf(Price.tiers))),
+            .required("outcome", .string(.length(1...32))), .required("started_at", .timestamp),
+            .required("ingested_at", .timestamp), .required("duration_us", .count), .required("first_byte_us", .count),
+            .required("status", .count), .required("stream", .bool), .required("estimate", .bool),
+            .required("attempts", .count), .required("code", .string(.length(0...64))), .required("units", Self.units),
+            .required("amount_nano_usd", .decimal), .required("amount_usd", .string(.dollars)),
+        ])
+    )
+}

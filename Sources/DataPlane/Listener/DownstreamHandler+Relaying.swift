@@ -1,0 +1,221 @@
+import NIOCore
+import Shared
+
+// From the head of the provider's answer to the end of the request.
+extension DownstreamHandler {
+    func beginRelay(_ answer: borrowing ResponseHead, _ bytes: Span<UInt8>) {
+        guard let text = self.exchange?.text, let asked = self.exchange?.intent.includeUsage,
+            let operation = self.exchange?.operation, let streams = self.exchange?.intent.streams
+        else { return }
+        let mode = Self.mode(answer, bytes)
+        let drops = mode == .events && streams && operation.asksForStreamUsage && asked != .yes
+        self.relay.reset(mode, dropsUsageEvent: drops)
+        self.partial.clear()
+        switch answer.framing {
+        case .none: self.framing = .none
+        case .length(let length) where !drops: self.framing = .length(length)
+        case .length, .chunked, .untilClose: self.framing = self.head.version == .http11 ? .chunked : .untilClose
+        }
+        if self.framing == .untilClose { self.closesAfterAnswer = true }
+        self.phase = .relaying
+        let closes = self.closesAfterAnswer
+        self.withOutput { output in
+            ResponseWriter.write(
+                answer, from: bytes, framing: self.framing, request: text, closes: closes, date: self.loop.date,
+                to: &output
+            )
+        }
+    }
+
+    private static func mode(_ answer: borrowing ResponseHead, _ bytes: Span<UInt8>) -> ResponseRelay.Mode {
+        guard let type = answer.fields[.contentType] else { return .opaque }
+        if let encoding = answer.fields[.contentEncoding], !bytes.equals(encoding, ignoringCase: "identity") {
+            return .opaque
+        }
+        var end = type.lowerBound
+        while end < type.upperBound, bytes[end] != 0x3B, bytes[end] != 0x20 { end += 1 }
+        if bytes.equals(type.lowerBound..<end, ignoringCase: "text/event-stream") { return .events }
+        return bytes.equals(type.lowerBound..<end, ignoringCase: "application/json") ? .document : .opaque
+    }
+
+    /// A piece of the answer's body.
+    func upstreamBody(_ buffer: ByteBuffer, _ range: Range<Int>) {
+        guard self.phase == .relaying else { return }
+        self.exchange?.relayedBytes += range.count
+        switch self.relay.mode {
+        case .opaque: self.emit(buffer, range)
+        case .document:
+            self.relay.scanDocument(buffer.readableBytesUInt8Span.extracting(range))
+            self.emit(buffer, range)
+        case .events: self.takeEvents(buffer, range)
+        }
+    }
+
+    private func takeEvents(_ buffer: ByteBuffer, _ range: Range<Int>) {
+        if self.partial.readableBytes == 0 {
+            let used = self.relay.scanEvents(buffer.readableBytesUInt8Span.extracting(range)) { part in
+                self.emit(buffer, range.lowerBound + part.lowerBound..<range.lowerBound + part.upperBound)
+            }
+            guard range.lowerBound + used < range.upperBound else { return }
+            self.partial.clear()
+            self.partial.write(buffer.readableBytesUInt8Span.extracting(range.lowerBound + used..<range.upperBound))
+            return
+        }
+        self.partial.write(buffer.readableBytesUInt8Span.extracting(range))
+        let pending = self.partial
+        self.partial = ByteBuffer()
+        let used = self.relay.scanEvents(pending.readableBytesUInt8Span) { self.emit(pending, $0) }
+        var rest = pending
+        rest.moveReaderIndex(forwardBy: used)
+        if rest.readableBytes == 0 { rest.clear() }
+        self.partial = rest
+    }
+
+    /// Pieces up to this size are copied into the output; larger ones are written as they are.
+    private static let copyPiece = 4096
+
+    /// Relays bytes of `buffer`, framed as the client was told.
+    private func emit(_ buffer: ByteBuffer, _ range: Range<Int>) {
+        guard !range.isEmpty else { return }
+        let chunked = self.framing == .chunked
+        guard range.count > Self.copyPiece,
+            let slice = buffer.getSlice(at: buffer.readerIndex + range.lowerBound, length: range.count)
+        else {
+            self.withOutput { output in
+                if chunked { output.beginChunk(range.count) }
+                output.write(buffer.readableBytesUInt8Span.extracting(range))
+                if chunked { output.endChunk() }
+            }
+            return
+        }
+        if chunked { self.withOutput { $0.beginChunk(range.count) } }
+        self.writeOutput()
+        self.loop.counters.bytesOut += range.count
+        self.context?.write(Self.wrapOutboundOut(slice), promise: nil)
+        if chunked { self.withOutput { $0.endChunk() } }
+    }
+
+    /// All that came at once is relayed.
+    func upstreamReadComplete() {
+        guard self.phase == .relaying, self.output != nil else { return }
+        self.flush()
+        self.setDeadline(seconds: self.loop.timeouts.write)
+    }
+
+    /// The answer is complete.
+    func upstreamComplete() {
+        guard self.phase == .relaying else {
+            // Complete before its head was asked for: it has no body.
+            return
+        }
+        self.upstream = nil
+        let rest = self.partial
+        if self.relay.finish(rest: rest.readableBytesUInt8Span) { self.emit(rest, 0..<rest.readableBytes) }
+        self.partial.clear()
+        if self.framing == .chunked { self.withOutput { $0.writeLastChunk() } }
+        self.flush()
+        self.settle(.completed, nil)
+        self.endAnswer()
+    }
+
+    /// The answer broke off after it had begun: the client is told in a stream, and cut off otherwise.
+    func cut(_ error: GatewayError) {
+        self.upstream?.cancel()
+        self.upstream = nil
+        if self.relay.mode == .events, self.framing == .chunked, let text = self.exchange?.text {
+            var event: [UInt8] = []
+            event.write("data: ")
+            OpenAIError.writeBody(error, request: text, to: &event)
+            event.write("\n\n")
+            self.withOutput { output in
+                output.beginChunk(event.count)
+                output.write(event.span)
+                output.endChunk()
+                output.writeLastChunk()
+            }
+        }
+        self.flush()
+        self.settle(.upstreamFailed, error.code)
+        self.close()
+    }
+
+    /// Answers with an error before anything of an answer was sent, after the request was opened or before.
+    func fail(_ error: GatewayError) { self.refuse(error, closes: false) }
+
+    /// Answers with an error of the gateway's own.
+    func refuse(_ error: GatewayError, closes: Bool) {
+        let closes = closes || self.closesAfterAnswer
+        self.closesAfterAnswer = closes
+        let text = self.exchange?.text ?? RequestIDText(self.loop.requestIDs.next(at: self.loop.now()))
+        self.withOutput { OpenAIError.write(error, request: text, closes: closes, date: self.loop.date, to: &$0) }
+        self.flush()
+        if self.exchange != nil {
+            self.exchange?.status = error.code.status
+            self.settle(error.source == .upstream ? .upstreamFailed : .refused, error.code)
+        } else {
+            self.loop.counters.unattributed += 1
+            self.loop.counters.errors[Int(error.code.rawValue)] += 1
+        }
+        self.endAnswer()
+    }
+
+    /// The client closed its connection in the middle of a request.
+    func clientGone() {
+        self.upstream?.cancel()
+        self.upstream = nil
+        // What was sent to a provider is paid for, as far as anybody can tell.
+        self.isAnswered = self.isAnswered || self.wasSent
+        self.settle(.clientAborted, .clientGone)
+    }
+
+    /// Ends the request, whatever became of it: once, and always.
+    func settle(_ outcome: RequestOutcome, _ code: GatewayError.Code?) {
+        guard let exchange = self.exchange.take() else { return }
+        let record = Settle.record(
+            exchange, outcome: outcome, code: code, usage: self.isAnswered ? self.relay.usage.usage : nil,
+            serviceTier: self.relay.usage.serviceTier, answered: self.isAnswered, uptime: self.loop.time.uptime()
+        )
+        if exchange.isOpen {
+            self.loop.journal.close(record)
+        } else if !self.loop.journal.note(record) {
+            self.loop.counters.errors[Int(GatewayError.Code.noUsageSpace.rawValue)] += 1
+        }
+        self.loop.counters.inFlight -= 1
+        self.loop.counters.finished(record, exchange.operation, code)
+        self.isAnswered = false
+        self.wasSent = false
+        self.relay.reset(.opaque, dropsUsageEvent: false)
+        self.releaseBody()
+    }
+
+    /// Lets go of the request's body: it is no longer needed for a retry.
+    func releaseBody() {
+        self.loop.bodyBytes -= self.heldBytes
+        self.heldBytes = 0
+        self.segments.removeAll(keepingCapacity: true)
+        self.segmentLengths.removeAll(keepingCapacity: true)
+    }
+
+    /// The answer is written: the connection goes on or ends.
+    func endAnswer() {
+        if self.closesAfterAnswer {
+            self.closeAfterFlush()
+            return
+        }
+        guard self.phase != .closed, self.phase != .closing else { return }
+        self.phase = .head
+        self.setDeadline(seconds: self.loop.timeouts.idle)
+        self.drive()
+    }
+
+    /// Ends the connection when what was written is gone, taking no more. A client that still sends would otherwise
+    /// lose the answer to a reset, so its input is read and dropped for a moment.
+    private func closeAfterFlush() {
+        guard let context = self.context, self.phase != .closed else { return }
+        self.phase = .closing
+        self.input = nil
+        context.close(mode: .output, promise: nil)
+        self.setDeadline(seconds: 2)
+        context.read()
+    }
+}

@@ -1,0 +1,223 @@
+import NIOCore
+import Shared
+
+/// The shell around one client connection: takes bytes, asks the values what they mean, does what they answer.
+///
+/// One request at a time; what a pipelining client sends meanwhile waits, bounded. The files beside this one are its
+/// parts: receiving, sending upstream, relaying, time.
+final class DownstreamHandler: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    enum Phase {
+        /// Between requests, or inside a head.
+        case head
+        case body
+        /// For a connection to a provider, or the head of its answer.
+        case waiting
+        case relaying
+        /// The last answer is written; nothing more is read.
+        case closing
+        case closed
+    }
+
+    let loop: LoopState
+    var context: ChannelHandlerContext?
+    var phase = Phase.head
+    var peer: IPAddress?
+
+    // Receiving.
+    /// Bytes that are not taken yet.
+    var input: ByteBuffer?
+    private var isDriving = false
+    var parser = RequestHeadParser()
+    var head = RequestHead()
+    /// The bytes that `head` is offsets into.
+    var headBytes = ByteBuffer()
+    var decoder = BodyDecoder()
+    var intentReader = IntentReader()
+    var memo = KeyMemo()
+    /// The body in the pieces it came in.
+    var segments: [ByteBuffer] = []
+    var segmentLengths: [Int] = []
+    var heldBytes = 0
+    private var wantsRead = false
+
+    // The request.
+    var exchange: Exchange?
+    var closesAfterAnswer = false
+
+    // Upstream.
+    var upstream: UpstreamHandler?
+    var isUpstreamReused = false
+    /// Counts attempts of this connection, so that a late connect is recognised.
+    var attemptNumber = 0
+    /// The request's bytes were handed to a provider.
+    var wasSent = false
+    var splice = BodySplice()
+
+    // Relaying.
+    var relay = ResponseRelay()
+    var framing = ResponseWriter.Framing.none
+    var isAnswered = false
+    var output: ByteBuffer?
+    var outputScratch = ByteBuffer()
+    /// The unfinished event.
+    var partial = ByteBuffer()
+
+    // Time.
+    var deadline = NIODeadline.distantFuture
+    var timer: NIOScheduledCallback?
+    var timerAt = NIODeadline.distantFuture
+
+    init(loop: LoopState) { self.loop = loop }
+
+    // MARK: Life of the connection
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func channelActive(context: ChannelHandlerContext) {
+        guard self.loop.add(self) else {
+            context.close(promise: nil)
+            return
+        }
+        self.peer = context.remoteAddress.flatMap(IPAddress.init(socketAddress:))
+        self.setDeadline(seconds: self.loop.timeouts.idle)
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        self.phase = .closed
+        self.loop.remove(self)
+        self.timer?.cancel()
+        if self.exchange != nil { self.clientGone() }
+        self.upstream = nil
+        self.input = nil
+        self.context = nil
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    /// The process stops: end this connection now when it is idle, else with its answer.
+    func drain() {
+        if self.phase == .head && self.exchange == nil && (self.input?.readableBytes ?? 0) == 0 {
+            self.close()
+        } else {
+            self.closesAfterAnswer = true
+        }
+    }
+
+    func abort() { self.close() }
+
+    func close() {
+        guard self.phase != .closed else { return }
+        self.phase = .closing
+        self.context?.close(promise: nil)
+    }
+
+    // MARK: Reading
+
+    /// Bytes of later requests that are taken while one is served.
+    static let pipelineLimit = 64 << 10
+
+    private var isReadingPaused: Bool {
+        switch self.phase {
+        case .head, .body: false
+        case .waiting, .relaying: (self.input?.readableBytes ?? 0) >= Self.pipelineLimit
+        case .closing, .closed: true
+        }
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if self.isReadingPaused {
+            self.wantsRead = true
+        } else {
+            context.read()
+        }
+    }
+
+    func resumeReading() {
+        guard self.wantsRead, !self.isReadingPaused else { return }
+        self.wantsRead = false
+        self.context?.read()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var buffer = Self.unwrapInboundIn(data)
+        self.loop.counters.bytesIn += buffer.readableBytes
+        if self.input == nil {
+            self.input = buffer
+        } else {
+            self.input?.writeBuffer(&buffer)
+        }
+        self.drive()
+    }
+
+    /// Takes what can be taken of the input. Requests that are answered at once do not nest.
+    func drive() {
+        guard !self.isDriving else { return }
+        self.isDriving = true
+        while let buffer = self.input, buffer.readableBytes > 0 {
+            switch self.phase {
+            case .head:
+                guard self.takeHead(buffer) else { break }
+                continue
+            case .body:
+                self.input = nil
+                self.takeBody(buffer)
+                continue
+            case .waiting, .relaying, .closing, .closed: break
+            }
+            break
+        }
+        self.isDriving = false
+        self.resumeReading()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        self.upstream?.setPaused(!context.channel.isWritable)
+        if context.channel.isWritable && self.phase == .relaying { self.setDeadline(seconds: self.loop.timeouts.write) }
+        context.fireChannelWritabilityChanged()
+    }
+
+    // MARK: Writing
+
+    /// The buffer that output is gathered in until the next flush.
+    func withOutput(_ body: (inout ByteBuffer) -> Void) {
+        if self.output == nil {
+            // Reused as long as nothing else holds it: what was flushed is gone.
+            self.outputScratch.clear()
+            self.output = self.outputScratch
+            self.outputScratch = ByteBuffer()
+        }
+        if var buffer = self.output.take() {
+            body(&buffer)
+            self.output = buffer
+        }
+    }
+
+    /// Hands gathered output to the channel.
+    func writeOutput() {
+        guard let buffer = self.output, buffer.readableBytes > 0 else { return }
+        self.output = nil
+        self.loop.counters.bytesOut += buffer.readableBytes
+        self.outputScratch = buffer
+        self.context?.write(Self.wrapOutboundOut(buffer), promise: nil)
+    }
+
+    func flush() {
+        self.writeOutput()
+        self.context?.flush()
+    }
+}
+
+extension IPAddress {
+    /// The address of a peer; nil for a local socket.
+    init?(socketAddress: SocketAddress) {
+        guard let text = socketAddress.ipAddress else { return nil }
+        // A version 4 peer on a version 6 socket.
+        self.init(text.hasPrefix("::ffff:") && text.contains(".") ? String(text.dropFirst(7)) : text)
+    }
+}

@@ -1,0 +1,80 @@
+import Shared
+
+/// Reads an answer on its way to the client: finds its usage, and what of it the client must not see.
+///
+/// Bytes in, ranges to send out. Knows no channel.
+struct ResponseRelay: ~Copyable {
+    enum Mode {
+        /// One JSON document, relayed as it comes.
+        case document
+        /// Server-sent events, relayed event by event.
+        case events
+        /// Not looked into.
+        case opaque
+    }
+
+    private(set) var mode = Mode.opaque
+    /// The usage event was asked for by the gateway: the client does not get it.
+    private var dropsUsageEvent = false
+    private(set) var usage = UsageScanner()
+    private var events = SSEScanner()
+
+    init() {}
+
+    mutating func reset(_ mode: Mode, dropsUsageEvent: Bool) {
+        self.mode = mode
+        self.dropsUsageEvent = dropsUsageEvent
+        self.usage.reset()
+        self.events.reset()
+    }
+
+    /// Notes a piece of a document.
+    mutating func scanDocument(_ bytes: Span<UInt8>) { self.usage.scan(bytes) }
+
+    /// Goes through the complete events at the start of `bytes`.
+    ///
+    /// - Parameter send: called with ranges to relay, in order; neighbours are joined.
+    /// - Returns: how many bytes are done with; the rest is an unfinished event, to be given again with more.
+    mutating func scanEvents(_ bytes: Span<UInt8>, send: (Range<Int>) -> Void) -> Int {
+        var start = 0
+        var run = 0..<0
+        while true {
+            switch self.events.next(bytes, &start) {
+            case .event(let range):
+                let note = self.usage.read(bytes, self.events)
+                if self.dropsUsageEvent && note.contains(.usageOnly) {
+                    if !run.isEmpty { send(run) }
+                    run = range.upperBound..<range.upperBound
+                } else {
+                    run = (run.isEmpty ? range.lowerBound : run.lowerBound)..<range.upperBound
+                }
+            case .needMore:
+                if !run.isEmpty { send(run) }
+                return start
+            case .tooLarge:
+                // Whatever this is, it is the provider's answer: pass it on unread.
+                self.mode = .opaque
+                if !run.isEmpty { send(run) }
+                send(start..<bytes.count)
+                return bytes.count
+            }
+        }
+    }
+
+    /// The answer is complete; `rest` is what `scanEvents` left.
+    ///
+    /// - Returns: whether the rest is to be relayed.
+    mutating func finish(rest: Span<UInt8>) -> Bool {
+        switch self.mode {
+        case .document: self.usage.finish()
+        case .events:
+            var start = 0
+            if case .event = self.events.finish(rest, &start) {
+                let note = self.usage.read(rest, self.events)
+                if self.dropsUsageEvent && note.contains(.usageOnly) { return false }
+            }
+        case .opaque: break
+        }
+        return !rest.isEmpty
+    }
+}

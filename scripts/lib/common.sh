@@ -1,0 +1,34 @@
+# Where things are, and how the scripts speak.
+
+GATEWAY_PORT=${GATEHOUSE_GATEWAY_PORT:-8080}
+PRIVATE_PORT=${GATEHOUSE_PRIVATE_PORT:-9090}
+CONTROL_PORT=${GATEHOUSE_CONTROL_PORT:-7070}
+# The postgres user cannot read root's home: as root, state is kept outside of it.
+if [ "$(id -u)" = 0 ]; then DEFAULT_STATE=/var/lib/gatehouse-dev; else DEFAULT_STATE=$ROOT/.gatehouse; fi
+STATE=${GATEHOUSE_DEV_STATE:-$DEFAULT_STATE}
+CONTROL_URL=https://127.0.0.1:$CONTROL_PORT
+GATEWAY_URL=http://127.0.0.1:$GATEWAY_PORT
+BUILD=${GATEHOUSE_BUILD:-release}
+BIN=$ROOT/.build/$BUILD
+
+say() { printf '%s\n' "$*"; }
+die() { printf 'gatehouse: %s\n' "$*" >&2; exit 1; }
+
+# The value of a string member in one line of JSON of our own API.
+member() { sed -n "s/.*\"$1\":\"\\([^\"]*\\)\".*/\\1/p" | head -n 1; }
+
+build() {
+    command -v swift >/dev/null || die "swift is not installed: get Swift 6.3 from https://swift.org/install and run this again"
+    say "Building ($BUILD; the first time takes several minutes)."
+    swift build -c "$BUILD" --product gatehouse-gateway && swift build -c "$BUILD" --product gatehouse-control ||
+        die "the build failed; what is above says where"
+}
+
+# True when something listens on a port of this machine.
+listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+check_ports() {
+    running control || ! listening "$CONTROL_PORT" || die "port $CONTROL_PORT is in use: set GATEHOUSE_CONTROL_PORT to a free one"
+    running gateway || ! listening "$GATEWAY_PORT" || die "port $GATEWAY_PORT is in use: set GATEHOUSE_GATEWAY_PORT to a free one"
+    running gateway || ! listening "$PRIVATE_PORT" || die "port $PRIVATE_PORT is in use: set GATEHOUSE_PRIVATE_PORT to a free one"
+}
