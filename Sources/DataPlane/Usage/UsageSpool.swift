@@ -76,13 +76,13 @@ package final class UsageSpool: Sendable {
 }
 
 /// What happens to a stream whose process ended without settling its requests.
-enum SpoolRecovery {
+package enum SpoolRecovery {
     /// Appends a closed entry for every open one that has none.
     ///
     /// Doing it twice changes nothing.
     ///
     /// - Returns: how many there were.
-    static func closeOpenEntries(of stream: SpoolStream, now: Timestamp) throws(FileError) -> Int {
+    package static func closeOpenEntries(of stream: SpoolStream, now: Timestamp) throws(FileError) -> Int {
         var open: [RequestID: UsageRecord] = [:]
         var order: [RequestID] = []
         var sequence = 0
