@@ -128,8 +128,20 @@ let package = Package(
             path: "Tests/TestKit",
             swiftSettings: strict
         ),
-        .testTarget(name: "SharedTests", dependencies: ["Shared", "TestKit"], swiftSettings: strict),
-        .testTarget(name: "DataPlaneTests", dependencies: ["DataPlane", "TestKit"], swiftSettings: strict),
+        .testTarget(
+            name: "SharedTests",
+            dependencies: ["Shared", "TestKit", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "DataPlaneTests",
+            dependencies: [
+                "DataPlane", "Shared", "TestKit",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
         .testTarget(name: "ControlPlaneTests", dependencies: ["ControlPlane", "TestKit"], swiftSettings: strict),
         .testTarget(name: "DriversTests", dependencies: ["Postgres", "TestKit"], swiftSettings: strict),
         .testTarget(
