@@ -10,6 +10,7 @@ package struct PolicyCompiler {
     private let document: SnapshotDocument
     private var nodeHandles: [NodeID: Handle] = [:]
     private var aliasHandles: [String: Handle] = [:]
+    private var credentialProviders: [Handle] = []
 
     /// - Parameters:
     ///   - document: all rows of the manifest's chunks.
@@ -93,12 +94,13 @@ package struct PolicyCompiler {
         return (entries, handles)
     }
 
-    private func compileCredentials(
+    private mutating func compileCredentials(
         _ key: SymmetricKey, _ providers: [ProviderID: Handle]
     ) throws(SnapshotError) -> ([CredentialEntry], [CredentialID: Handle]) {
         var entries: [CredentialEntry] = []
         var handles: [CredentialID: Handle] = [:]
-        for row in self.document.credentials where row.status == .active && providers[row.provider] != nil {
+        for row in self.document.credentials where row.status == .active {
+            guard let provider = providers[row.provider] else { continue }
             guard row.keyEpoch == self.manifest.keyringEpoch else {
                 throw Self.invalid(.credentials, "\(row.id) is under another keyring")
             }
@@ -115,6 +117,7 @@ package struct PolicyCompiler {
             handles[row.id] = Handle(entries.count)
             let field = Array("authorization: Bearer ".utf8) + bytes + Array("\r\n".utf8)
             entries.append(CredentialEntry(id: row.id, field: Secret(field)))
+            self.credentialProviders.append(provider)
         }
         return (entries, handles)
     }
@@ -159,6 +162,9 @@ package struct PolicyCompiler {
                 var credential: Handle = -1
                 if let id = target.credential {
                     guard let handle = credentials[id] else { continue }
+                    guard self.credentialProviders[Int(handle)] == models[Int(model)].provider else {
+                        throw Self.invalid(.routes, "\(row.id) would give \(id) to another provider")
+                    }
                     credential = handle
                 }
                 targets.append(

@@ -98,12 +98,12 @@ package final class PolicyIndex: Sendable {
     }
 
     /// An organization, eight units and a project, and one to spare.
-    static let depthLimit = 11
+    package static let depthLimit = 11
 }
 
 /// The hash that aliases are found by (FNV-1a, 64 bit).
-enum AliasHash {
-    static func of(_ name: Span<UInt8>) -> UInt64 {
+package enum AliasHash {
+    package static func of(_ name: Span<UInt8>) -> UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for index in name.indices { hash = (hash ^ UInt64(name[index])) &* 0x0000_0100_0000_01B3 }
         return hash
@@ -111,12 +111,12 @@ enum AliasHash {
 }
 
 /// An open-addressing table from 64-bit hashes to handles; at most half full.
-struct HandleTable: Sendable {
+package struct HandleTable: Sendable {
     private let slots: [Handle]
     private let hashes: [UInt64]
     private let mask: Int
 
-    init(hashes: [UInt64]) {
+    package init(hashes: [UInt64]) {
         var size = 8
         while size < hashes.count * 2 { size *= 2 }
         var slots = [Handle](repeating: -1, count: size)
@@ -130,7 +130,7 @@ struct HandleTable: Sendable {
         self.mask = size - 1
     }
 
-    func find(_ hash: UInt64, _ matches: (Handle) -> Bool) -> Handle {
+    package func find(_ hash: UInt64, _ matches: (Handle) -> Bool) -> Handle {
         var slot = Int(truncatingIfNeeded: hash >> 16) & self.mask
         while true {
             let handle = self.slots[slot]

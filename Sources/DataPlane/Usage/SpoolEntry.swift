@@ -1,7 +1,7 @@
-import Shared
+package import Shared
 
 /// What an entry of the spool says of a request.
-enum SpoolEntryKind: UInt8 {
+package enum SpoolEntryKind: UInt8 {
     /// The request is about to be sent upstream; the record says what it will count as should it never be closed.
     case open = 1
     /// The request is settled; the record is what is shipped.
@@ -12,18 +12,18 @@ enum SpoolEntryKind: UInt8 {
 ///
 /// Fixed, so that appending is a row of stores without an allocation. Word 1 is a checksum of all others and is stored
 /// last: an entry that a kill or a power failure tore is not one.
-struct SpoolEntry {
+package struct SpoolEntry {
     /// Words in an entry.
-    static let words = 44
-    static let size = Self.words * 8
+    package static let words = 44
+    package static let size = Self.words * 8
 
-    let kind: SpoolEntryKind
-    /// Number of a closed entry in its stream, from 1; 0 for an open one.
-    let sequence: Int
-    let record: UsageRecord
+    package let kind: SpoolEntryKind
+    /// Number of a closed entry in its stream, from 1; of an open one, that of the closed entry before it.
+    package let sequence: Int
+    package let record: UsageRecord
 
     /// Stores an entry at `base`, which has room for `size` bytes and is aligned to eight.
-    static func store(
+    package static func store(
         _ record: borrowing UsageRecord, kind: SpoolEntryKind, sequence: Int, at base: UnsafeMutableRawPointer
     ) {
         let writer = WordWriter(base: base)
@@ -62,7 +62,7 @@ struct SpoolEntry {
     }
 
     /// Reads the entry at `base`; nil when there is none or it is damaged.
-    init?(at base: UnsafeRawPointer) {
+    package init?(at base: UnsafeRawPointer) {
         let reader = WordReader(base: base)
         let head = reader.word(0)
         guard reader.isSealed, let kind = SpoolEntryKind(rawValue: UInt8(truncatingIfNeeded: head)),
@@ -117,7 +117,10 @@ private struct WordWriter {
         var index = 0
         var current: UInt64 = 0
         var next = word + 1
-        for byte in text.utf8.prefix(UsageRecord.codeLimit) {
+        // Whole characters only: half a one would make the entry one that cannot be read.
+        var end = text.utf8.index(text.startIndex, offsetBy: UsageRecord.codeLimit, limitedBy: text.endIndex)
+        while let at = end, at.samePosition(in: text.unicodeScalars) == nil { end = text.utf8.index(before: at) }
+        for byte in text.utf8[..<(end ?? text.endIndex)] {
             current |= UInt64(byte) << UInt64((index & 7) * 8)
             index += 1
             if index & 7 == 0 {

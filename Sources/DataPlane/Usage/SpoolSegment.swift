@@ -1,4 +1,4 @@
-import Shared
+package import Shared
 import Synchronization
 
 #if canImport(Glibc)
@@ -11,16 +11,16 @@ import Musl
 /// the host from the next `sync` on.
 ///
 /// The file is allocated in full when it is made, so that a full disk is met then and never while a request is settled.
-final class SpoolSegment: Sendable {
+package final class SpoolSegment: Sendable {
     /// Entries that a segment holds.
-    static let capacity = 8192
-    static let headerSize = 64
-    static let fileSize = SpoolSegment.headerSize + SpoolSegment.capacity * SpoolEntry.size
+    package static let capacity = 8192
+    package static let headerSize = 64
+    package static let fileSize = SpoolSegment.headerSize + SpoolSegment.capacity * SpoolEntry.size
     private static let magic: UInt64 = 0x4748_5350_4F4F_4C31  // GHSPOOL1
 
-    let path: String
-    let stream: UsageStreamID
-    let ordinal: Int
+    package let path: String
+    package let stream: UsageStreamID
+    package let ordinal: Int
     private let descriptor: Int32
     private let base: UncheckedPointer
     /// Entries that are complete and may be read.
@@ -32,7 +32,7 @@ final class SpoolSegment: Sendable {
     }
 
     /// Makes a new segment file; it must not exist.
-    static func create(_ path: String, stream: UsageStreamID, ordinal: Int) throws(FileError) -> SpoolSegment {
+    package static func create(_ path: String, stream: UsageStreamID, ordinal: Int) throws(FileError) -> SpoolSegment {
         let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw FileError(path: path, operation: "create", code: errno) }
         let failure = posix_fallocate(descriptor, 0, off_t(Self.fileSize))
@@ -41,7 +41,13 @@ final class SpoolSegment: Sendable {
             unlink(path)
             throw FileError(path: path, operation: "allocate", code: failure)
         }
-        let segment = try SpoolSegment(path, descriptor: descriptor, stream: stream, ordinal: ordinal)
+        let segment: SpoolSegment
+        do throws(FileError) {
+            segment = try SpoolSegment(path, descriptor: descriptor, stream: stream, ordinal: ordinal)
+        } catch {
+            unlink(path)
+            throw error
+        }
         let base = segment.base.pointer
         base.storeBytes(of: Self.magic, as: UInt64.self)
         base.storeBytes(of: stream.value.high, toByteOffset: 8, as: UInt64.self)
@@ -52,7 +58,7 @@ final class SpoolSegment: Sendable {
     }
 
     /// Opens a segment that an earlier process left; nil when it is not one of this format.
-    static func adopt(_ path: String) throws(FileError) -> SpoolSegment? {
+    package static func adopt(_ path: String) throws(FileError) -> SpoolSegment? {
         let descriptor = open(path, O_RDWR | O_CLOEXEC)
         guard descriptor >= 0 else { throw FileError(path: path, operation: "open", code: errno) }
         var status = stat()
@@ -60,24 +66,20 @@ final class SpoolSegment: Sendable {
             close(descriptor)
             return nil
         }
-        let segment = try SpoolSegment(
-            path, descriptor: descriptor, stream: UsageStreamID(UUIDValue(high: 0, low: 0)), ordinal: 0
-        )
-        let base = UnsafeRawPointer(segment.base.pointer)
-        guard base.load(as: UInt64.self) == Self.magic,
-            base.load(fromByteOffset: 32, as: UInt64.self) == UInt64(SpoolEntry.size),
-            let ordinal = Int(exactly: base.load(fromByteOffset: 24, as: UInt64.self))
-        else { return nil }
-        let stream = UsageStreamID(
-            UUIDValue(
-                high: base.load(fromByteOffset: 8, as: UInt64.self), low: base.load(fromByteOffset: 16, as: UInt64.self)
-            )
-        )
-        let adopted = try SpoolSegment(path, descriptor: dup(descriptor), stream: stream, ordinal: ordinal)
+        var header = [UInt64](repeating: 0, count: 5)
+        let size = header.count * 8
+        guard header.withUnsafeMutableBytes({ pread(descriptor, $0.baseAddress, size, 0) }) == size,
+            header[0] == Self.magic, header[4] == UInt64(SpoolEntry.size), let ordinal = Int(exactly: header[3])
+        else {
+            close(descriptor)
+            return nil
+        }
+        let stream = UsageStreamID(UUIDValue(high: header[1], low: header[2]))
+        let adopted = try SpoolSegment(path, descriptor: descriptor, stream: stream, ordinal: ordinal)
         var count = 0
         while count < Self.capacity, SpoolEntry(at: adopted.address(count)) != nil { count += 1 }
         adopted.committed.store(count, ordering: .releasing)
-        adopted.synced.store(count, ordering: .relaxed)
+        // The earlier process may have ended before it synced: `synced` stays 0.
         return adopted
     }
 
@@ -107,12 +109,12 @@ final class SpoolSegment: Sendable {
     }
 
     /// Entries that may be read.
-    var count: Int { self.committed.load(ordering: .acquiring) }
+    package var count: Int { self.committed.load(ordering: .acquiring) }
 
     /// Appends an entry; false when the segment is full.
     ///
     /// One writer at a time.
-    func append(_ record: borrowing UsageRecord, kind: SpoolEntryKind, sequence: Int) -> Bool {
+    package func append(_ record: borrowing UsageRecord, kind: SpoolEntryKind, sequence: Int) -> Bool {
         let index = self.committed.load(ordering: .relaxed)
         guard index < Self.capacity else { return false }
         SpoolEntry.store(record, kind: kind, sequence: sequence, at: self.address(index))
@@ -121,13 +123,13 @@ final class SpoolSegment: Sendable {
     }
 
     /// The entry at an index below `count`; nil when it is damaged.
-    func entry(_ index: Int) -> SpoolEntry? {
+    package func entry(_ index: Int) -> SpoolEntry? {
         guard index >= 0, index < self.count else { return nil }
         return SpoolEntry(at: self.address(index))
     }
 
     /// Writes what is new through to the disk; returns false when the disk refused.
-    func sync() -> Bool {
+    package func sync() -> Bool {
         let count = self.count
         guard count > self.synced.load(ordering: .relaxed) else { return true }
         guard fdatasync(self.descriptor) == 0 else { return false }

@@ -10,7 +10,7 @@ import Musl
 /// The folder of one usage stream: numbered segments, written by one event loop (or nobody any more), read by the shipper.
 package final class SpoolStream: Sendable {
     package let id: UsageStreamID
-    let folder: String
+    package let folder: String
     private let lock: FileLock
     private let state: Mutex<State>
 
@@ -25,7 +25,7 @@ package final class SpoolStream: Sendable {
     private let spareReady: Atomic<Bool>
 
     /// A new stream with its first segment and a spare.
-    static func create(_ id: UsageStreamID, in spool: String) throws(FileError) -> SpoolStream {
+    package static func create(_ id: UsageStreamID, in spool: String) throws(FileError) -> SpoolStream {
         let folder = "\(spool)/\(id)"
         try Files.makeFolder(folder)
         guard let lock = try FileLock("\(folder)/lock") else {
@@ -38,18 +38,20 @@ package final class SpoolStream: Sendable {
         return stream
     }
 
-    /// A stream that an earlier process left; nil when a live process still has it or nothing in it is readable.
-    static func adopt(_ id: UsageStreamID, in spool: String) throws(FileError) -> SpoolStream? {
+    /// A stream that an earlier process left; nil when a live process still has it.
+    package static func adopt(_ id: UsageStreamID, in spool: String) throws(FileError) -> SpoolStream? {
         let folder = "\(spool)/\(id)"
         guard let lock = try FileLock("\(folder)/lock") else { return nil }
         var segments: [SpoolSegment] = []
+        // A name is never used again, also not that of a file which is none: it may have been made just before a kill.
+        var next = 1
         for name in Files.names(in: folder) where name.hasSuffix(".seg") {
+            if let ordinal = Int(name.dropLast(4)), ordinal < Int32.max { next = max(next, ordinal + 1) }
             if let segment = try SpoolSegment.adopt("\(folder)/\(name)"), segment.stream == id {
                 segments.append(segment)
             }
         }
         segments.sort { $0.ordinal < $1.ordinal }
-        let next = (segments.last?.ordinal ?? 0) + 1
         return SpoolStream(id, folder: folder, lock: lock, segments: segments, nextOrdinal: next)
     }
 
@@ -61,15 +63,15 @@ package final class SpoolStream: Sendable {
         self.spareReady = Atomic(false)
     }
 
-    var hasSpare: Bool { self.spareReady.load(ordering: .acquiring) }
+    package var hasSpare: Bool { self.spareReady.load(ordering: .acquiring) }
 
     /// All segments, oldest first.
-    var segments: [SpoolSegment] { self.state.withLock { $0.segments } }
+    package var segments: [SpoolSegment] { self.state.withLock { $0.segments } }
 
     /// Makes a spare segment when there is none.
     ///
     /// Called off the loop.
-    func prepareSpare() throws(FileError) {
+    package func prepareSpare() throws(FileError) {
         guard !self.hasSpare else { return }
         let ordinal = self.state.withLock { state in
             state.nextOrdinal += 1
@@ -78,12 +80,14 @@ package final class SpoolStream: Sendable {
         let digits = String(ordinal)
         let name = String(repeating: "0", count: max(0, 8 - digits.count)) + digits
         let segment = try SpoolSegment.create("\(self.folder)/\(name).seg", stream: self.id, ordinal: ordinal)
-        self.state.withLock { $0.spare = segment }
-        self.spareReady.store(true, ordering: .releasing)
+        self.state.withLock { state in
+            state.spare = segment
+            self.spareReady.store(true, ordering: .releasing)
+        }
     }
 
     /// Makes the spare the segment that is written; nil when there is none.
-    func advance() -> SpoolSegment? {
+    package func advance() -> SpoolSegment? {
         self.state.withLock { state in
             guard let spare = state.spare else { return nil }
             state.spare = nil
@@ -93,10 +97,10 @@ package final class SpoolStream: Sendable {
         }
     }
 
-    func sync() -> Bool { self.segments.reduce(true) { $1.sync() && $0 } }
+    package func sync() -> Bool { self.segments.reduce(true) { $1.sync() && $0 } }
 
     /// Removes the oldest segments for which `isDone` holds; the newest stays.
-    func prune(_ isDone: (SpoolSegment) -> Bool) {
+    package func prune(_ isDone: (SpoolSegment) -> Bool) {
         let removed = self.state.withLock { state in
             var removed: [SpoolSegment] = []
             while state.segments.count > 1, let first = state.segments.first, isDone(first) {
@@ -108,7 +112,7 @@ package final class SpoolStream: Sendable {
     }
 
     /// Removes the stream from the disk.
-    func destroy() {
+    package func destroy() {
         let segments = self.state.withLock { state in
             let all = state.segments + (state.spare.map { [$0] } ?? [])
             state.segments = []

@@ -25,7 +25,7 @@ package final class UsageJournal {
     /// - Parameter bound: the record that stands if the process is killed: the units at their bound, `isEstimate` set.
     /// - Returns: false when there is no room; the request must then be refused.
     package func open(_ bound: borrowing UsageRecord) -> Bool {
-        guard self.hasRoom(for: self.openCount + 2), self.append(bound, .open, 0) else { return false }
+        guard self.hasRoom(for: self.openCount + 2), self.append(bound, .open, self.sequence) else { return false }
         self.openCount += 1
         return true
     }

@@ -2,6 +2,12 @@ package import Logging
 package import Shared
 import Synchronization
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// All usage streams of a gateway: those that its loops write, and those that earlier processes left behind.
 package final class UsageSpool: Sendable {
     private let folder: String
@@ -70,13 +76,13 @@ package final class UsageSpool: Sendable {
 }
 
 /// What happens to a stream whose process ended without settling its requests.
-enum SpoolRecovery {
+package enum SpoolRecovery {
     /// Appends a closed entry for every open one that has none.
     ///
     /// Doing it twice changes nothing.
     ///
     /// - Returns: how many there were.
-    static func closeOpenEntries(of stream: SpoolStream, now: Timestamp) throws(FileError) -> Int {
+    package static func closeOpenEntries(of stream: SpoolStream, now: Timestamp) throws(FileError) -> Int {
         var open: [RequestID: UsageRecord] = [:]
         var order: [RequestID] = []
         var sequence = 0
@@ -87,13 +93,14 @@ enum SpoolRecovery {
                 case .open:
                     open[entry.record.request] = entry.record
                     order.append(entry.record.request)
+                    sequence = max(sequence, entry.sequence)
                 case .closed:
                     open[entry.record.request] = nil
                     sequence = max(sequence, entry.sequence)
                 }
             }
         }
-        let unsettled = order.compactMap { open[$0] }
+        let unsettled = order.compactMap { open.removeValue(forKey: $0) }
         var segment = stream.segments.last
         for var record in unsettled {
             record.outcome = .interrupted
@@ -104,7 +111,9 @@ enum SpoolRecovery {
             if segment?.append(record, kind: .closed, sequence: sequence) != true {
                 try stream.prepareSpare()
                 segment = stream.advance()
-                _ = segment?.append(record, kind: .closed, sequence: sequence)
+                guard segment?.append(record, kind: .closed, sequence: sequence) == true else {
+                    throw FileError(path: stream.folder, operation: "recover usage in", code: ENOSPC)
+                }
             }
         }
         _ = stream.sync()

@@ -130,6 +130,8 @@ package struct StatusReport: WireMessage, Equatable {
         self.init(
             process: 0, version: SnapshotVersion(epoch: 0, version: 0), manifest: [], keyringEpoch: 0, sequence: 0
         )
+        // Not this process's own, which a new report begins with.
+        self.build = 0
         var refused = SnapshotVersion(epoch: 0, version: 0)
         while let field = try reader.next() {
             switch field {

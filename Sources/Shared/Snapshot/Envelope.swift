@@ -46,7 +46,7 @@ package struct VerifyingKey: Hashable, Sendable {
 /// A signed payload: DSSE v1 (https://github.com/secure-systems-lab/dsse), in the protobuf form of its specification.
 ///
 /// Signatures are over the exact payload bytes and the payload type; nothing is ever serialised again to be verified.
-package struct Envelope: WireMessage {
+package struct Envelope: WireMessage, Equatable {
     package struct Signature: Sendable, Hashable {
         package let keyID: [UInt8]
         package let bytes: [UInt8]

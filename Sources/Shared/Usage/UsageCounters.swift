@@ -97,7 +97,8 @@ package struct UsageCounters: Hashable, Sendable {
 
     /// All tokens of the prompt, which choose the price tier.
     package var promptTokens: Int64 {
-        Self.sum(self.input, self.cachedInput, self.cacheWrite5m, self.cacheWrite1h, self.audioInput)
+        Self.sum(self.input, self.cachedInput, self.cacheWrite5m)
+            .addingSaturating(Self.sum(self.cacheWrite1h, self.audioInput, 0))
     }
 
     package var outputTokens: Int64 {
@@ -105,7 +106,9 @@ package struct UsageCounters: Hashable, Sendable {
     }
 
     /// Negative units count as none.
-    private static func sum(_ units: Int64...) -> Int64 { units.reduce(0) { $0.addingSaturating(max(0, $1)) } }
+    private static func sum(_ a: Int64, _ b: Int64, _ c: Int64) -> Int64 {
+        max(0, a).addingSaturating(max(0, b)).addingSaturating(max(0, c))
+    }
 }
 
 extension Int64 {

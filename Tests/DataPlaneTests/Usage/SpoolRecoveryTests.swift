@@ -1,0 +1,255 @@
+import DataPlane
+import Glibc
+import Logging
+import Shared
+import TestKit
+import Testing
+
+@Suite struct SpoolRecoveryTests {
+    private let fixture = SpoolFixture()
+    private let id = SpoolFixture.streamID()
+
+    private func adopt() throws -> SpoolStream {
+        try #require(try SpoolStream.adopt(self.id, in: self.fixture.path))
+    }
+
+    /// Every request that was opened is closed once, with numbers that run from 1.
+    private static func expectSettled(_ stream: SpoolStream, opened: Set<Int>, completed: Set<Int>) {
+        let closed = stream.closed
+        #expect(closed.map(\.sequence) == (0..<closed.count).map { $0 + 1 })
+        let numbers = closed.map { SpoolFixture.number($0.record) }
+        #expect(Set(numbers).count == numbers.count, "closed twice")
+        #expect(Set(numbers) == opened)
+        for entry in closed {
+            let isCompleted = completed.contains(SpoolFixture.number(entry.record))
+            #expect((entry.record.outcome == .completed) == isCompleted)
+            if isCompleted { continue }
+            #expect(entry.record.outcome == .interrupted && entry.record.isEstimate)
+            #expect(entry.record.code == "gateway_interrupted" && entry.record.durationMicroseconds >= 0)
+            #expect(throws: Never.self) { try UsageRecord(wire: entry.record.wireBytes) }
+        }
+    }
+
+    @Test func `what was open is closed once, also when recovery runs again`() throws {
+        var random = SeededRandom("recovery")
+        for round in 0..<12 {
+            let fixture = SpoolFixture()
+            var opened: Set<Int> = []
+            var completed: Set<Int> = []
+            do {
+                let stream = try SpoolStream.create(self.id, in: fixture.path)
+                let journal = try #require(UsageJournal(stream: stream))
+                for number in 0..<Int.random(in: 0...(round < 9 ? 300 : 9000), using: &random) {
+                    try stream.prepareSpare()
+                    #expect(journal.open(SpoolFixture.record(number)))
+                    opened.insert(number)
+                    if let settled = opened.subtracting(completed).randomElement(using: &random), number % 3 > 0 {
+                        journal.close(SpoolFixture.record(settled))
+                        completed.insert(settled)
+                    }
+                    if round >= 9 && number % 100 > 0 && opened.count - completed.count > 20 { break }
+                }
+            }
+            for again in 0..<3 {
+                let stream = try #require(try SpoolStream.adopt(self.id, in: fixture.path))
+                let count = try SpoolRecovery.closeOpenEntries(of: stream, now: Timestamp(microseconds: 5))
+                #expect(count == (again == 0 ? opened.count - completed.count : 0))
+                Self.expectSettled(stream, opened: opened, completed: completed)
+            }
+        }
+    }
+
+    @Test func `recovery goes on in a new segment when the last is full`() throws {
+        do {
+            let stream = try SpoolStream.create(self.id, in: self.fixture.path)
+            let journal = try #require(UsageJournal(stream: stream))
+            for number in 0..<SpoolSegment.capacity { #expect(journal.open(SpoolFixture.record(number))) }
+            #expect(stream.segments.count == 1)
+            // The spare's file is there, and what a kill left of it is no segment.
+            let spare = "\(stream.folder)/00000002.seg"
+            #expect(truncate(spare, 0) == 0)
+        }
+        let stream = try self.adopt()
+        #expect(stream.segments.count == 1)
+        #expect(try SpoolRecovery.closeOpenEntries(of: stream, now: .init(microseconds: 0)) == SpoolSegment.capacity)
+        Self.expectSettled(stream, opened: Set(0..<SpoolSegment.capacity), completed: [])
+        #expect(stream.segments.map(\.ordinal) == [1, 3])
+    }
+
+    @Test func `numbers go on where pruned segments ended`() throws {
+        do {
+            let stream = try SpoolStream.create(self.id, in: self.fixture.path)
+            let journal = try #require(UsageJournal(stream: stream))
+            for number in 0..<SpoolSegment.capacity / 2 {
+                #expect(journal.open(SpoolFixture.record(number)))
+                journal.close(SpoolFixture.record(number))
+            }
+            #expect(journal.open(SpoolFixture.record(9000)))
+            #expect(journal.open(SpoolFixture.record(9001)))
+            stream.prune { $0.ordinal == 1 }
+            #expect(stream.closed.isEmpty)
+        }
+        let stream = try self.adopt()
+        #expect(try SpoolRecovery.closeOpenEntries(of: stream, now: .init(microseconds: 0)) == 2)
+        let first = SpoolSegment.capacity / 2 + 1
+        #expect(stream.closed.map(\.sequence) == [first, first + 1])
+        #expect(stream.closed.map { SpoolFixture.number($0.record) } == [9000, 9001])
+    }
+
+    @Test func `a request that is opened twice is closed once`() throws {
+        do {
+            let stream = try SpoolStream.create(self.id, in: self.fixture.path)
+            let journal = try #require(UsageJournal(stream: stream))
+            #expect(journal.open(SpoolFixture.record(1)) && journal.open(SpoolFixture.record(1)))
+        }
+        let stream = try self.adopt()
+        #expect(try SpoolRecovery.closeOpenEntries(of: stream, now: .init(microseconds: 0)) == 1)
+        Self.expectSettled(stream, opened: [1], completed: [])
+    }
+
+    @Test func `a stream that a live process writes is left alone`() throws {
+        let live = try SpoolStream.create(self.id, in: self.fixture.path)
+        #expect(try SpoolStream.adopt(self.id, in: self.fixture.path)?.id == nil)
+        #expect(throws: FileError.self) { try SpoolStream.create(self.id, in: self.fixture.path) }
+        #expect(live.segments.count == 1)
+        let spool = try UsageSpool(
+            folder: self.fixture.path, logger: Logger(label: "spool", factory: { _ in SwiftLogNoOpLogHandler() }))
+        try spool.recover(now: .init(microseconds: 0))
+        #expect(spool.streams.isEmpty)
+    }
+
+    @Test func `files that are no segments of the stream are passed over`() throws {
+        do {
+            let stream = try SpoolStream.create(self.id, in: self.fixture.path)
+            let journal = try #require(UsageJournal(stream: stream))
+            #expect(journal.open(SpoolFixture.record(1)))
+            let other = try SpoolStream.create(SpoolFixture.streamID(2), in: self.fixture.path)
+            let bytes = try Files.read("\(other.folder)/00000001.seg", limit: SpoolSegment.fileSize)
+            try Files.replace("\(stream.folder)/00000007.seg", with: bytes)
+            try Files.replace("\(stream.folder)/00000008.seg", with: [])
+            try Files.replace("\(stream.folder)/junk.seg", with: [1, 2, 3])
+            var magicless = bytes
+            magicless[0] ^= 1
+            try Files.replace("\(stream.folder)/00000009.seg", with: magicless)
+        }
+        let stream = try self.adopt()
+        #expect(stream.segments.map(\.ordinal) == [1, 2])
+        #expect(try SpoolRecovery.closeOpenEntries(of: stream, now: .init(microseconds: 0)) == 1)
+        try stream.prepareSpare()
+        #expect(stream.advance()?.ordinal == 10)
+    }
+
+    @Test func `a spool recovers every stream once and keeps them apart`() throws {
+        for number in UInt64(1)...3 {
+            let stream = try SpoolStream.create(SpoolFixture.streamID(number), in: self.fixture.path)
+            let journal = try #require(UsageJournal(stream: stream))
+            for request in 0..<Int(number) { #expect(journal.open(SpoolFixture.record(request))) }
+        }
+        try Files.replace("\(self.fixture.path)/not-a-stream", with: [1])
+        let logger = Logger(label: "spool", factory: { _ in SwiftLogNoOpLogHandler() })
+        let spool = try UsageSpool(folder: self.fixture.path, logger: logger)
+        let live = try spool.newStream(SpoolFixture.streamID(9))
+        let journal = try #require(UsageJournal(stream: live))
+        #expect(journal.open(SpoolFixture.record(5)))
+        for _ in 0..<2 {
+            try spool.recover(now: .init(microseconds: 0))
+            #expect(spool.streams.count == 4)
+        }
+        #expect(spool.streams.map(\.closed.count).sorted() == [0, 1, 2, 3])
+        spool.maintain()
+        #expect(live.hasSpare)
+    }
+
+    // MARK: Kills
+
+    /// Writes as fast as it can until a thread of its own kills the process, and says in a log of its own what is done.
+    private static func writeUntilKilled(_ folder: String, _ id: UsageStreamID, after microseconds: UInt32) {
+        let log = open("\(folder)/log", O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        guard log >= 0, let stream = try? SpoolStream.create(id, in: folder), let journal = UsageJournal(stream: stream)
+        else { exit(3) }
+        func say(_ what: String, _ number: Int) {
+            let line = Array("\(what)\(number)\n".utf8)
+            _ = write(log, line, line.count)
+        }
+        var thread = pthread_t()
+        let delay = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
+        delay.pointee = microseconds
+        pthread_create(
+            &thread, nil,
+            { argument in
+                let delay = argument?.load(as: UInt32.self) ?? 0
+                usleep(delay)
+                kill(getpid(), SIGKILL)
+                return nil
+            }, delay)
+        var waiting: [Int] = []
+        for number in 0... {
+            if !journal.open(SpoolFixture.record(number)) { exit(4) }
+            say("o", number)
+            waiting.append(number)
+            if waiting.count > 5 {
+                let settled = waiting.remove(at: number * 7 % waiting.count)
+                journal.close(SpoolFixture.record(settled))
+                say("c", settled)
+            }
+            if !stream.hasSpare { try? stream.prepareSpare() }
+        }
+    }
+
+    @Test(.timeLimit(.minutes(2)))
+    func `a process that is killed at any moment loses no request and counts none twice`() async throws {
+        var random = SeededRandom("kills")
+        for round in 0..<10 {
+            let fixture = SpoolFixture()
+            let path = fixture.path
+            let delay = UInt32.random(in: 0...(round < 7 ? 3000 : 500_000), using: &random)
+            await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String, delay = delay as UInt32] in
+                SpoolRecoveryTests.writeUntilKilled(path, SpoolFixture.streamID(), after: delay)
+            }
+            let text = String(decoding: try Files.read("\(path)/log", limit: 64 << 20), as: UTF8.self)
+            var said: (opened: Set<Int>, closed: Set<Int>) = ([], [])
+            for line in text.split(separator: "\n") {
+                let number = try #require(Int(line.dropFirst()))
+                if line.first == "o" { said.opened.insert(number) } else { said.closed.insert(number) }
+            }
+            guard let stream = try SpoolStream.adopt(self.id, in: path) else { continue }
+            let entries = stream.entries
+            let opened = Set(entries.filter { $0.kind == .open }.map { SpoolFixture.number($0.record) })
+            let completed = Set(entries.filter { $0.kind == .closed }.map { SpoolFixture.number($0.record) })
+            // At most the one entry that it had no time to speak of.
+            #expect(opened.isSuperset(of: said.opened) && completed.isSuperset(of: said.closed))
+            #expect(opened.count - said.opened.count + completed.count - said.closed.count <= 1)
+            _ = try SpoolRecovery.closeOpenEntries(of: stream, now: .init(microseconds: 1 << 40))
+            Self.expectSettled(stream, opened: opened, completed: completed)
+            print(
+                "killed after \(delay) us: \(opened.count) opened, \(completed.count) closed, \(stream.segments.count) segments"
+            )
+        }
+    }
+
+    @Test func `an entry that is torn at any word is written over`() throws {
+        let path = "\(self.fixture.path)/torn"
+        let start = SpoolSegment.headerSize + 3 * SpoolEntry.size
+        for word in 0..<SpoolEntry.words {
+            do {
+                let segment = try SpoolSegment.create(path, stream: self.id, ordinal: 4)
+                for number in 0..<4 {
+                    #expect(segment.append(SpoolFixture.record(number), kind: .closed, sequence: number + 1))
+                }
+            }
+            var bytes = try Files.read(path, limit: SpoolSegment.fileSize)
+            let stored = bytes[start + word * 8..<start + word * 8 + 8]
+            let wasTorn = stored.contains { $0 != 0 }
+            bytes.replaceSubrange(stored.indices, with: repeatElement(0, count: 8))
+            try Files.replace(path, with: bytes)
+            let segment = try #require(try SpoolSegment.adopt(path))
+            #expect(segment.stream == self.id && segment.ordinal == 4)
+            #expect(segment.count == (wasTorn ? 3 : 4))
+            if wasTorn { #expect(segment.append(SpoolFixture.record(9), kind: .closed, sequence: 4)) }
+            #expect(segment.entry(3)?.record == SpoolFixture.record(wasTorn ? 9 : 3))
+            #expect(segment.entry(4)?.record == nil && segment.entry(-1)?.record == nil)
+            #expect(segment.sync())
+            Files.remove(path)
+        }
+    }
+}

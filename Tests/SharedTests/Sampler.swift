@@ -1,0 +1,253 @@
+import Crypto
+import Shared
+import TestKit
+
+/// Random values of every type that has a form on the wire: valid ones, at the edges more often than chance would have.
+struct Sampler {
+    var random: SeededRandom
+
+    init(_ purpose: StaticString) { self.random = SeededRandom(purpose) }
+
+    mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self.random) }
+    mutating func chance() -> Bool { self.below(2) == 0 }
+    mutating func pick<Element>(_ elements: [Element]) -> Element { elements[self.below(elements.count)] }
+    mutating func maybe<Value>(_ value: (inout Sampler) -> Value) -> Value? { self.chance() ? value(&self) : nil }
+    mutating func many<Value>(_ range: ClosedRange<Int>, _ value: (inout Sampler) -> Value) -> [Value] {
+        let count = Int.random(in: range, using: &self.random)
+        return (0..<count).map { _ in value(&self) }
+    }
+
+    mutating func bytes(_ count: Int) -> [UInt8] {
+        (0..<count).map { _ in UInt8.random(in: 0...255, using: &self.random) }
+    }
+    mutating func bytes(_ range: ClosedRange<Int>) -> [UInt8] {
+        self.bytes(Int.random(in: range, using: &self.random))
+    }
+    mutating func uuid() -> UUIDValue {
+        UUIDValue(high: self.random.next() | 1, low: self.random.next())
+    }
+    mutating func id<Kind: IdentifierKind>(_: Kind.Type = Kind.self) -> Identifier<Kind> { Identifier(self.uuid()) }
+
+    mutating func integer(_ range: ClosedRange<Int>) -> Int {
+        switch self.below(4) {
+        case 0: range.lowerBound
+        case 1: range.upperBound
+        case 2: Int.random(in: range.lowerBound...min(range.upperBound, range.lowerBound + 300), using: &self.random)
+        default: Int.random(in: range, using: &self.random)
+        }
+    }
+    mutating func count() -> Int64 { Int64(self.integer(0...Int.max)) }
+    mutating func instant() -> Timestamp {
+        Timestamp(microseconds: self.pick([0, 1, -1, .min, .max, Int64(self.integer(0...4_000_000_000_000_000))]))
+    }
+    mutating func text(_ range: ClosedRange<Int>) -> String {
+        let limit = Int.random(in: range, using: &self.random)
+        var text = ""
+        let characters: [Character] = ["a", "Z", "0", "-", "/", ".", "\"", "\\", "é", "ß", "模", "🚪", "\u{0}", "\n"]
+        while true {
+            let next = text + String(self.pick(characters))
+            guard next.utf8.count <= limit else { break }
+            text = next
+        }
+        while text.utf8.count < range.lowerBound { text += "x" }
+        return text
+    }
+    mutating func status() -> RowStatus { self.pick([.active, .disabled, .revoked]) }
+    mutating func limit() -> Int { self.integer(1...Int(Int32.max)) }
+    mutating func version() -> SnapshotVersion {
+        SnapshotVersion(epoch: self.limit(), version: self.integer(1...Int.max))
+    }
+    mutating func network() -> NetworkRange {
+        let prefix = self.below(129)
+        let high: UInt64 = prefix >= 64 ? .max : ~(UInt64.max >> UInt64(prefix))
+        let low: UInt64 = prefix <= 64 ? 0 : prefix == 128 ? .max : ~(UInt64.max >> UInt64(prefix - 64))
+        let address = IPAddress(high: self.random.next() & high, low: self.random.next() & low)
+        return NetworkRange(address: address, prefix: prefix) ?? NetworkRange("::/0").unsafelyUnwrapped
+    }
+}
+
+// MARK: Rows
+
+extension Sampler {
+    mutating func node() -> NodeRow {
+        let kind = self.pick([ScopeNodeKind.organization, .unit, .project])
+        return NodeRow(
+            id: self.id(), kind: kind, parent: kind == .organization ? nil : self.id(), status: self.status())
+    }
+    mutating func owner() -> OwnerRow { OwnerRow(id: self.uuid(), status: self.status()) }
+    mutating func policy() -> PolicyRow {
+        PolicyRow(
+            id: self.id(), models: self.maybe { $0.many(0...5) { $0.text(0...PolicyRow.aliasLimit) } },
+            networks: self.many(0...4) { $0.network() })
+    }
+    mutating func key() -> KeyRow {
+        KeyRow(
+            digest: self.bytes(32), key: self.id(), project: self.id(), owner: self.maybe { $0.uuid() },
+            policy: self.maybe { $0.id() }, expires: self.maybe { $0.instant() }, status: self.status())
+    }
+    mutating func provider() -> ProviderRow {
+        ProviderRow(
+            id: self.id(), kind: self.pick(ProviderKind.allCases), baseURL: self.text(0...ProviderRow.urlLimit),
+            status: self.status())
+    }
+    mutating func credential() -> CredentialRow {
+        CredentialRow(
+            id: self.id(), provider: self.id(), version: self.limit(), keyEpoch: self.limit(),
+            sealed: self.bytes(0...200), status: self.status())
+    }
+    mutating func model() -> ModelRow {
+        ModelRow(
+            id: self.id(), provider: self.id(), name: self.text(1...ModelRow.nameLimit),
+            contextWindow: self.integer(0...Int(Int32.max)), maxOutput: self.integer(0...Int(Int32.max)),
+            status: self.status())
+    }
+    mutating func target() -> RouteTarget {
+        RouteTarget(
+            model: self.id(), credential: self.maybe { $0.id() }, order: self.integer(0...100),
+            weight: self.integer(0...10_000))
+    }
+    mutating func route() -> RouteRow {
+        RouteRow(
+            id: self.id(), node: self.maybe { $0.id() }, alias: self.text(1...PolicyRow.aliasLimit),
+            targets: self.many(0...4) { $0.target() }, status: self.status())
+    }
+    mutating func priceItem() -> PriceItem {
+        PriceItem(
+            meter: self.pick(Meter.allCases), nanoUSDPerMillion: self.count(), abovePromptTokens: self.count(),
+            tier: self.pick(ServiceTier.allCases))
+    }
+    mutating func price() -> PriceRow {
+        PriceRow(
+            id: self.id(), model: self.id(), effective: self.instant(), items: self.many(0...5) { $0.priceItem() })
+    }
+}
+
+// MARK: Documents
+
+extension Sampler {
+    mutating func reference() -> ChunkReference {
+        ChunkReference(
+            name: self.text(0...64), type: self.pick(ChunkType.allCases), sha256: self.bytes(32),
+            size: self.integer(0...ChunkReference.sizeLimit), rawSHA256: self.bytes(32),
+            rawSize: self.integer(0...ChunkReference.rawSizeLimit), count: self.integer(0...ChunkReference.countLimit))
+    }
+    mutating func limits() -> Manifest.Limits {
+        var limits = Manifest.Limits()
+        limits.keyBucketBits = self.integer(8...11)
+        limits.maxStaleSeconds = self.integer(60...31_536_000)
+        limits.maxBodyBytes = self.integer(1024...(1 << 30))
+        limits.requestSeconds = self.integer(1...86_400)
+        return limits
+    }
+    mutating func manifest() -> Manifest {
+        var manifest = Manifest(
+            deployment: self.id(), group: self.id(), version: self.version(), created: self.instant(),
+            previous: self.chance() ? [] : self.bytes(32), keyringEpoch: self.limit(), limits: self.limits(),
+            chunks: self.many(0...3) { $0.reference() })
+        manifest.schema = self.integer(1...1000)
+        manifest.minimumBuild = self.integer(0...Int(Int32.max))
+        return manifest
+    }
+    mutating func statement() -> TimestampStatement {
+        var statement = TimestampStatement(
+            deployment: self.id(), group: self.id(), sequence: self.integer(1...Int.max), issued: self.instant(),
+            version: self.version(), manifest: self.bytes(32), keyringEpoch: self.limit(), keyring: self.bytes(32),
+            rootVersion: self.limit())
+        statement.expires = self.instant()
+        return statement
+    }
+    mutating func highWater() -> SnapshotHighWater {
+        var mark = SnapshotHighWater()
+        mark.rootVersion = self.integer(0...Int.max)
+        mark.version = SnapshotVersion(epoch: self.integer(0...Int.max), version: self.integer(0...Int.max))
+        mark.manifest = self.bytes(0...32)
+        mark.sequence = self.integer(0...Int.max)
+        mark.keyringEpoch = self.integer(0...Int.max)
+        return mark
+    }
+    mutating func root() -> TrustRoot {
+        let keys = (0..<4).map { _ in SigningKey().publicKey }
+        func role(_ keys: [VerifyingKey], _ threshold: Int) -> TrustRoot.Role {
+            TrustRoot.Role(threshold: threshold, keyIDs: keys.map(\.id))
+        }
+        return TrustRoot(
+            deployment: self.id(), version: self.limit(), keys: keys, root: role(Array(keys[..<3]), 2),
+            config: role([keys[3]], 1), timestamp: role(Array(keys[2...]), 1))
+    }
+    mutating func keyring() -> Keyring {
+        var keyring = Keyring(deployment: self.id(), group: self.id(), epoch: self.limit())
+        for _ in 0..<self.below(3) {
+            let key = Curve25519.KeyAgreement.PrivateKey().publicKey
+            try? keyring.seal(SymmetricKey(size: .bits256), to: self.id(), publicKey: Array(key.rawRepresentation))
+        }
+        return keyring
+    }
+    mutating func envelope() -> Envelope {
+        Envelope(
+            self.pick(PayloadType.allCases), payload: self.bytes(0...100),
+            keys: self.many(0...2) { _ in SigningKey() }
+        ).unsafelyUnwrapped
+    }
+}
+
+// MARK: Usage and link
+
+extension Sampler {
+    mutating func record() -> UsageRecord {
+        var record = UsageRecord(request: self.id(), key: self.id(), project: self.id())
+        record.owner = self.maybe { $0.uuid() }
+        record.route = self.maybe { $0.id() }
+        record.model = self.maybe { $0.id() }
+        record.provider = self.maybe { $0.id() }
+        record.price = self.maybe { $0.id() }
+        record.serviceTier = self.pick(ServiceTier.allCases)
+        record.started = self.instant()
+        record.durationMicroseconds = self.count()
+        record.firstByteMicroseconds = self.count()
+        record.status = self.integer(0...999)
+        record.outcome = self.pick(RequestOutcome.allCases)
+        record.isStream = self.chance()
+        record.isEstimate = self.chance()
+        for meter in Meter.allCases { record.counters[meter] = self.count() }
+        record.cost = NanoUSD(self.count())
+        record.attempts = self.integer(0...1000)
+        record.snapshot = SnapshotVersion(epoch: self.integer(0...Int(Int32.max)), version: self.integer(0...Int.max))
+        record.code = self.text(0...UsageRecord.codeLimit)
+        return record
+    }
+    mutating func batch() -> UsageBatch {
+        UsageBatch(
+            gateway: self.id(), stream: self.id(), from: self.integer(1...(Int.max / 2)),
+            records: self.many(1...3) { $0.record() })
+    }
+    mutating func reply() -> UsageReply {
+        UsageReply(request: self.bytes(32), stream: self.id(), last: self.integer(0...(Int.max / 2)))
+    }
+    mutating func enrolment() -> EnrolmentRequest {
+        EnrolmentRequest(
+            name: self.text(0...200), identityKey: self.bytes(32), sealingKey: self.bytes(32),
+            build: self.integer(0...Int(Int32.max)))
+    }
+    mutating func enrolmentReply() -> EnrolmentReply {
+        EnrolmentReply(gateway: self.id(), group: self.id(), roots: self.many(0...3) { $0.bytes(0...80) })
+    }
+    mutating func status() -> StatusReport {
+        var report = StatusReport(
+            process: self.random.next(),
+            version: SnapshotVersion(epoch: self.integer(0...Int(Int32.max)), version: self.integer(0...Int.max)),
+            manifest: self.chance() ? [] : self.bytes(32), keyringEpoch: self.integer(0...Int(Int32.max)),
+            sequence: self.integer(0...Int.max))
+        report.build = self.integer(0...Int(Int32.max))
+        guard self.chance() else { return report }
+        report.refused = SnapshotVersion(epoch: self.integer(0...Int(Int32.max)), version: self.integer(0...Int.max))
+        report.code = self.text(1...32)
+        report.chunk = self.text(0...64)
+        report.message = self.text(0...500)
+        return report
+    }
+    mutating func assertion() -> NodeAssertion {
+        NodeAssertion(
+            gateway: self.id(), audience: self.id(), method: self.text(0...16), path: self.text(0...200),
+            body: self.bytes(0...10), issued: self.instant(), process: self.random.next())
+    }
+}
