@@ -150,7 +150,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "TestKit", "Postgres", "GatewayMain", "ControlPlaneMain",
+                "TestKit", "Postgres", "Shared", "ControlPlane", "GatewayMain", "ControlPlaneMain",
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
