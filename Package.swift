@@ -142,7 +142,10 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        .testTarget(name: "ControlPlaneTests", dependencies: ["ControlPlane", "TestKit"], swiftSettings: strict),
+        .testTarget(
+            name: "ControlPlaneTests", dependencies: ["ControlPlane", "Postgres", "Shared", "TestKit"],
+            swiftSettings: strict
+        ),
         .testTarget(name: "DriversTests", dependencies: ["Postgres", "TestKit"], swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",

@@ -18,6 +18,7 @@ create table api_token (
 create table change (
     id uuid primary key,
     at timestamptz not null default now(),
+    actor_kind text not null check (actor_kind in ('service_account', 'operator', 'gateway', 'join_token')),
     actor_id uuid not null,
     permission text not null,
     target_kind text not null,

@@ -93,7 +93,8 @@ extension ControlError {
         case is CancellationError:
             self.init(.unavailable, "shutting_down", "The server is shutting down; try again.")
         default:
-            self.init(.internalFailure, "internal", "The error was logged under the request id.", internalDetail: "\(error)")
+            self.init(
+                .internalFailure, "internal", "The error was logged under the request id.", internalDetail: "\(error)")
         }
     }
 
@@ -101,17 +102,20 @@ extension ControlError {
         let internalDetail = "\(error)"
         switch error {
         case .connection, .closed, .poolExhausted, .timeout:
-            self.init(.unavailable, "database_unavailable", "The database is not available; try again.",
+            self.init(
+                .unavailable, "database_unavailable", "The database is not available; try again.",
                 internalDetail: internalDetail)
         case .commitUnknown:
-            self.init(.unavailable, "outcome_unknown",
+            self.init(
+                .unavailable, "outcome_unknown",
                 "The connection broke during the commit; repeat with the same Idempotency-Key.",
                 internalDetail: internalDetail)
         case .server(let failure):
             self.init(failure: failure)
             self.internalDetail = internalDetail
         case .decoding, .encoding:
-            self.init(.internalFailure, "internal", "The error was logged under the request id.",
+            self.init(
+                .internalFailure, "internal", "The error was logged under the request id.",
                 internalDetail: internalDetail)
         }
     }
@@ -121,7 +125,8 @@ extension ControlError {
         case .uniqueViolation:
             self.init(.conflict, "already_exists", Self.sentence(ofUnique: failure.constraint))
         case .foreignKeyViolation:
-            self.init(.conflict, "reference_missing", "Something that this refers to, or that refers to this, forbids it.")
+            self.init(
+                .conflict, "reference_missing", "Something that this refers to, or that refers to this, forbids it.")
         case .checkViolation, .notNullViolation, .numericValueOutOfRange, .stringDataRightTruncation,
             .characterNotInRepertoire, .datetimeOverflow:
             self.init(.invalid, "invalid_value", "A value is outside what may be stored.")

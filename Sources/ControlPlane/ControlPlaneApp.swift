@@ -2,6 +2,7 @@ import Logging
 package import Postgres
 import ServiceLifecycle
 package import Shared
+import Synchronization
 import UnixSignals
 
 /// The control plane as a process: what it is made of, in which order it starts and stops.
@@ -31,7 +32,8 @@ package struct ControlPlaneApp: Sendable {
         try await migrator.check(direct)
 
         let database = Database(config: self.config.database, logger: self.logger)
-        try await Self.checkDeployment(database, keys: keys)
+        let deployment = try await Self.deployment(database, keys: keys)
+        let nodes = NodeAuthentication(database: database, deployment: deployment, time: self.time)
         let services = ControlPlaneServices(database: database, keys: keys, time: self.time)
         let publisher = Publisher(
             database: database,
@@ -42,12 +44,23 @@ package struct ControlPlaneApp: Sendable {
             database: database,
             listener: Listener(config: direct, channels: [TimestampFeed.channel], logger: self.logger)
         )
+        let signing = SigningKeyCache(database: database, keys: keys, time: self.time)
+        let dataPlane = DataPlaneRoutes(
+            database: database, feed: feed,
+            enrolment: Enrolment(database: database, changes: services.changes, signing: signing, time: self.time),
+            signing: signing, time: self.time, logger: self.logger
+        )
         let probes = ProbeRoutes.endpoints(
             database: database, metrics: services.metrics,
-            isSchemaRight: { (try? await migrator.check(direct)) != nil }, figures: { publisher.figures.text }
+            isSchemaRight: SchemaCheck(migrator, direct).isRight,
+            figures: { publisher.figures.text + Figure.text(of: database) + dataPlane.figures.current.text }
         )
-        // The calls of gateways are joined in here, with their authenticator.
-        let api = services.api(probes, logger: self.logger, authenticateGateway: ControlPlaneServices.noGateways)
+        let api = services.api(
+            probes + dataPlane.endpoints, logger: self.logger,
+            authenticateGateway: { header, method, target, body in
+                try await nodes.authenticate(header: header, method: method, path: target, body: body)
+            }
+        )
         let server = HTTPServer(
             api: api, host: self.config.host, port: self.config.port, tls: self.config.tls, logger: self.logger,
             onPort: onPort
@@ -73,9 +86,9 @@ package struct ControlPlaneApp: Sendable {
     }
 
     /// Refuses to serve a database that is no deployment, or whose keys the key file does not open.
-    private static func checkDeployment(_ database: Database, keys: KeyEncryptionKeys) async throws {
+    private static func deployment(_ database: Database, keys: KeyEncryptionKeys) async throws -> DeploymentID {
         do {
-            _ = try await database.transaction(.readOnly) { tx in try SigningKeys.load(&tx, keys: keys).rootPin }
+            return try await database.transaction(.readOnly) { tx in try SigningKeys.load(&tx, keys: keys).deployment }
         } catch let error as SigningKeys.Failure {
             throw Failure(description: error.description)
         } catch let error as KeyEncryptionKeys.Failure {
@@ -111,15 +124,61 @@ extension ControlPlaneConfig {
     }
 }
 
+/// Whether the schema is this build's; looked up once in a while, since anybody may ask.
+private final class SchemaCheck: Sendable {
+    private let migrator: Migrator
+    private let config: DatabaseConfig
+    private let last = Mutex<(isRight: Bool, until: ContinuousClock.Instant)?>(nil)
+
+    init(_ migrator: Migrator, _ config: DatabaseConfig) {
+        self.migrator = migrator
+        self.config = config
+    }
+
+    @Sendable func isRight() async -> Bool {
+        if let last = self.last.withLock({ $0 }), last.until > .now { return last.isRight }
+        let isRight = (try? await self.migrator.check(self.config)) != nil
+        self.last.withLock { $0 = (isRight, .now.advanced(by: .seconds(10))) }
+        return isRight
+    }
+}
+
+/// Prometheus text of single figures.
+private enum Figure {
+    static func text(_ name: String, _ kind: String, _ help: String, _ value: Int) -> String {
+        "# HELP gatehouse_\(name) \(help)\n# TYPE gatehouse_\(name) \(kind)\ngatehouse_\(name) \(value)\n"
+    }
+
+    static func text(of database: Database) -> String {
+        let (busy, waiting) = database.usage
+        return Self.text("database_connections_busy", "gauge", "Database connections in use.", busy)
+            + Self.text("database_waiting", "gauge", "Calls that wait for a database connection.", waiting)
+    }
+}
+
 extension Publisher.Figures {
     /// Prometheus text.
+    fileprivate var text: String {
+        Figure.text("publisher_leader", "gauge", "Whether this replica publishes.", self.isLeader ? 1 : 0)
+            + Figure.text("snapshots_published_total", "counter", "Snapshots published.", self.published)
+            + Figure.text("publishing_failures_total", "counter", "Failures to publish.", self.failures)
+            + Figure.text("publish_microseconds", "gauge", "How long the last one took.", self.lastMicroseconds)
+    }
+}
+
+extension IngestFigures.Values {
+    /// Prometheus text.
     var text: String {
-        func figure(_ name: String, _ kind: String, _ help: String, _ value: Int) -> String {
-            "# HELP gatehouse_\(name) \(help)\n# TYPE gatehouse_\(name) \(kind)\ngatehouse_\(name) \(value)\n"
-        }
-        return figure("publisher_leader", "gauge", "Whether this replica publishes.", self.isLeader ? 1 : 0)
-            + figure("snapshots_published_total", "counter", "Snapshots published.", self.published)
-            + figure("publishing_failures_total", "counter", "Failures to publish.", self.failures)
-            + figure("publish_microseconds", "gauge", "How long the last one took.", self.lastMicroseconds)
+        """
+        # HELP gatehouse_usage_records_total Usage records taken from gateways, by what became of them.
+        # TYPE gatehouse_usage_records_total counter
+        gatehouse_usage_records_total{result="stored"} \(self.stored)
+        gatehouse_usage_records_total{result="rejected"} \(self.rejected)
+        gatehouse_usage_records_total{result="mispriced"} \(self.mispriced)
+        # HELP gatehouse_usage_batches_repeated_total Batches that were stored already or came too early.
+        # TYPE gatehouse_usage_batches_repeated_total counter
+        gatehouse_usage_batches_repeated_total \(self.repeated)
+
+        """
     }
 }

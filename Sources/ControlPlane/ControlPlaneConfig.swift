@@ -51,7 +51,8 @@ package struct ControlPlaneConfig: Sendable {
         self.migrations = settings.text("GATEHOUSE_MIGRATIONS", default: folder + "/migrations")
         let level = settings.text("GATEHOUSE_LOG_LEVEL", default: "info")
         guard let logLevel = Logger.Level(rawValue: level) else {
-            throw SettingsError("GATEHOUSE_LOG_LEVEL is '\(level)': trace, debug, info, notice, warning, error or critical")
+            throw SettingsError(
+                "GATEHOUSE_LOG_LEVEL is '\(level)': trace, debug, info, notice, warning, error or critical")
         }
         self.logLevel = logLevel
         try settings.refuseUnknown()
@@ -63,7 +64,9 @@ package struct ControlPlaneConfig: Sendable {
         else { throw SettingsError("GATEHOUSE_CONTROL_LISTEN is '\(text)': address:port is needed") }
         var host = String(text[..<colon])
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-        guard !host.isEmpty else { throw SettingsError("GATEHOUSE_CONTROL_LISTEN is '\(text)': the address is missing") }
+        guard !host.isEmpty else {
+            throw SettingsError("GATEHOUSE_CONTROL_LISTEN is '\(text)': the address is missing")
+        }
         return (host, port)
     }
 }

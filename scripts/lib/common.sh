@@ -11,6 +11,12 @@ GATEWAY_URL=http://127.0.0.1:$GATEWAY_PORT
 BUILD=${GATEHOUSE_BUILD:-release}
 BIN=$ROOT/.build/$BUILD
 
+# The settings of these scripts are not those of the programs: `env "${BARE[@]}" …` runs one without them.
+BARE=()
+for name in $(compgen -e); do
+    case "$name" in GATEHOUSE_*) BARE+=(-u "$name") ;; esac
+done
+
 say() { printf '%s\n' "$*"; }
 die() { printf 'gatehouse: %s\n' "$*" >&2; exit 1; }
 

@@ -29,7 +29,6 @@ start_postgres() {
     if [ ! -s "$data/PG_VERSION" ]; then
         say "Creating a private PostgreSQL in $data."
         if [ "$(id -u)" = 0 ]; then
-            chmod 711 "$STATE"
             mkdir -p "$data" && chown postgres:postgres "$data" "$socket"
         fi
         as_postgres "$bin/initdb" -D "$data" -U postgres --auth=trust -E UTF8 --locale=C.UTF-8 --data-checksums \

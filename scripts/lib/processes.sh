@@ -26,18 +26,18 @@ wait_ready() {
 }
 
 initialize() {
-    [ -s "$STATE/kek" ] || "$BIN/gatehouse-control" kek create "$STATE/kek" >/dev/null || die "no key-encryption key"
+    [ -s "$STATE/kek" ] || env "${BARE[@]}" "$BIN/gatehouse-control" kek create "$STATE/kek" >/dev/null || die "no key-encryption key"
     if [ ! -s "$STATE/control.crt" ]; then
-        "$BIN/gatehouse-control" certificate create --host 127.0.0.1 --host localhost \
+        env "${BARE[@]}" "$BIN/gatehouse-control" certificate create --host 127.0.0.1 --host localhost \
             --certificate "$STATE/control.crt" --key "$STATE/control.key" >/dev/null || die "no certificate"
     fi
-    env GATEHOUSE_DATABASE_URL="$OWNER_URL" "$BIN/gatehouse-control" migrate --migrations "$ROOT/migrations" ||
+    env "${BARE[@]}" GATEHOUSE_DATABASE_URL="$OWNER_URL" GATEHOUSE_KEK_FILE="$STATE/kek" "$BIN/gatehouse-control" migrate --migrations "$ROOT/migrations" ||
         die "the database could not be migrated"
     if [ ! -s "$STATE/admin-token" ]; then
         # The root key signs who may sign; it is the operator's, and no server has it.
-        [ -s "$STATE/root.key" ] || env GATEHOUSE_DATABASE_URL="$OWNER_URL" GATEHOUSE_KEK_FILE="$STATE/kek" \
+        [ -s "$STATE/root.key" ] || env "${BARE[@]}" GATEHOUSE_DATABASE_URL="$OWNER_URL" GATEHOUSE_KEK_FILE="$STATE/kek" \
             "$BIN/gatehouse-control" init --root-key-file "$STATE/root.key" || die "the deployment could not be initialized"
-        (umask 077 && env GATEHOUSE_DATABASE_URL="$OWNER_URL" GATEHOUSE_KEK_FILE="$STATE/kek" \
+        (umask 077 && env "${BARE[@]}" GATEHOUSE_DATABASE_URL="$OWNER_URL" GATEHOUSE_KEK_FILE="$STATE/kek" \
             "$BIN/gatehouse-control" token create --name development >"$STATE/admin-token.new") ||
             die "no administrator's token could be made"
         mv "$STATE/admin-token.new" "$STATE/admin-token"
@@ -45,7 +45,7 @@ initialize() {
 }
 
 start_control() {
-    running control || launch control env GATEHOUSE_DATABASE_URL="$APP_URL" GATEHOUSE_KEK_FILE="$STATE/kek" \
+    running control || launch control env "${BARE[@]}" GATEHOUSE_DATABASE_URL="$APP_URL" GATEHOUSE_KEK_FILE="$STATE/kek" \
         GATEHOUSE_CONTROL_LISTEN="127.0.0.1:$CONTROL_PORT" GATEHOUSE_CONTROL_TLS_CERT="$STATE/control.crt" \
         GATEHOUSE_CONTROL_TLS_KEY="$STATE/control.key" GATEHOUSE_MIGRATIONS="$ROOT/migrations" \
         "$BIN/gatehouse-control" serve
@@ -55,10 +55,10 @@ start_control() {
 start_gateway() {
     local token=""
     if [ ! -s "$STATE/gateway/control/identity" ]; then
-        token=$(post /v1/join-tokens "{\"group\":\"$GROUP\",\"ttl_seconds\":600}" | member token)
+        token=$(post /v1/join-tokens "{\"group\":\"$GROUP\",\"ttl_seconds\":600}" | member secret)
         [ -n "$token" ] || die "no join token; the control plane's log: $STATE/log/control.log"
     fi
-    running gateway || launch gateway env GATEHOUSE_CONTROL_URL="$CONTROL_URL" \
+    running gateway || launch gateway env "${BARE[@]}" GATEHOUSE_CONTROL_URL="$CONTROL_URL" \
         GATEHOUSE_CONTROL_CA_FILE="$STATE/control.crt" GATEHOUSE_STATE_DIR="$STATE/gateway" \
         GATEHOUSE_LISTEN="127.0.0.1:$GATEWAY_PORT" GATEHOUSE_PRIVATE_LISTEN="127.0.0.1:$PRIVATE_PORT" \
         GATEHOUSE_GATEWAY_NAME="$(hostname)" GATEHOUSE_JOIN_TOKEN="$token" "$BIN/gatehouse-gateway"

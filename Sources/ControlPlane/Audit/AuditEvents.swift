@@ -81,8 +81,10 @@ extension AuditEvents.Leaf {
         .object([
             .required("log", .id(AuditLogKind.self)), .required("index", .count),
             .required("event", Schema.anyObject.described("What the leaf says.")),
-            .required("leaf", Schema.string(.length(0...61_440)).described("The exact text whose hash is in the tree.")),
-            .required("leaf_sha256", Schema.string(.length(64...64)).described("RFC 6962: SHA-256 of 0x00 and the leaf.")),
+            .required(
+                "leaf", Schema.string(.length(0...61_440)).described("The exact text whose hash is in the tree.")),
+            .required(
+                "leaf_sha256", Schema.string(.length(64...64)).described("RFC 6962: SHA-256 of 0x00 and the leaf.")),
             .required("appended_at", .timestamp),
         ])
     )
@@ -90,7 +92,8 @@ extension AuditEvents.Leaf {
     var json: JSONValue {
         [
             "log": JSONValue(self.log), "index": .integer(self.index),
-            "event": (try? JSONParser.parse(self.bytes)) ?? [:], "leaf": .string(String(decoding: self.bytes, as: UTF8.self)),
+            "event": (try? JSONParser.parse(self.bytes)) ?? [:],
+            "leaf": .string(String(decoding: self.bytes, as: UTF8.self)),
             "leaf_sha256": .string(Hex.encode(self.hash)), "appended_at": JSONValue(self.appendedAt),
         ]
     }
@@ -103,7 +106,9 @@ package enum AuditRoutes {
             Endpoint(
                 .get, "/v1/audit-events", "audit_events.list",
                 "List the audit events of an organization, or of the system, newest first", auth: .bearer(.auditRead),
-                query: [QueryParameter("organization", .id(OrganizationKind.self), "Whose log; the system's when absent.")]
+                query: [
+                    QueryParameter("organization", .id(OrganizationKind.self), "Whose log; the system's when absent.")
+                ]
                     + PageRequest.parameters, success: .json(.page(of: AuditEvents.Leaf.schema))
             ) { call in
                 try await events.leaves(organization: call.filter("organization"), try PageRequest(call, size: 8))

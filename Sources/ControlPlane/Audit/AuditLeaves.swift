@@ -95,7 +95,8 @@ package struct AuditLeaves: Sendable {
             names[name] = Self.bounded(personal)
         }
         if !names.isEmpty {
-            let subject = record.organization.map { ($0.value, $0.description) } ?? (context.actor.id, context.actor.text)
+            let subject =
+                record.organization.map { ($0.value, $0.description) } ?? (context.actor.id, context.actor.text)
             sealed.append(try self.seal(&tx, .object(names), of: subject, record.change))
         }
         return sealed

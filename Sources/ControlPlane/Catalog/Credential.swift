@@ -40,15 +40,17 @@ package struct Credential: Sendable, Hashable, Audited {
 
     package static let schema = Schema.named(
         "Credential",
-        .object([
-            .required("id", .id(CredentialKind.self)), .required("provider", .id(ProviderKindID.self)),
-            .required("name", .name), .required("status", .activeStatus), .required("version", .count),
-            .required("hint", .string(.length(0...4))),
-        ] + Stamps.members)
+        .object(
+            [
+                .required("id", .id(CredentialKind.self)), .required("provider", .id(ProviderKindID.self)),
+                .required("name", .name), .required("status", .activeStatus), .required("version", .count),
+                .required("hint", .string(.length(0...4))),
+            ] + Stamps.members)
     )
 
     package static let creationSchema = Schema.object([
-        .required("provider", .id(ProviderKindID.self)), .required("name", .name), .required("secret", Self.secretSchema),
+        .required("provider", .id(ProviderKindID.self)), .required("name", .name),
+        .required("secret", Self.secretSchema),
     ])
 
     package static let patchSchema = Schema.object([.optional("name", .name), .optional("status", .activeStatus)])

@@ -4,23 +4,28 @@ package import Shared
 /// The SQL of credentials.
 package enum CredentialStore {
     private static let columns: SQL = """
-        select c.id, c.provider_id, p.node_id, n.kind as node_kind, n.organization_id, c.name, c.status, c.version, c.hint,
-            c.revision, c.created_at, c.updated_at
+        select c.id, c.provider_id, p.node_id, n.kind as node_kind, n.organization_id, c.name, c.status, c.version,
+            c.hint, c.revision, c.created_at, c.updated_at
         from credential c join provider p on p.id = c.provider_id left join scope_node n on n.id = p.node_id
         """
 
     package static func fetch(
         _ id: CredentialID, _ tx: inout Transaction, lock: ScopeNodeStore.Lock = .none
     ) throws -> Credential {
+        guard let found = try Self.find(id, &tx, lock: lock) else { throw ControlError.notFound("credential") }
+        return found
+    }
+
+    package static func find(
+        _ id: CredentialID, _ tx: inout Transaction, lock: ScopeNodeStore.Lock = .none
+    ) throws -> Credential? {
         let locking: SQL =
             switch lock {
             case .none: ""
             case .share: " for share of c"
             case .update: " for update of c"
             }
-        let row = try tx.queryOne(Self.columns + " where c.id = $1 and c.deleted_at is null" + locking, id)
-        guard let row else { throw ControlError.notFound("credential") }
-        return try Self.read(row)
+        return try tx.queryOne(Self.columns + " where c.id = $1 and c.deleted_at is null" + locking, id).map(Self.read)
     }
 
     package static func list(
@@ -72,7 +77,9 @@ package enum CredentialStore {
         )
     }
 
-    package static func remove(_ id: CredentialID, at time: Timestamp, _ tx: inout Transaction, _: borrowing Permit) throws {
+    package static func remove(_ id: CredentialID, at time: Timestamp, _ tx: inout Transaction, _: borrowing Permit)
+        throws
+    {
         _ = try tx.execute(
             "update credential set deleted_at = $2, updated_at = $2, revision = revision + 1 where id = $1", id, time
         )

@@ -36,15 +36,17 @@ package struct Model: Sendable, Hashable, Audited {
 
     package static let schema = Schema.named(
         "Model",
-        .object([
-            .required("id", .id(ModelKind.self)), .required("provider", .id(ProviderKindID.self)),
-            .required("name", .name), .required("context_window", Self.tokens),
-            .required("max_output_tokens", Self.tokens), .required("status", .activeStatus),
-        ] + Stamps.members)
+        .object(
+            [
+                .required("id", .id(ModelKind.self)), .required("provider", .id(ProviderKindID.self)),
+                .required("name", .name), .required("context_window", Self.tokens),
+                .required("max_output_tokens", Self.tokens), .required("status", .activeStatus),
+            ] + Stamps.members)
     )
 
     package static let creationSchema = Schema.object([
-        .required("provider", .id(ProviderKindID.self)), .required("name", Schema.name.described("The provider's own.")),
+        .required("provider", .id(ProviderKindID.self)),
+        .required("name", Schema.name.described("The provider's own.")),
         .optional("context_window", Self.tokens), .optional("max_output_tokens", Self.tokens),
     ])
 

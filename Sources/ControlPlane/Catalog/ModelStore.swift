@@ -9,7 +9,8 @@ package enum ModelStore {
         from model m join provider p on p.id = m.provider_id left join scope_node n on n.id = p.node_id
         """
 
-    package static func find(_ id: ModelID, _ tx: inout Transaction, lock: ScopeNodeStore.Lock = .none) throws -> Model? {
+    package static func find(_ id: ModelID, _ tx: inout Transaction, lock: ScopeNodeStore.Lock = .none) throws -> Model?
+    {
         let locking: SQL =
             switch lock {
             case .none: ""
@@ -19,7 +20,8 @@ package enum ModelStore {
         return try tx.queryOne(Self.columns + " where m.id = $1 and m.deleted_at is null" + locking, id).map(Self.read)
     }
 
-    package static func fetch(_ id: ModelID, _ tx: inout Transaction, lock: ScopeNodeStore.Lock = .none) throws -> Model {
+    package static func fetch(_ id: ModelID, _ tx: inout Transaction, lock: ScopeNodeStore.Lock = .none) throws -> Model
+    {
         guard let model = try Self.find(id, &tx, lock: lock) else { throw ControlError.notFound("model") }
         return model
     }

@@ -42,7 +42,8 @@ package struct Ownership: Sendable, Hashable {
         guard let scope else { return true }
         guard let below = other.scope else { return false }
         let row = try tx.queryOne(
-            "select true as found from scope_closure where ancestor_id = $1 and descendant_id = $2", scope.node, below.node
+            "select true as found from scope_closure where ancestor_id = $1 and descendant_id = $2", scope.node,
+            below.node
         )
         return row != nil
     }

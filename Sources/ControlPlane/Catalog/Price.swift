@@ -11,7 +11,7 @@ package struct Price: Sendable, Hashable, Audited {
     package static let meters = Meter.allCases.map(\.name)
     package static let tiers = ServiceTier.allCases.map(\.name)
 
-    /// Of items that the schema accepts; an item gives its price in one of the two forms.
+    /// Of items that the schema accepts; an item gives its price in one of the two forms. In the order of listing.
     package static func items(_ value: JSONValue?) throws(ControlError) -> [PriceItem] {
         var items: [PriceItem] = []
         for (index, item) in (value?.array ?? []).enumerated() {
@@ -32,11 +32,16 @@ package struct Price: Sendable, Hashable, Audited {
                 )
             )
             let last = items[items.count - 1]
-            guard !items.dropLast().contains(where: {
-                $0.meter == last.meter && $0.tier == last.tier && $0.abovePromptTokens == last.abovePromptTokens
-            }) else { throw .invalid("There is such an item already.", at: "/items/\(index)") }
+            guard
+                !items.dropLast().contains(where: {
+                    $0.meter == last.meter && $0.tier == last.tier && $0.abovePromptTokens == last.abovePromptTokens
+                })
+            else { throw .invalid("There is such an item already.", at: "/items/\(index)") }
         }
-        return items
+        return items.sorted { left, right in
+            (left.meter.name, left.tier.name, left.abovePromptTokens)
+                < (right.meter.name, right.tier.name, right.abovePromptTokens)
+        }
     }
 
     package var auditState: JSONValue { self.json }

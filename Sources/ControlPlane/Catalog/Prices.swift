@@ -44,7 +44,8 @@ package enum PriceStore {
             """, ids.map { SQLUUID(high: $0.value.high, low: $0.value.low) }
         )
         for row in found {
-            guard let meter = Meter(name: try row.get("meter")), let tier = ServiceTier(name: try row.get("tier")) else {
+            guard let meter = Meter(name: try row.get("meter")), let tier = ServiceTier(name: try row.get("tier"))
+            else {
                 continue
             }
             items[try row.get("price_id"), default: []].append(

@@ -47,11 +47,13 @@ package struct Provider: Sendable, Hashable, Audited {
 
     package static let schema = Schema.named(
         "Provider",
-        .object([
-            .required("id", .id(ProviderKindID.self)), .required("scope", Ownership.schema), .required("name", .name),
-            .required("kind", .string(.oneOf(Self.kinds))), .required("base_url", .string(.length(0...1024))),
-            .required("status", .activeStatus),
-        ] + Stamps.members)
+        .object(
+            [
+                .required("id", .id(ProviderKindID.self)), .required("scope", Ownership.schema),
+                .required("name", .name),
+                .required("kind", .string(.oneOf(Self.kinds))), .required("base_url", .string(.length(0...1024))),
+                .required("status", .activeStatus),
+            ] + Stamps.members)
     )
 
     package static let creationSchema = Schema.object([

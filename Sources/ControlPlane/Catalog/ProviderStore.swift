@@ -4,12 +4,14 @@ package import Shared
 /// The SQL of providers.
 package enum ProviderStore {
     private static let columns: SQL = """
-        select p.id, p.node_id, n.kind as node_kind, n.organization_id, p.name, p.kind, p.base_url, p.status, p.revision,
-            p.created_at, p.updated_at
+        select p.id, p.node_id, n.kind as node_kind, n.organization_id, p.name, p.kind, p.base_url, p.status,
+            p.revision, p.created_at, p.updated_at
         from provider p left join scope_node n on n.id = p.node_id
         """
 
-    package static func find(_ id: ProviderID, _ tx: inout Transaction, lock: ScopeNodeStore.Lock = .none) throws -> Provider? {
+    package static func find(_ id: ProviderID, _ tx: inout Transaction, lock: ScopeNodeStore.Lock = .none) throws
+        -> Provider?
+    {
         let locking: SQL =
             switch lock {
             case .none: ""
@@ -19,7 +21,9 @@ package enum ProviderStore {
         return try tx.queryOne(Self.columns + " where p.id = $1 and p.deleted_at is null" + locking, id).map(Self.read)
     }
 
-    package static func fetch(_ id: ProviderID, _ tx: inout Transaction, lock: ScopeNodeStore.Lock = .none) throws -> Provider {
+    package static func fetch(_ id: ProviderID, _ tx: inout Transaction, lock: ScopeNodeStore.Lock = .none) throws
+        -> Provider
+    {
         guard let provider = try Self.find(id, &tx, lock: lock) else { throw ControlError.notFound("provider") }
         return provider
     }
@@ -54,7 +58,9 @@ package enum ProviderStore {
         )
     }
 
-    package static func remove(_ id: ProviderID, at time: Timestamp, _ tx: inout Transaction, _: borrowing Permit) throws {
+    package static func remove(_ id: ProviderID, at time: Timestamp, _ tx: inout Transaction, _: borrowing Permit)
+        throws
+    {
         _ = try tx.execute(
             "update provider set deleted_at = $2, updated_at = $2, revision = revision + 1 where id = $1", id, time
         )

@@ -55,11 +55,12 @@ package struct Route: Sendable, Hashable, Audited {
 
     package static let schema = Schema.named(
         "Route",
-        .object([
-            .required("id", .id(RouteKind.self)), .required("scope", Ownership.schema),
-            .required("alias", .string(.alias)), .required("status", .activeStatus),
-            .required("targets", Self.targetsSchema),
-        ] + Stamps.members)
+        .object(
+            [
+                .required("id", .id(RouteKind.self)), .required("scope", Ownership.schema),
+                .required("alias", .string(.alias)), .required("status", .activeStatus),
+                .required("targets", Self.targetsSchema),
+            ] + Stamps.members)
     )
 
     package static let creationSchema = Schema.object([

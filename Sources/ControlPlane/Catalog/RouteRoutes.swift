@@ -44,7 +44,8 @@ package enum RouteRoutes {
                     try Price.items(call.body["items"]), as: call.context
                 )
             },
-            routes.list(.pricesRead, [QueryParameter("model", .id(ModelKind.self), "Those of one model.")]) { call, page in
+            routes.list(.pricesRead, [QueryParameter("model", .id(ModelKind.self), "Those of one model.")]) {
+                call, page in
                 try await catalog.prices(model: call.filter("model"), page)
             },
             routes.get(.pricesRead) { try await catalog.price($0) },

@@ -9,7 +9,8 @@ package enum RouteStore {
         from route r left join scope_node n on n.id = r.node_id
         """
 
-    package static func fetch(_ id: RouteID, _ tx: inout Transaction, lock: ScopeNodeStore.Lock = .none) throws -> Route {
+    package static func fetch(_ id: RouteID, _ tx: inout Transaction, lock: ScopeNodeStore.Lock = .none) throws -> Route
+    {
         let locking: SQL =
             switch lock {
             case .none: ""

@@ -64,7 +64,7 @@ extension Catalog {
                 try model.owner.isVisible(to: route.owner, &tx)
             else { throw ControlError.invalid("There is no such model here.", at: "\(place)/model") }
             guard let id = target.credential else { continue }
-            let credential = try? CredentialStore.fetch(id, &tx, lock: .share)
+            let credential = try CredentialStore.find(id, &tx, lock: .share)
             guard credential?.provider == model.provider else {
                 throw ControlError.invalid("The model's provider has no such credential.", at: "\(place)/credential")
             }

@@ -48,11 +48,14 @@ package struct Change<Value: Sendable>: Sendable {
     package let concernsInstance: Bool
     package let before: (any Audited)?
     package let after: (any Audited)?
+    /// A group whose snapshot changes although the organization is not in it (any more).
+    package let group: GatewayGroupID?
 
     package init(
         _ value: Value, in organization: OrganizationID?, before: (any Audited)? = nil, after: (any Audited)? = nil,
-        concernsInstance: Bool = false
+        concernsInstance: Bool = false, group: GatewayGroupID? = nil
     ) {
+        self.group = group
         self.value = value
         self.organization = organization
         self.before = before

@@ -64,32 +64,41 @@ package struct Propagation: Sendable {
         "Propagation",
         .object([
             .required("change", .id(ChangeKind.self)), .required("complete", .bool),
-            .required("groups", .list(of: .object([
-                .required("group", .id(GatewayGroupKind.self)), .required("published", .bool),
-                .required("version", Self.versionSchema),
-                .required("gateways", .list(of: .object([
-                    .required("gateway", .id(GatewayKind.self)), .required("serves", Self.versionSchema),
-                    .required("has_it", .bool),
-                ]))),
-            ]))),
+            .required(
+                "groups",
+                .list(
+                    of: .object([
+                        .required("group", .id(GatewayGroupKind.self)), .required("published", .bool),
+                        .required("version", Self.versionSchema),
+                        .required(
+                            "gateways",
+                            .list(
+                                of: .object([
+                                    .required("gateway", .id(GatewayKind.self)),
+                                    .required("serves", Self.versionSchema),
+                                    .required("has_it", .bool),
+                                ]))),
+                    ]))),
         ])
     )
 
     package var json: JSONValue {
         [
             "change": JSONValue(self.change), "complete": .bool(self.isComplete),
-            "groups": .array(self.groups.map { group in
-                [
-                    "group": JSONValue(group.id), "published": .bool(group.version != nil),
-                    "version": group.version?.json ?? .null,
-                    "gateways": .array(group.gateways.map { gateway in
-                        [
-                            "gateway": JSONValue(gateway.id), "serves": gateway.serves?.json ?? .null,
-                            "has_it": .bool(gateway.hasIt),
-                        ]
-                    }),
-                ]
-            }),
+            "groups": .array(
+                self.groups.map { group in
+                    [
+                        "group": JSONValue(group.id), "published": .bool(group.version != nil),
+                        "version": group.version?.json ?? .null,
+                        "gateways": .array(
+                            group.gateways.map { gateway in
+                                [
+                                    "gateway": JSONValue(gateway.id), "serves": gateway.serves?.json ?? .null,
+                                    "has_it": .bool(gateway.hasIt),
+                                ]
+                            }),
+                    ]
+                }),
         ]
     }
 }
@@ -125,7 +134,8 @@ enum PropagationStore {
                 serves = SnapshotVersion(epoch: epoch, version: try row.get("serves_version"))
             }
             let index = propagation.groups.count - 1
-            let hasIt = propagation.groups[index].version.map { needed in serves.map { $0 >= needed } ?? false } ?? false
+            let hasIt =
+                propagation.groups[index].version.map { needed in serves.map { $0 >= needed } ?? false } ?? false
             propagation.groups[index].gateways.append(
                 Propagation.GatewayProgress(id: gateway, serves: serves, hasIt: hasIt)
             )

@@ -5,7 +5,7 @@ package import Shared
 package struct ChangeRow: Sendable {
     package let id: ChangeID
     package let at: Timestamp
-    package let actor: UUIDValue
+    package let actor: Actor
     package let permission: String
     package let targetKind: String
     package let target: UUIDValue?
@@ -15,17 +15,25 @@ package struct ChangeRow: Sendable {
         "Change",
         .object([
             .required("id", .id(ChangeKind.self)), .required("at", .timestamp),
-            .required("actor", .string(.length(1...64))), .required("permission", .string(.length(1...64))),
-            .required("target", .object([
-                .required("kind", .string(.length(1...64))), .required("id", .string(.length(1...64)).orNull),
-            ])),
+            .required(
+                "actor",
+                .object([
+                    .required("kind", .string(.length(1...64))), .required("id", .string(.length(1...64))),
+                ])),
+            .required("permission", .string(.length(1...64))),
+            .required(
+                "target",
+                .object([
+                    .required("kind", .string(.length(1...64))), .required("id", .string(.length(1...64)).orNull),
+                ])),
             .required("organization", Schema.id(OrganizationKind.self).orNull),
         ])
     )
 
     package var json: JSONValue {
         [
-            "id": JSONValue(self.id), "at": JSONValue(self.at), "actor": JSONValue(ServiceAccountID(self.actor)),
+            "id": JSONValue(self.id), "at": JSONValue(self.at),
+            "actor": ["kind": .string(self.actor.kind.rawValue), "id": .string(self.actor.text)],
             "permission": .string(self.permission),
             "target": [
                 "kind": .string(self.targetKind),
@@ -38,7 +46,8 @@ package struct ChangeRow: Sendable {
     init(_ row: Row) throws {
         self.id = try row.get("id")
         self.at = try row.get("at")
-        self.actor = try row.get("actor_id")
+        let kind = Actor.Kind(rawValue: try row.get("actor_kind")) ?? .anonymous
+        self.actor = Actor(kind: kind, id: try row.get("actor_id"), role: .none)
         self.permission = try row.get("permission")
         self.targetKind = try row.get("target_kind")
         self.target = try row.optional("target_id")
@@ -53,17 +62,26 @@ enum ChangeStore {
     ) throws {
         _ = try tx.execute(
             """
-            insert into change (id, at, actor_id, permission, target_kind, target_id, organization_id)
-            values ($1, $2, $3, $4, $5, $6, $7::uuid)
+            insert into change (id, at, actor_kind, actor_id, permission, target_kind, target_id, organization_id)
+            values ($1, $2, $3, $4, $5, $6, $7, $8::uuid)
             """,
-            id, context.time, context.actor.id, permission.rawValue, target.kind, target.id, organization
+            id, context.time, context.actor.kind.rawValue, context.actor.id, permission.rawValue, target.kind,
+            target.id, organization
+        )
+    }
+
+    /// For a group that the trigger on `change` does not know of.
+    static func markPending(_ tx: inout Transaction, _ id: ChangeID, in group: GatewayGroupID) throws {
+        _ = try tx.execute(
+            "insert into change_pending (change_id, group_id) values ($1, $2) on conflict do nothing", id, group
         )
     }
 
     static func find(_ id: ChangeID, _ tx: inout Transaction) throws -> ChangeRow? {
         try tx.queryOne(
             """
-            select id, at, actor_id, permission, target_kind, target_id, organization_id from change where id = $1
+            select id, at, actor_kind, actor_id, permission, target_kind, target_id, organization_id from change
+            where id = $1
             """, id
         ).map { try ChangeRow($0) }
     }
@@ -74,7 +92,7 @@ enum ChangeStore {
     ) throws -> [ChangeRow] {
         try tx.query(
             """
-            select id, at, actor_id, permission, target_kind, target_id, organization_id from change
+            select id, at, actor_kind, actor_id, permission, target_kind, target_id, organization_id from change
             where ($1::uuid is null or organization_id = $1) and ($2::uuid is null or id < $2)
             order by id desc limit $3
             """, organization, page.afterID, page.fetchLimit

@@ -29,11 +29,14 @@ package struct Changes: Sendable {
         let id: ChangeID = self.time.newID()
         return try await self.database.transaction(retrySerialization: 3) { tx in
             let permit = try authorizer.permit(permission, for: context.actor)
-            if let earlier = try IdempotencyStore.begin(&tx, context, target: target) { return .replayed(earlier.resource) }
+            if let earlier = try IdempotencyStore.begin(&tx, context, target: target) {
+                return .replayed(earlier.resource)
+            }
             let change = try body(&tx, permit)
             try ChangeStore.insert(
                 &tx, id: id, permission: permission, target: target, organization: change.organization, context: context
             )
+            if let group = change.group { try ChangeStore.markPending(&tx, id, in: group) }
             let record = AuditLeaves.Record(
                 change: id, permission: permission, target: target, organization: change.organization,
                 before: change.before, after: change.after

@@ -10,6 +10,18 @@ package struct Gateway: Sendable, Audited {
         package let keyringEpoch: Int64
         package let nack: Nack?
         package let otherProcessAt: Timestamp?
+
+        package init(
+            seenAt: Timestamp, version: SnapshotVersion, manifest: [UInt8], keyringEpoch: Int64, nack: Nack?,
+            otherProcessAt: Timestamp?
+        ) {
+            self.seenAt = seenAt
+            self.version = version
+            self.manifest = manifest
+            self.keyringEpoch = keyringEpoch
+            self.nack = nack
+            self.otherProcessAt = otherProcessAt
+        }
     }
 
     package struct Nack: Sendable {
@@ -17,6 +29,13 @@ package struct Gateway: Sendable, Audited {
         package let code: String
         package let chunk: String
         package let message: String
+
+        package init(version: SnapshotVersion, code: String, chunk: String, message: String) {
+            self.version = version
+            self.code = code
+            self.chunk = chunk
+            self.message = message
+        }
     }
 
     /// The newest snapshot of its group, and when that was published.
@@ -24,6 +43,12 @@ package struct Gateway: Sendable, Audited {
         package let version: SnapshotVersion
         package let manifest: [UInt8]?
         package let at: Timestamp
+
+        package init(version: SnapshotVersion, manifest: [UInt8]?, at: Timestamp) {
+            self.version = version
+            self.manifest = manifest
+            self.at = at
+        }
     }
 
     package enum Sync: String, Sendable, CaseIterable {
@@ -41,6 +66,22 @@ package struct Gateway: Sendable, Audited {
     package let published: Published?
     /// The manifest that we have for the version that it reports; nil when we know none.
     package let manifestOfReported: [UInt8]?
+
+    package init(
+        id: GatewayID, group: GatewayGroupID, name: String, status: String, build: Int64, revision: Int64,
+        createdAt: Timestamp, report: Report?, published: Published?, manifestOfReported: [UInt8]?
+    ) {
+        self.id = id
+        self.group = group
+        self.name = name
+        self.status = status
+        self.build = build
+        self.revision = revision
+        self.createdAt = createdAt
+        self.report = report
+        self.published = published
+        self.manifestOfReported = manifestOfReported
+    }
 
     /// Seconds without a report after which a gateway counts as offline.
     package static let offlineAfter: Int64 = 45
@@ -93,7 +134,8 @@ extension Gateway {
         let other = self.report?.otherProcessAt.map { $0.adding(seconds: Self.offlineAfter) > time } ?? false
         return [
             "id": JSONValue(self.id), "group": JSONValue(self.group), "name": .string(self.name),
-            "status": .string(self.status), "build": .integer(self.build), "sync": .string(self.sync(at: time).rawValue),
+            "status": .string(self.status), "build": .integer(self.build),
+            "sync": .string(self.sync(at: time).rawValue),
             "seen_at": JSONValue(self.report?.seenAt), "serves": self.report?.version.json ?? .null,
             "published": self.published?.version.json ?? .null,
             "keyring_epoch": self.report.map { .integer($0.keyringEpoch) } ?? .null,

@@ -34,7 +34,8 @@ package struct GatewayGroup: Sendable, Hashable, Audited {
         [
             "id": JSONValue(self.id), "key_bucket_bits": .integer(self.keyBucketBits),
             "max_stale_seconds": .integer(self.maxStaleSeconds), "max_body_bytes": .integer(self.maxBodyBytes),
-            "request_seconds": .integer(self.requestSeconds), "organizations": .integer(Int64(self.organizations.count)),
+            "request_seconds": .integer(self.requestSeconds),
+            "organizations": .integer(Int64(self.organizations.count)),
             "revision": .integer(self.revision),
         ]
     }

@@ -67,7 +67,7 @@ package struct Fleet: Sendable {
             let membership = Membership(group: id, organization: organization)
             return Change(
                 (), in: organization, before: isMember ? nil : membership, after: isMember ? membership : nil,
-                concernsInstance: true
+                concernsInstance: true, group: id
             )
         }.receipts
     }

@@ -34,7 +34,9 @@ package enum GatewayStore {
     }
 
     /// - Returns: whether it was there.
-    package static func remove(_ id: GatewayID, at time: Timestamp, _ tx: inout Transaction, _: borrowing Permit) throws -> Bool {
+    package static func remove(_ id: GatewayID, at time: Timestamp, _ tx: inout Transaction, _: borrowing Permit) throws
+        -> Bool
+    {
         try tx.execute(
             """
             update gateway set status = 'removed', deleted_at = $2, updated_at = $2, revision = revision + 1
@@ -92,7 +94,9 @@ extension Fleet {
     }
 
     /// Removes a gateway and gives its group another key, so that what it knew does not open what comes.
-    package func deleteGateway(_ id: GatewayID, ifRevision: Int64?, as context: OperationContext) async throws -> [AuditReceipt] {
+    package func deleteGateway(_ id: GatewayID, ifRevision: Int64?, as context: OperationContext) async throws
+        -> [AuditReceipt]
+    {
         let keys = self.keys
         return try await self.changes.perform(.gatewaysDelete, on: Target(id), as: context) { tx, permit in
             let before = try GatewayStore.fetch(id, &tx)

@@ -114,6 +114,8 @@ package struct API: Sendable {
             }
             joinToken = Secret(text)
         case .gateway:
+            // Its assertion is over the body, which is not here.
+            if request.isTooLarge { throw RequestReading.tooLarge(endpoint) }
             let caller = try await self.authenticateGateway(credentials, request.method, request.target, request.body)
             actor = Actor(kind: .gateway, id: caller.id.value, role: .none)
             gateway = caller

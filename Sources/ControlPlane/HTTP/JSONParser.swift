@@ -97,7 +97,8 @@ package struct JSONParser {
         while let byte = self.current, (0x30...0x39).contains(byte) { self.index += 1 }
         let count = self.index - digits
         guard count > 0, count == 1 || self.bytes[digits] != 0x30 else { throw self.error("a number is malformed") }
-        if let byte = self.current, byte == UInt8(ascii: ".") || byte == UInt8(ascii: "e") || byte == UInt8(ascii: "E") {
+        if let byte = self.current, byte == UInt8(ascii: ".") || byte == UInt8(ascii: "e") || byte == UInt8(ascii: "E")
+        {
             throw self.error("only whole numbers are accepted")
         }
         guard let value = Int64(String(decoding: self.bytes[start..<self.index], as: UTF8.self)) else {

@@ -46,7 +46,8 @@ package final class RequestMetrics: Sendable {
         text += "# TYPE gatehouse_control_request_seconds histogram\n"
         for (operation, series) in all {
             for (bound, count) in zip(Self.bounds, series.buckets) {
-                text += "gatehouse_control_request_seconds_bucket{operation=\"\(operation)\",le=\"\(bound.text)\"} \(count)\n"
+                let labels = "operation=\"\(operation)\",le=\"\(bound.text)\""
+                text += "gatehouse_control_request_seconds_bucket{\(labels)} \(count)\n"
             }
             text += "gatehouse_control_request_seconds_bucket{operation=\"\(operation)\",le=\"+Inf\"} \(series.count)\n"
             text += "gatehouse_control_request_seconds_sum{operation=\"\(operation)\"} "

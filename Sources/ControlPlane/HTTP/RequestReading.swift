@@ -40,9 +40,7 @@ enum RequestReading {
     /// The body as a value that the endpoint's schema accepts.
     static func body(_ request: APIRequest, for endpoint: Endpoint) throws(ControlError) -> JSONValue {
         guard !request.isTooLarge, request.body.count <= endpoint.body.limit || Self.isBodyless(endpoint) else {
-            throw ControlError(
-                .tooLarge, "body_too_large", "The body may have at most \(endpoint.body.limit) bytes."
-            )
+            throw Self.tooLarge(endpoint)
         }
         switch endpoint.body {
         case .bytes: return .null
@@ -58,13 +56,18 @@ enum RequestReading {
                 value = try JSONParser.parse(request.body)
             } catch {
                 throw ControlError(
-                    .invalid, "invalid_json", "The body is not acceptable JSON at byte \(error.offset): \(error.reason).",
+                    .invalid, "invalid_json",
+                    "The body is not acceptable JSON at byte \(error.offset): \(error.reason).",
                     pointer: ""
                 )
             }
             try schema.validate(value)
             return value
         }
+    }
+
+    static func tooLarge(_ endpoint: Endpoint) -> ControlError {
+        ControlError(.tooLarge, "body_too_large", "The body may have at most \(endpoint.body.limit) bytes.")
     }
 
     private static func isBodyless(_ endpoint: Endpoint) -> Bool {

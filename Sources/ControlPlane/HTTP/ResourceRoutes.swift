@@ -66,7 +66,8 @@ struct ResourceRoutes<Kind: IdentifierKind, Value: Sendable> {
     }
 
     func delete(
-        _ permission: Permission, _ operation: @escaping @Sendable (Identifier<Kind>, Call) async throws -> [AuditReceipt]
+        _ permission: Permission,
+        _ operation: @escaping @Sendable (Identifier<Kind>, Call) async throws -> [AuditReceipt]
     ) -> Endpoint {
         Endpoint(
             .delete, self.item, "\(self.name).delete", "Delete \(self.title)", auth: .bearer(permission), status: 204,

@@ -49,7 +49,8 @@ extension Schema {
             if let value = object[member.name] {
                 try member.schema.validate(value, at: place)
             } else if member.isRequired {
-                throw ControlError(.invalid, "missing_member", "The member '\(member.name)' is missing.", pointer: place)
+                throw ControlError(
+                    .invalid, "missing_member", "The member '\(member.name)' is missing.", pointer: place)
             }
         }
     }

@@ -80,7 +80,9 @@ package enum TextRule: Sendable {
             }
             return nil
         case .network: return NetworkRange(text) == nil ? "an IP address or a network in CIDR notation" : nil
-        case .alias: return Self.isAlias(text) ? nil : "1 to 200 letters, digits or . _ : / @ -, beginning with a letter or digit"
+        case .alias:
+            return Self.isAlias(text)
+                ? nil : "1 to 200 letters, digits or . _ : / @ -, beginning with a letter or digit"
         }
     }
 
@@ -97,7 +99,9 @@ package enum TextRule: Sendable {
         func isAlphanumeric(_ byte: UInt8) -> Bool {
             (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
         }
-        guard let first = text.utf8.first, (1...200).contains(text.utf8.count), isAlphanumeric(first) else { return false }
+        guard let first = text.utf8.first, (1...200).contains(text.utf8.count), isAlphanumeric(first) else {
+            return false
+        }
         return text.utf8.allSatisfy { isAlphanumeric($0) || "._:/@-".utf8.contains($0) }
     }
 }

@@ -9,7 +9,8 @@ package enum VirtualKeyStore {
         from virtual_key
         """
 
-    package static func fetch(_ id: VirtualKeyID, _ tx: inout Transaction, forUpdate: Bool = false) throws -> VirtualKey {
+    package static func fetch(_ id: VirtualKeyID, _ tx: inout Transaction, forUpdate: Bool = false) throws -> VirtualKey
+    {
         let locking: SQL = forUpdate ? " for update" : ""
         let row = try tx.queryOne(Self.columns + " where id = $1 and deleted_at is null" + locking, id)
         guard let row else { throw ControlError.notFound("virtual key") }
@@ -93,7 +94,9 @@ package enum VirtualKeyStore {
         )
     }
 
-    package static func remove(_ key: VirtualKeyID, at time: Timestamp, _ tx: inout Transaction, _: borrowing Permit) throws {
+    package static func remove(_ key: VirtualKeyID, at time: Timestamp, _ tx: inout Transaction, _: borrowing Permit)
+        throws
+    {
         _ = try tx.execute(
             """
             update virtual_key set status = 'revoked', deleted_at = $2, updated_at = $2, revision = revision + 1
@@ -110,7 +113,8 @@ package enum VirtualKeyStore {
             expiresAt: try row.optional("expires_at"), allowedModels: try row.optional("allowed_models"),
             allowedNetworks: try row.get("allowed_networks"),
             metadata: Metadata.read(try JSONParser.parse(Array(try row.get("metadata", as: String.self).utf8))),
-            revision: try row.get("revision"), createdAt: try row.get("created_at"), updatedAt: try row.get("updated_at")
+            revision: try row.get("revision"), createdAt: try row.get("created_at"),
+            updatedAt: try row.get("updated_at")
         )
     }
 }

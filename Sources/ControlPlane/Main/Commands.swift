@@ -121,7 +121,8 @@ struct Token: AsyncParsableCommand {
         var expiresDays: Int?
 
         func run() async throws {
-            guard (1...200).contains(self.name.unicodeScalars.count), (1...36_500).contains(self.expiresDays ?? 1) else {
+            guard (1...200).contains(self.name.unicodeScalars.count), (1...36_500).contains(self.expiresDays ?? 1)
+            else {
                 throw Refusal(description: "--name: 1 to 200 characters; --expires-days: 1 to 36500", code: 64)
             }
             let config = try ControlPlaneConfig.ofProcess()

@@ -7,7 +7,7 @@ import Shared
 struct GatehouseControl: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gatehouse-control", abstract: "The control plane of Gatehouse.",
-        subcommands: [Serve.self, Migrate.self, Initialize.self, KeyFile.self, Token.self]
+        subcommands: [Serve.self, Migrate.self, Initialize.self, KeyFile.self, Token.self, CertificateCommand.self]
     )
 
     /// Invalid usage and configuration end with 64: starting again does not help.

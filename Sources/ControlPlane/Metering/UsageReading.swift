@@ -40,7 +40,8 @@ package struct UsageReading: Sendable {
         let after = page.after.map { bytes in
             (
                 at: Timestamp(microseconds: Int64(bitPattern: bytes.bigEndianUInt64(at: 0))),
-                stream: UUIDValue(bytes: Array(bytes[8..<24])), sequence: Int64(bitPattern: bytes.bigEndianUInt64(at: 24))
+                stream: UUIDValue(bytes: Array(bytes[8..<24])),
+                sequence: Int64(bitPattern: bytes.bigEndianUInt64(at: 24))
             )
         }
         let found = try await self.database.transaction(.readOnly) { tx in
@@ -50,7 +51,8 @@ package struct UsageReading: Sendable {
                 where ($1::uuid is null or organization_id = $1) and ($2::uuid is null or project_id = $2)
                     and ($3::uuid is null or key_id = $3) and ($4::uuid is null or model_id = $4)
                     and ($5::uuid is null or request_id = $5)
-                    and ($6::timestamptz is null or started_at >= $6) and ($7::timestamptz is null or started_at < $7)
+                    and ($6::timestamptz is null or (started_at >= $6 and ingested_at >= $6 - interval '1 day'))
+                    and ($7::timestamptz is null or started_at < $7)
                     and ($8::timestamptz is null or (ingested_at, stream_id, seq) > ($8, $9::uuid, $10::bigint))
                 order by ingested_at, stream_id, seq limit $11
                 """,
@@ -139,7 +141,9 @@ package enum UsageRoutes {
             Endpoint(
                 .get, "/v1/usage/records", "usage.records", "List finished requests in the order of their arrival",
                 auth: .bearer(.usageRead),
-                query: UsageReading.Filter.parameters + [QueryParameter("request", .id(RequestKind.self), "One request.")]
+                query: UsageReading.Filter.parameters + [
+                    QueryParameter("request", .id(RequestKind.self), "One request.")
+                ]
                     + period + PageRequest.parameters, success: .json(.page(of: UsageEntry.schema))
             ) { call in
                 try await usage.records(
@@ -160,15 +164,23 @@ package enum UsageRoutes {
     }
 
     private static let summarySchema = Schema.object([
-        .required("items", .list(of: .named("UsageSum", .object([
-            .optional("key", .id(VirtualKeyKind.self)), .optional("project", .id(ProjectKind.self)),
-            .optional("model", Schema.id(ModelKind.self).orNull), .optional("day", .string(.length(10...10))),
-            .required("requests", .count), .required("refusals", .count), .required("estimates", .count),
-            .required("units", .object(
-                UsageEntry.unitColumns.filter { $0 != "request" }.map { .required($0, .count) }
-            )),
-            .required("amount_nano_usd", .decimal), .required("amount_usd", .string(.dollars)),
-        ])))),
+        .required(
+            "items",
+            .list(
+                of: .named(
+                    "UsageSum",
+                    .object([
+                        .optional("key", .id(VirtualKeyKind.self)), .optional("project", .id(ProjectKind.self)),
+                        .optional("model", Schema.id(ModelKind.self).orNull),
+                        .optional("day", .string(.length(10...10))),
+                        .required("requests", .count), .required("refusals", .count), .required("estimates", .count),
+                        .required(
+                            "units",
+                            .object(
+                                UsageEntry.unitColumns.filter { $0 != "request" }.map { .required($0, .count) }
+                            )),
+                        .required("amount_nano_usd", .decimal), .required("amount_usd", .string(.dollars)),
+                    ])))),
         .required("truncated", .bool),
     ])
 

@@ -14,7 +14,8 @@ package enum OrganizationRoutes {
         let name = kind.rawValue
         return [
             Endpoint(
-                .post, path, "\(kind.plural).create", "Create \(kind.article) \(name)", auth: .bearer(permissions.create),
+                .post, path, "\(kind.plural).create", "Create \(kind.article) \(name)",
+                auth: .bearer(permissions.create),
                 body: .json(ScopeNode.creationSchema(kind)), status: 201, success: .json(schema)
             ) { call in
                 let made = try await organizations.create(
@@ -43,7 +44,8 @@ package enum OrganizationRoutes {
                 return .resource(node.json, revision: node.revision)
             },
             Endpoint(
-                .patch, item, "\(kind.plural).update", "Change \(kind.article) \(name)", auth: .bearer(permissions.update),
+                .patch, item, "\(kind.plural).update", "Change \(kind.article) \(name)",
+                auth: .bearer(permissions.update),
                 body: .json(ScopeNode.patchSchema), success: .json(schema)
             ) { call in
                 let changed = try await organizations.update(

@@ -110,7 +110,9 @@ package enum Metadata {
         (value?.object ?? [:]).compactMapValues(\.string)
     }
 
-    package static func merged(_ metadata: [String: String], _ patch: JSONValue) throws(ControlError) -> [String: String] {
+    package static func merged(_ metadata: [String: String], _ patch: JSONValue) throws(ControlError) -> [String:
+        String]
+    {
         let merged = JSONValue(metadata).merging(patch)
         guard !merged.isNull else { return [:] }
         try Schema.metadata.validate(merged, at: "/metadata")
@@ -158,7 +160,8 @@ extension ScopeNode {
         var members: [Schema.Member] = [.required("name", .name), .optional("metadata", .metadata)]
         if kind != .organization {
             members.append(
-                .required("parent", Schema.id(OrganizationKind.self, UnitKind.self).described("What it is directly under."))
+                .required(
+                    "parent", Schema.id(OrganizationKind.self, UnitKind.self).described("What it is directly under."))
             )
         }
         return .object(members)

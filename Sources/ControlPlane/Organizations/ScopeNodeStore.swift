@@ -81,7 +81,9 @@ package enum ScopeNodeStore {
         )
     }
 
-    package static func remove(_ node: ScopeNode, at time: Timestamp, _ tx: inout Transaction, _: borrowing Permit) throws {
+    package static func remove(_ node: ScopeNode, at time: Timestamp, _ tx: inout Transaction, _: borrowing Permit)
+        throws
+    {
         _ = try tx.execute(
             "update scope_node set deleted_at = $2, updated_at = $2, revision = revision + 1 where id = $1",
             node.reference.node, time
@@ -93,7 +95,8 @@ package enum ScopeNodeStore {
         let row = try tx.queryOne(
             """
             select case
-                when exists (select from scope_node where parent_id = $1 and deleted_at is null) then 'units or projects'
+                when exists (select from scope_node where parent_id = $1 and deleted_at is null)
+                    then 'units or projects'
                 when exists (select from virtual_key where project_id = $1 and deleted_at is null) then 'virtual keys'
                 when exists (select from provider where node_id = $1 and deleted_at is null) then 'providers'
                 when exists (select from route where node_id = $1 and deleted_at is null) then 'routes'
@@ -119,7 +122,8 @@ package enum ScopeNodeStore {
             reference: ScopeReference(kind, try row.get("id")), parent: parent,
             organization: try row.get("organization_id"), name: try row.get("name"), status: status,
             metadata: Metadata.read(try JSONParser.parse(Array(try row.get("metadata", as: String.self).utf8))),
-            revision: try row.get("revision"), createdAt: try row.get("created_at"), updatedAt: try row.get("updated_at")
+            revision: try row.get("revision"), createdAt: try row.get("created_at"),
+            updatedAt: try row.get("updated_at")
         )
     }
 }

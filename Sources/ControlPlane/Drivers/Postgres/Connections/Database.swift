@@ -20,6 +20,12 @@ package final class Database: Sendable {
         self.threads.start()
     }
 
+    /// Connections in use, and tasks that wait for one.
+    package var usage: (busy: Int, waiting: Int) {
+        let (free, waiting) = self.slots.figures
+        return (max(1, self.config.poolSize) - free, waiting)
+    }
+
     deinit { self.threads.shutdownGracefully { _ in } }
 
     /// Runs `body` between BEGIN and COMMIT, or ROLLBACK when it throws, and returns its value.

@@ -24,6 +24,9 @@ final class SlotQueue: Sendable {
         self.queueSize = queueSize
     }
 
+    /// Slots that are free, and tasks that wait for one.
+    var figures: (free: Int, waiting: Int) { self.state.withLock { ($0.free, $0.waiters.count) } }
+
     /// Returns when a slot is ours; each return needs one `release`.
     ///
     /// Throws `poolExhausted` when the queue is full or `deadline` passes, `closed`, or `CancellationError`.

@@ -1,0 +1,72 @@
+import ControlPlane
+import Postgres
+import Shared
+import TestKit
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct UsageReadingTests {
+    private func insert(_ plane: TestControlPlane, _ organization: OrganizationID, _ key: VirtualKeyID) async throws {
+        try await plane.database.database.transaction { tx in
+            for number in 1...5 {
+                _ = try tx.execute(
+                    """
+                    insert into usage_event select timestamptz '2026-11-22 10:00:00+00', $1, $2::bigint,
+                        gen_random_uuid(), gen_random_uuid(), $3, $3, $4, null, null, null, null, null, 0::smallint,
+                        timestamptz '2026-11-22 09:59:00+00', 1000, 10, 200::smallint, 1::smallint, true, false,
+                        1::smallint, 1, 1, '', 100, 0, 0, 0, 50, 0, 0, 0, 0, 1, 9007199254740993, 9007199254740993
+                    """, UsageStreamID(UUIDValue(high: 1, low: 1)), number, organization, key
+                )
+            }
+            for day in [SQL("date '2026-11-21'"), "date '2026-11-22'"] {
+                _ = try tx.execute(
+                    "insert into usage_daily (day, organization_id, project_id, key_id, model_id, requests, input,"
+                        + " cost_nano_usd) values (" + day + ", $1, $1, $2, $3, 3, 300, 1500000000)",
+                    organization, key, ModelID(UUIDValue(high: 0, low: 0))
+                )
+            }
+        }
+    }
+
+    @Test func `records are walked in the order of their arrival`() async throws {
+        try await TestControlPlane.with { plane in
+            let key: VirtualKeyID = TimeSource.system.newID()
+            try await self.insert(plane, TimeSource.system.newID(), key)
+            var target = "/v1/usage/records?limit=2&key=\(key)"
+            var seen: Set<String> = []
+            for _ in 0..<3 {
+                let page = try await plane.send("GET", target)
+                for item in page["items"]?.array ?? [] {
+                    seen.insert(item["request"]?.string ?? "")
+                    #expect(item["amount_nano_usd"] == "9007199254740993")
+                    #expect(item["units"]?["input"] == 100)
+                    #expect(item["outcome"] == "completed")
+                }
+                guard let cursor = page["next_cursor"]?.string else { break }
+                target = "/v1/usage/records?limit=2&key=\(key)&cursor=\(cursor)"
+            }
+            #expect(seen.count == 5)
+            let none = try await plane.send("GET", "/v1/usage/records?from=2026-11-22T10:00:00Z")
+            #expect(none["items"] == [])
+            let one = try await plane.send("GET", "/v1/usage/records?request=\(seen.first ?? "")")
+            #expect(one["items"]?.array?.count == 1)
+        }
+    }
+
+    @Test func `sums are by what is asked`() async throws {
+        try await TestControlPlane.with { plane in
+            let organization: OrganizationID = TimeSource.system.newID()
+            try await self.insert(plane, organization, TimeSource.system.newID())
+            let all = try await plane.send("GET", "/v1/usage?organization=\(organization)")
+            #expect(all["items"]?.array?.count == 1)
+            #expect(all["items"]?.array?.first?["amount_usd"] == "3.00")
+            #expect(all["items"]?.array?.first?["amount_nano_usd"] == "3000000000")
+            #expect(all["items"]?.array?.first?["requests"] == 6)
+            let daily = try await plane.send("GET", "/v1/usage?group_by=day,model,key,project")
+            #expect(daily["items"]?.array?.map { $0["day"] } == ["2026-11-21", "2026-11-22"])
+            #expect(daily["items"]?.array?.first?["model"] == .null)
+            let from = try await plane.send("GET", "/v1/usage?group_by=day&from=2026-11-22T00:00:00Z")
+            #expect(from["items"]?.array?.count == 1)
+            #expect(try await plane.send("GET", "/v1/usage?group_by=hour").status == 400)
+        }
+    }
+}
