@@ -32,9 +32,16 @@ package final class UsageShipper: Sendable {
         var segment = 0
         var entry = 0
         var acknowledgedAt: Timestamp
+        /// Calls that failed in a row, and the uptime before which there is no other.
+        var failures = 0
+        var retryAt: UInt64 = 0
+        /// The newest segments of which every record is acknowledged, and since when: oldest first.
+        var acknowledgedSegments: [(upTo: Int, since: Timestamp)] = []
     }
 
     static let retention: Int64 = 86_400
+    /// Segments of one stream that are kept after they were acknowledged (about 1.5 GB), however young they are.
+    static let segmentsKept = 512
 
     package init(
         spool: UsageSpool, client: ControlPlaneClient, identity: GatewayIdentity, store: SnapshotStore,
@@ -53,47 +60,47 @@ package final class UsageShipper: Sendable {
     /// Ships until shutdown, then once more: what finished while draining.
     package func run() async throws {
         var cursors: [UsageStreamID: Cursor] = [:]
-        var failures = 0
         while !Task.isCancelled && !Task.isShuttingDownGracefully {
-            let delay: Int
-            do {
-                let sent = try await self.shipOnce(&cursors)
-                failures = 0
-                delay = sent ? 0 : 100
-            } catch {
-                failures += 1
-                delay = PolicyClient.backoff(failures)
-                self.state.withLock { $0.failures += 1 }
-                self.logger.warning("usage could not be delivered", metadata: ["error": "\(error)"])
-            }
-            if delay > 0 {
-                try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .milliseconds(delay)) }
+            if await !self.shipOnce(&cursors) {
+                try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .milliseconds(100)) }
             }
         }
+        for id in cursors.keys { cursors[id]?.retryAt = 0 }
         // Bounded: at most this many more batches; the rest is in the spool for the next start.
         for _ in 0..<100 {
-            guard (try? await self.shipOnce(&cursors)) == true else { break }
+            guard await self.shipOnce(&cursors) else { break }
         }
     }
 
     /// Sends at most one batch of every stream.
     ///
     /// - Returns: whether something was sent.
-    private func shipOnce(_ cursors: inout [UsageStreamID: Cursor]) async throws -> Bool {
+    private func shipOnce(_ cursors: inout [UsageStreamID: Cursor]) async -> Bool {
         var sent = false
         var waiting = 0
         for stream in self.spool.streams {
             var cursor = cursors[stream.id] ?? Cursor(acknowledgedAt: self.time.now())
             let run = Self.collect(stream, &cursor)
             waiting += run.records.count
-            if !run.records.isEmpty {
-                try await self.send(stream, run, &cursor)
-                sent = true
+            if !run.records.isEmpty && self.time.uptime() >= cursor.retryAt {
+                // A stream that the control plane does not take must not hold back the others.
+                do {
+                    try await self.send(stream, run, &cursor)
+                    cursor.failures = 0
+                    sent = true
+                } catch {
+                    cursor.failures += 1
+                    cursor.retryAt =
+                        self.time.uptime() + UInt64(PolicyClient.backoff(cursor.failures)) * 1_000_000
+                    self.state.withLock { $0.failures += 1 }
+                    self.logger.warning(
+                        "usage could not be delivered", metadata: ["stream": "\(stream.id)", "error": "\(error)"])
+                }
             }
-            self.release(stream, cursor, isIdle: run.records.isEmpty)
+            self.release(stream, &cursor, isIdle: run.records.isEmpty)
             cursors[stream.id] = cursor
         }
-        self.state.withLock { $0.waiting = sent ? waiting : 0 }
+        self.state.withLock { $0.waiting = waiting }
         return sent
     }
 
@@ -172,12 +179,29 @@ package final class UsageShipper: Sendable {
     }
 
     /// Lets go of what is stored and a day old.
-    private func release(_ stream: SpoolStream, _ cursor: Cursor, isIdle: Bool) {
-        guard self.time.now() > cursor.acknowledgedAt.adding(seconds: Self.retention) else { return }
+    ///
+    /// By the segment: a stream that is never idle would otherwise keep all it ever wrote.
+    private func release(_ stream: SpoolStream, _ cursor: inout Cursor, isIdle: Bool) {
+        let now = self.time.now()
         if isIdle && !self.spool.isLive(stream.id) {
+            guard now > cursor.acknowledgedAt.adding(seconds: Self.retention) else { return }
             self.spool.discard(stream)
-        } else {
-            stream.prune { $0.ordinal < cursor.segment }
+            return
         }
+        let done = cursor.segment - 1
+        if let last = cursor.acknowledgedSegments.last, last.upTo >= done {
+            // After a restored control plane the cursor begins again: what is sent anew is not let go.
+            cursor.acknowledgedSegments.removeAll { $0.upTo > done }
+        } else if done > 0 {
+            cursor.acknowledgedSegments.append((done, now))
+        }
+        var limit = 0
+        while let first = cursor.acknowledgedSegments.first,
+            now > first.since.adding(seconds: Self.retention) || first.upTo <= done - Self.segmentsKept
+        {
+            limit = first.upTo
+            cursor.acknowledgedSegments.removeFirst()
+        }
+        if limit > 0 { stream.prune { $0.ordinal <= limit } }
     }
 }
