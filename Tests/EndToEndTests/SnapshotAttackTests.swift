@@ -118,7 +118,7 @@ import Testing
                 var reported = ""
                 try await stack.eventually("\(attack.name) is reported") {
                     let gateways = try await stack.api("GET", "/v1/gateways").member("items") as? [[String: Any]]
-                    let refusal = gateways?.first?["refused"] as? [String: Any]
+                    let refusal = gateways?.first?["nack"] as? [String: Any]
                     reported = refusal?["code"] as? String ?? ""
                     return gateways?.first?["sync"] as? String == "nacked" && attack.codes.contains(reported)
                 }

@@ -50,6 +50,11 @@ package struct Envelope: WireMessage, Equatable {
     package struct Signature: Sendable, Hashable {
         package let keyID: [UInt8]
         package let bytes: [UInt8]
+
+        package init(keyID: [UInt8], bytes: [UInt8]) {
+            self.keyID = keyID
+            self.bytes = bytes
+        }
     }
 
     package var payload: [UInt8]
