@@ -80,7 +80,8 @@ import Testing
             let control = try await stack.startControl()
             let tenant = try await stack.makeTenant()
             let provider = try await stack.create(
-                "/v1/providers", ["name": "elsewhere", "kind": "openai-compatible", "base_url": "http://127.0.0.1:9/v1"]
+                "/v1/providers",
+                ["name": "elsewhere", "kind": "openai-compatible", "base_url": "http://127.0.0.1:9/v1"]
             )
             let model = try await stack.create("/v1/models", ["provider": provider, "name": "some-model"])
             let credential = try await stack.create(
@@ -110,14 +111,17 @@ import Testing
             }
             #expect(scanned > 20)
             let found = try await stack.read { tx in
-                try tx.query("select table_name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'")
-                    .map { try $0.get("table_name", as: String.self) }
+                try tx.query(
+                    "select table_name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'"
+                )
+                .map { try $0.get("table_name", as: String.self) }
             }
             for table in found {
                 for secret in [canary, tenant.key, stack.token] {
                     let hits = try await stack.read { tx in
                         try tx.queryOne(
-                            ("select count(*) as n from " as SQL) + SQL(identifier: table) + " t where t::text like '%' || $1 || '%'",
+                            ("select count(*) as n from " as SQL) + SQL(identifier: table)
+                                + " t where t::text like '%' || $1 || '%'",
                             secret
                         )?.get("n", as: Int64.self)
                     }

@@ -36,7 +36,10 @@ import Testing
             var template = Array("/tmp/gatehouse-e2e-XXXXXX".utf8CString)
             #expect(mkdtemp(&template) != nil)
             let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            defer { for name in ["kek", "root"] { unlink("\(folder)/\(name)") }; rmdir(folder) }
+            defer {
+                for name in ["kek", "root"] { unlink("\(folder)/\(name)") }
+                rmdir(folder)
+            }
             let port = try LocalPort.free()
             let environment = Self.environment(database.url, folder, port: port)
 

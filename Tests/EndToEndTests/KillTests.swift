@@ -6,7 +6,8 @@ import Testing
     /// Runs load, does `harm` in the middle of it, waits for more answers, and checks the ledger.
     private func underLoad(
         clients: Int = 8,
-        _ harm: @escaping @Sendable (Stack, Stack.GatewayPlace, inout ChildProcess, inout ChildProcess) async throws -> Void
+        _ harm:
+            @escaping @Sendable (Stack, Stack.GatewayPlace, inout ChildProcess, inout ChildProcess) async throws -> Void
     ) async throws {
         try await Stack.with { stack in
             var control = try await stack.startControl()

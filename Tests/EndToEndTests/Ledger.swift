@@ -41,7 +41,9 @@ struct Ledger: Sendable {
 
     /// What is wrong with it; nil when every answered request is there once and all sums agree.
     func fault(answered: Set<String>) -> String? {
-        if let twice = self.requests.first(where: { $0.value != 1 }) { return "\(twice.key) is there \(twice.value) times" }
+        if let twice = self.requests.first(where: { $0.value != 1 }) {
+            return "\(twice.key) is there \(twice.value) times"
+        }
         let missing = answered.filter { self.requests[$0] == nil }
         if !missing.isEmpty { return "\(missing.count) of \(answered.count) answered requests are missing" }
         if self.events + self.rejected != self.watermarks {

@@ -38,7 +38,8 @@ final class Load: Sendable {
             do {
                 // A third are streams.
                 let members = (number + round) % 3 == 0 ? ",\"stream\":true" : ""
-                let reply = try await self.stack.chat(place, key, content: "client \(number) round \(round)", members: members)
+                let reply = try await self.stack.chat(
+                    place, key, content: "client \(number) round \(round)", members: members)
                 self.state.withLock { state in
                     if reply.status == 200, let id = reply.requestID {
                         state.answered.insert(id)

@@ -28,7 +28,9 @@ import Testing
         Attack(name: "a timestamp whose signature is wrong", codes: ["untrusted"]) { _, _ in
             { path, body in
                 guard path.contains("/timestamp"), var envelope = try? Envelope(wire: body) else { return body }
-                envelope.signatures = envelope.signatures.map { .init(keyID: $0.keyID, bytes: Self.flipped($0.bytes, at: 3)) }
+                envelope.signatures = envelope.signatures.map {
+                    .init(keyID: $0.keyID, bytes: Self.flipped($0.bytes, at: 3))
+                }
                 return envelope.wireBytes
             }
         },

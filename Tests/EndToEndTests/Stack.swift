@@ -49,11 +49,14 @@ final class Stack: Sendable {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let http = HTTPClient(
             eventLoopGroupProvider: .singleton,
-            configuration: .init(connectionPool: .init(idleTimeout: .seconds(5), concurrentHTTP1ConnectionsPerHostSoftLimit: 64))
+            configuration: .init(
+                connectionPool: .init(idleTimeout: .seconds(5), concurrentHTTP1ConnectionsPerHostSoftLimit: 64))
         )
         do {
             try await postgres.administer("create database gatehouse")
-            let settings = ["GATEHOUSE_DATABASE_URL": postgres.url(database: "gatehouse"), "GATEHOUSE_KEK_FILE": folder + "/kek"]
+            let settings = [
+                "GATEHOUSE_DATABASE_URL": postgres.url(database: "gatehouse"), "GATEHOUSE_KEK_FILE": folder + "/kek",
+            ]
             try await Self.control(["kek", "create", folder + "/kek"], [:])
             try await Self.control(["migrate", "--migrations", RepositoryPaths.migrations], settings)
             try await Self.control(["init", "--root-key-file", folder + "/root.key"], settings)
@@ -180,7 +183,9 @@ final class Stack: Sendable {
     }
 
     /// Calls the API as the administrator.
-    func api(_ method: String, _ path: String, _ body: [String: any Sendable]? = nil, ifMatch: String? = nil) async throws -> Reply {
+    func api(_ method: String, _ path: String, _ body: [String: any Sendable]? = nil, ifMatch: String? = nil)
+        async throws -> Reply
+    {
         var headers = ["authorization": "Bearer \(self.token)"]
         if let ifMatch { headers["if-match"] = ifMatch }
         let text = try body.map { String(decoding: try JSONSerialization.data(withJSONObject: $0), as: UTF8.self) }

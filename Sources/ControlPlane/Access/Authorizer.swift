@@ -21,7 +21,9 @@ package struct Authorizer: Sendable {
 
     package init(database: Database) { self.database = database }
 
-    /// The bearer of an API token. Throws `unauthenticated` without saying what was wrong.
+    /// The bearer of an API token.
+    ///
+    /// Throws `unauthenticated` without saying what was wrong.
     package func authenticate(_ field: String?, at time: Timestamp) async throws -> Actor {
         guard let token = Self.bearer(field).flatMap({ TokenText(parsing: $0) }),
             token.kind == .serviceAccountToken || token.kind == .personalToken

@@ -1,11 +1,15 @@
 package import Shared
 
-/// On whose behalf, in which request and when something is done. The first thing that every operation is given.
+/// On whose behalf, in which request and when something is done.
+///
+/// The first thing that every operation is given.
 package struct OperationContext: Sendable {
     package let actor: Actor
     package let request: RequestID
     package let time: Timestamp
-    /// The address of the caller, when there is one. Personal data: it is logged sealed.
+    /// The address of the caller, when there is one.
+    ///
+    /// Personal data: it is logged sealed.
     package var remoteAddress: String?
     package var idempotency: Idempotency?
 

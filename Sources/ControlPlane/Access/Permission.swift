@@ -1,4 +1,6 @@
-/// What may be allowed, each to be held or not. The text form is part of the API.
+/// What may be allowed, each to be held or not.
+///
+/// The text form is part of the API.
 package enum Permission: String, Sendable, CaseIterable {
     case organizationsCreate = "organizations.create"
     case organizationsRead = "organizations.read"

@@ -55,7 +55,9 @@ package struct AuditLeaves: Sendable {
         )
     }
 
-    /// The final form of a leaf, version 1. Its bytes are what is hashed: nothing here may change.
+    /// The final form of a leaf, version 1.
+    ///
+    /// Its bytes are what is hashed: nothing here may change.
     private func leaf(_ tx: inout Transaction, _ record: Record, context: OperationContext) throws -> [UInt8] {
         var leaf: [String: JSONValue] = [
             "v": 1,
@@ -121,7 +123,9 @@ package struct AuditLeaves: Sendable {
     }
 }
 
-/// The keys that personal data is under, one for each subject. Without its key, what is about a subject is gone.
+/// The keys that personal data is under, one for each subject.
+///
+/// Without its key, what is about a subject is gone.
 enum SubjectKeys {
     private static func context(_ subject: UUIDValue) -> String { "gatehouse subject|\(Crockford.encode(subject))" }
 

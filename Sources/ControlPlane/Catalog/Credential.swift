@@ -1,6 +1,8 @@
 package import Shared
 
-/// A provider's secret, known by reference. Its text goes in and never comes out.
+/// A provider's secret, known by reference.
+///
+/// Its text goes in and never comes out.
 package struct Credential: Sendable, Hashable, Audited {
     package let id: CredentialID
     package let provider: ProviderID

@@ -1,6 +1,8 @@
 package import Shared
 
-/// The whole price of a model from an instant on. Never changed: a later one replaces it.
+/// The whole price of a model from an instant on.
+///
+/// Never changed: a later one replaces it.
 package struct Price: Sendable, Hashable, Audited {
     package let id: PriceID
     package let model: ModelID
@@ -11,7 +13,9 @@ package struct Price: Sendable, Hashable, Audited {
     package static let meters = Meter.allCases.map(\.name)
     package static let tiers = ServiceTier.allCases.map(\.name)
 
-    /// Of items that the schema accepts; an item gives its price in one of the two forms. In the order of listing.
+    /// Of items that the schema accepts; an item gives its price in one of the two forms.
+    ///
+    /// In the order of listing.
     package static func items(_ value: JSONValue?) throws(ControlError) -> [PriceItem] {
         var items: [PriceItem] = []
         for (index, item) in (value?.array ?? []).enumerated() {

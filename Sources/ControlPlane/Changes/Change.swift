@@ -13,7 +13,9 @@ package struct Target: Sendable, Hashable {
         self.text = id.description
     }
 
-    /// Names of what identifiers name, by prefix. Append only.
+    /// Names of what identifiers name, by prefix.
+    ///
+    /// Append only.
     static let kinds = [
         "org": "organization", "unit": "unit", "prj": "project", "vk": "virtual_key", "prv": "provider",
         "crd": "credential", "mdl": "model", "rte": "route", "prc": "price", "gwg": "gateway_group", "gw": "gateway",

@@ -15,7 +15,9 @@ package struct Changes: Sendable {
         self.leaves = AuditLeaves(keys: keys)
     }
 
-    /// Runs `body` in a transaction that also records what it did. When it, or the record, fails, nothing has happened.
+    /// Runs `body` in a transaction that also records what it did.
+    ///
+    /// When it, or the record, fails, nothing has happened.
     ///
     /// `body` may run more than once (deadlock, changed plan): it has no effect outside the database.
     ///

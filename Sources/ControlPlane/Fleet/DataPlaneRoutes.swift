@@ -4,7 +4,9 @@ package import Postgres
 package import Shared
 import Synchronization
 
-/// The endpoints that gateways call. Bodies are in protobuf wire format, see the `.proto` files in `Sources/Shared`.
+/// The endpoints that gateways call.
+///
+/// Bodies are in protobuf wire format, see the `.proto` files in `Sources/Shared`.
 package struct DataPlaneRoutes: Sendable {
     private let database: Database
     private let feed: TimestampFeed
@@ -75,7 +77,9 @@ package struct DataPlaneRoutes: Sendable {
 
     private func timestamp(_ call: Call) async throws -> Answer {
         let caller = try Self.caller(call)
-        guard try call.id("group", GatewayGroupKind.self) == caller.group else { throw ControlError.notFound("gateway group") }
+        guard try call.id("group", GatewayGroupKind.self) == caller.group else {
+            throw ControlError.notFound("gateway group")
+        }
         let known = Int(call.query["sequence"]?.integer ?? 0)
         let wait = Int(call.query["wait"]?.integer ?? 0)
         guard let envelope = try await self.feed.timestamp(caller.group, known: known, wait: wait) else {

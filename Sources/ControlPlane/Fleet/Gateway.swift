@@ -88,7 +88,9 @@ package struct Gateway: Sendable, Audited {
     /// Seconds behind the newest snapshot after which a gateway counts as lagging.
     package static let laggingAfter: Int64 = 30
 
-    /// How it stands at `time`. Gateways that say something wrong come before those that are merely late.
+    /// How it stands at `time`.
+    ///
+    /// Gateways that say something wrong come before those that are merely late.
     package func sync(at time: Timestamp) -> Sync {
         guard let report, report.seenAt.adding(seconds: Self.offlineAfter) > time else { return .offline }
         if let nack = report.nack { return nack.code == "incompatible" ? .incompatible : .nacked }

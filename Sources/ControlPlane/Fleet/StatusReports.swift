@@ -3,7 +3,9 @@ package import Shared
 
 /// What gateways say of themselves.
 package enum StatusReports {
-    /// Records a report. A second live process under one identity is remembered with the time it was seen.
+    /// Records a report.
+    ///
+    /// A second live process under one identity is remembered with the time it was seen.
     package static func record(
         _ tx: inout Transaction, _ report: StatusReport, from caller: GatewayCaller, now: Timestamp
     ) throws {

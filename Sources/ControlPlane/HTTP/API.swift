@@ -150,7 +150,9 @@ package struct API: Sendable {
         return Idempotency(key: key, requestSHA256: Array(hash.finalize()), status: endpoint.status)
     }
 
-    /// RFC 9457. What went wrong on our side is in the log, under the request id.
+    /// RFC 9457.
+    ///
+    /// What went wrong on our side is in the log, under the request id.
     private func problem(_ error: ControlError, _ id: RequestID, _ operation: String) -> Answer {
         if error.kind == .internalFailure || error.kind == .unavailable {
             self.logger.error(

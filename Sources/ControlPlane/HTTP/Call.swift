@@ -28,7 +28,9 @@ package struct Call: Sendable {
         self.query[name]?.string.flatMap { Identifier<Kind>($0) }
     }
 
-    /// The revision that the caller has seen; nil for `*` or none. 428 when the method needs one.
+    /// The revision that the caller has seen; nil for `*` or none.
+    ///
+    /// 428 when the method needs one.
     package func ifMatch(required: Bool = false) throws(ControlError) -> Int64? {
         guard let text = self.headers["if-match"] else {
             guard required else { return nil }

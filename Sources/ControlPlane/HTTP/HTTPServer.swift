@@ -1,7 +1,7 @@
+import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
-import HTTPTypes
 package import Logging
 import NIOCore
 import NIOSSL

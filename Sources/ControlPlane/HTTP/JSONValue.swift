@@ -1,4 +1,6 @@
-/// A JSON text's value. Numbers are whole 64-bit ones: money travels as decimal strings, never as a `Double`.
+/// A JSON text's value.
+///
+/// Numbers are whole 64-bit ones: money travels as decimal strings, never as a `Double`.
 package enum JSONValue: Sendable, Hashable {
     case null
     case bool(Bool)
@@ -71,7 +73,9 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
 }
 
 extension JSONValue {
-    /// The one text form: no spaces, members in the order of their UTF-8 bytes. Equal values have equal bytes.
+    /// The one text form: no spaces, members in the order of their UTF-8 bytes.
+    ///
+    /// Equal values have equal bytes.
     package var utf8: [UInt8] {
         var bytes: [UInt8] = []
         self.write(to: &bytes)

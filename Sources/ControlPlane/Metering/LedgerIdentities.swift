@@ -16,7 +16,9 @@ package struct LedgerIdentities: Sendable, Equatable {
         self.events + self.rejected == self.watermarks && self.eventCost == self.dailyCost
     }
 
-    /// Reads all sides in one state of the database. Costs a scan of the records.
+    /// Reads all sides in one state of the database.
+    ///
+    /// Costs a scan of the records.
     package static func check(_ tx: inout Transaction) throws -> LedgerIdentities {
         let row = try tx.queryOne(
             """

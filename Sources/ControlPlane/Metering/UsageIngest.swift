@@ -112,7 +112,8 @@ enum PriceItems {
         )
         var result: [PriceID: [PriceItem]] = [:]
         for row in rows {
-            guard let meter = Meter(name: try row.get("meter")), let tier = ServiceTier(name: try row.get("tier")) else {
+            guard let meter = Meter(name: try row.get("meter")), let tier = ServiceTier(name: try row.get("tier"))
+            else {
                 continue
             }
             result[try row.get("price_id"), default: []].append(

@@ -44,9 +44,12 @@ enum UsageStore {
         let model: ModelID
     }
 
-    /// Adds the records to the sums by day, key and model. Requests without a model count under the nil id.
+    /// Adds the records to the sums by day, key and model.
+    ///
+    /// Requests without a model count under the nil id.
     static func fold(_ tx: inout Transaction, _ records: [UsageIngest.Accepted]) throws {
-        var cells: [Cell: (units: UsageCounters, requests: Int64, refusals: Int64, estimates: Int64, cost: NanoUSD)] = [:]
+        var cells: [Cell: (units: UsageCounters, requests: Int64, refusals: Int64, estimates: Int64, cost: NanoUSD)] =
+            [:]
         for accepted in records {
             let record = accepted.record
             let cell = Cell(

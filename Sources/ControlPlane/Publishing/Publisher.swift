@@ -5,7 +5,9 @@ import ServiceLifecycle
 package import Shared
 import Synchronization
 
-/// Compiles, signs and publishes every group's snapshots. One replica does it at a time.
+/// Compiles, signs and publishes every group's snapshots.
+///
+/// One replica does it at a time.
 ///
 /// Woken by NOTIFY, backed by a poll each second: a lost notification costs a second, never a change.
 package final class Publisher: Sendable {
@@ -172,7 +174,8 @@ package final class Publisher: Sendable {
         let now = self.time.now()
         return try await self.database.transaction { tx in
             let last = try tx.queryOne(
-                "select sequence, epoch, version, issued_at from snapshot_timestamp where group_id = $1 for update", group
+                "select sequence, epoch, version, issued_at from snapshot_timestamp where group_id = $1 for update",
+                group
             )
             let snapshot = try tx.queryOne(
                 """
@@ -186,7 +189,8 @@ package final class Publisher: Sendable {
             if let last {
                 sequence = Int(try last.get("sequence", as: Int64.self))
                 let issued: Timestamp = try last.get("issued_at")
-                let same = try last.get("epoch", as: Int32.self) == snapshot.get("epoch", as: Int32.self)
+                let same =
+                    try last.get("epoch", as: Int32.self) == snapshot.get("epoch", as: Int32.self)
                     && last.get("version", as: Int64.self) == snapshot.get("version", as: Int64.self)
                 guard changed || !same || issued.adding(seconds: Self.reissue) <= now || atLeast > sequence else {
                     return false
@@ -222,7 +226,9 @@ package final class Publisher: Sendable {
 /// Whether gateways of a group have seen more than this database knows: it was restored from an older state.
 enum FleetAhead {
     /// - Returns: the highest version reported that is above ours or is another one than ours; and the highest sequence.
-    static func find(_ tx: inout Transaction, group: GatewayGroupID) throws -> (version: SnapshotVersion?, sequence: Int) {
+    static func find(_ tx: inout Transaction, group: GatewayGroupID) throws -> (
+        version: SnapshotVersion?, sequence: Int
+    ) {
         let ahead = try tx.queryOne(
             """
             select s.epoch, s.version from gateway_status s

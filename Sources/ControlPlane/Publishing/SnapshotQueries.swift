@@ -75,7 +75,8 @@ struct SnapshotQueries {
             """, self.group
         ).map { row in
             guard let kind = ProviderKind(name: try row.get("kind")) else {
-                throw PublishingFailure("provider \(try row.get("id", as: ProviderID.self)) has a kind of a newer release")
+                throw PublishingFailure(
+                    "provider \(try row.get("id", as: ProviderID.self)) has a kind of a newer release")
             }
             return ProviderRow(
                 id: try row.get("id"), kind: kind, baseURL: try row.get("base_url"), status: try Self.status(row)
@@ -143,7 +144,8 @@ struct SnapshotQueries {
         )
         var byPrice: [PriceID: [PriceItem]] = [:]
         for row in items {
-            guard let meter = Meter(name: try row.get("meter")), let tier = ServiceTier(name: try row.get("tier")) else {
+            guard let meter = Meter(name: try row.get("meter")), let tier = ServiceTier(name: try row.get("tier"))
+            else {
                 throw PublishingFailure("price \(try row.get("price_id", as: PriceID.self)) is of a newer release")
             }
             byPrice[try row.get("price_id"), default: []].append(

@@ -47,7 +47,8 @@ package final class TimestampFeed: Sendable {
         while true {
             let found = try await self.database.transaction(.readOnly) { tx in
                 try tx.queryOne(
-                    "select envelope from snapshot_timestamp where group_id = $1 and sequence <> $2", group, Int64(known)
+                    "select envelope from snapshot_timestamp where group_id = $1 and sequence <> $2", group,
+                    Int64(known)
                 )?.get("envelope", as: [UInt8].self)
             }
             if let found { return found }
