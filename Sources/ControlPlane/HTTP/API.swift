@@ -164,7 +164,7 @@ package struct API: Sendable {
             )
         }
         var members: [String: JSONValue] = [
-            "type": .string("https://gatehouse.dev/problems/\(error.code)"), "title": .string(error.kind.title),
+            "type": .string("urn:gatehouse:problem:\(error.code)"), "title": .string(error.kind.title),
             "status": .integer(Int64(error.kind.status)), "code": .string(error.code), "detail": .string(error.detail),
             "instance": JSONValue(id),
         ]
