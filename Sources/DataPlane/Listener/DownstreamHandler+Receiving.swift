@@ -9,7 +9,7 @@ extension DownstreamHandler {
     func takeHead(_ buffer: ByteBuffer) -> Bool {
         switch self.parser.parse(buffer.readableBytesUInt8Span, into: &self.head) {
         case .needMore:
-            self.setDeadline(seconds: self.loop.timeouts.header, onlyEarlier: true)
+            self.setDeadline(after: self.loop.waits.header, onlyEarlier: true)
             return false
         case .failed(let failure):
             self.input = nil
@@ -65,7 +65,7 @@ extension DownstreamHandler {
         }
         self.intentReader.reset()
         self.phase = .body
-        self.setDeadline(seconds: self.loop.timeouts.body)
+        self.setDeadline(after: self.loop.waits.body)
         if self.head.expectsContinue {
             self.withOutput { $0.write("HTTP/1.1 100 Continue\r\n\r\n") }
             self.flush()
@@ -100,7 +100,7 @@ extension DownstreamHandler {
                     return
                 }
             case .needMore:
-                self.setDeadline(seconds: self.loop.timeouts.body)
+                self.setDeadline(after: self.loop.waits.body)
                 return
             case .complete:
                 if index < span.count {

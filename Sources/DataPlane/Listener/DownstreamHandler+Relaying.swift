@@ -99,7 +99,7 @@ extension DownstreamHandler {
     func upstreamReadComplete() {
         guard self.phase == .relaying, self.output != nil else { return }
         self.flush()
-        self.setDeadline(seconds: self.loop.timeouts.write)
+        self.setDeadline(after: self.loop.waits.write)
     }
 
     /// The answer is complete.
@@ -204,7 +204,7 @@ extension DownstreamHandler {
         }
         guard self.phase != .closed, self.phase != .closing else { return }
         self.phase = .head
-        self.setDeadline(seconds: self.loop.timeouts.idle)
+        self.setDeadline(after: self.loop.waits.idle)
         self.drive()
     }
 
@@ -215,7 +215,7 @@ extension DownstreamHandler {
         self.phase = .closing
         self.input = nil
         context.close(mode: .output, promise: nil)
-        self.setDeadline(seconds: 2)
+        self.setDeadline(after: .seconds(2))
         context.read()
     }
 }

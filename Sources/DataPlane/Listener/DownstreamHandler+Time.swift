@@ -6,9 +6,9 @@ extension DownstreamHandler: NIOScheduledCallbackHandler {
     /// Sets when the connection has waited long enough for what it waits for.
     ///
     /// - Parameter onlyEarlier: keeps an earlier deadline: a head has its time as a whole, not for each byte.
-    func setDeadline(seconds: Int, onlyEarlier: Bool = false) {
+    func setDeadline(after time: TimeAmount, onlyEarlier: Bool = false) {
         let now = NIODeadline.now()
-        var deadline = now + .seconds(Int64(seconds))
+        var deadline = now + time
         if let exchange = self.exchange {
             // All of a request has an end, whatever it does.
             let limit = exchange.policy.limits.requestSeconds

@@ -27,7 +27,7 @@ extension DownstreamHandler {
         self.attemptNumber += 1
         self.phase = .waiting
         self.upstream = nil
-        self.setDeadline(seconds: self.loop.timeouts.connect + 1)
+        self.setDeadline(after: self.loop.waits.connect + .seconds(1))
         let provider = policy.providers[Int(policy.models[Int(model)].provider)]
         self.loop.pool.acquire(self.loop.pool.endpoint(of: provider), for: self, fresh: fresh)
     }
@@ -50,7 +50,7 @@ extension DownstreamHandler {
         }
         self.send(through: handler)
         self.wasSent = true
-        self.setDeadline(seconds: self.loop.timeouts.firstByte)
+        self.setDeadline(after: self.loop.waits.firstByte)
     }
 
     /// The client's body with the provider's model name, and with usage asked for where a stream would not tell it.
@@ -180,7 +180,7 @@ extension DownstreamHandler {
         self.isAnswered = status < 300
         self.releaseBody()
         self.beginRelay(answer, span)
-        self.setDeadline(seconds: self.loop.timeouts.write)
+        self.setDeadline(after: self.loop.waits.write)
         if self.context?.channel.isWritable == false { upstream.setPaused(true) }
     }
 

@@ -83,7 +83,7 @@ final class DownstreamHandler: ChannelDuplexHandler {
             return
         }
         self.peer = context.remoteAddress.flatMap(IPAddress.init(socketAddress:))
-        self.setDeadline(seconds: self.loop.timeouts.idle)
+        self.setDeadline(after: self.loop.waits.idle)
         context.fireChannelActive()
     }
 
@@ -178,7 +178,7 @@ final class DownstreamHandler: ChannelDuplexHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         self.upstream?.setPaused(!context.channel.isWritable)
-        if context.channel.isWritable && self.phase == .relaying { self.setDeadline(seconds: self.loop.timeouts.write) }
+        if context.channel.isWritable && self.phase == .relaying { self.setDeadline(after: self.loop.waits.write) }
         context.fireChannelWritabilityChanged()
     }
 

@@ -1,7 +1,7 @@
-import Shared
+package import Shared
 
 /// What an entry of the spool says of a request.
-enum SpoolEntryKind: UInt8 {
+package enum SpoolEntryKind: UInt8 {
     /// The request is about to be sent upstream; the record says what it will count as should it never be closed.
     case open = 1
     /// The request is settled; the record is what is shipped.
@@ -12,15 +12,15 @@ enum SpoolEntryKind: UInt8 {
 ///
 /// Fixed, so that appending is a row of stores without an allocation. Word 1 is a checksum of all others and is stored
 /// last: an entry that a kill or a power failure tore is not one.
-struct SpoolEntry {
+package struct SpoolEntry {
     /// Words in an entry.
     static let words = 44
     static let size = Self.words * 8
 
-    let kind: SpoolEntryKind
+    package let kind: SpoolEntryKind
     /// Number of a closed entry in its stream, from 1; 0 for an open one.
-    let sequence: Int
-    let record: UsageRecord
+    package let sequence: Int
+    package let record: UsageRecord
 
     /// Stores an entry at `base`, which has room for `size` bytes and is aligned to eight.
     static func store(

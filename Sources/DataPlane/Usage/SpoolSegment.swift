@@ -11,7 +11,7 @@ import Musl
 /// the host from the next `sync` on.
 ///
 /// The file is allocated in full when it is made, so that a full disk is met then and never while a request is settled.
-final class SpoolSegment: Sendable {
+package final class SpoolSegment: Sendable {
     /// Entries that a segment holds.
     static let capacity = 8192
     static let headerSize = 64
@@ -107,7 +107,7 @@ final class SpoolSegment: Sendable {
     }
 
     /// Entries that may be read.
-    var count: Int { self.committed.load(ordering: .acquiring) }
+    package var count: Int { self.committed.load(ordering: .acquiring) }
 
     /// Appends an entry; false when the segment is full.
     ///
@@ -121,7 +121,7 @@ final class SpoolSegment: Sendable {
     }
 
     /// The entry at an index below `count`; nil when it is damaged.
-    func entry(_ index: Int) -> SpoolEntry? {
+    package func entry(_ index: Int) -> SpoolEntry? {
         guard index >= 0, index < self.count else { return nil }
         return SpoolEntry(at: self.address(index))
     }

@@ -64,7 +64,7 @@ package final class SpoolStream: Sendable {
     var hasSpare: Bool { self.spareReady.load(ordering: .acquiring) }
 
     /// All segments, oldest first.
-    var segments: [SpoolSegment] { self.state.withLock { $0.segments } }
+    package var segments: [SpoolSegment] { self.state.withLock { $0.segments } }
 
     /// Makes a spare segment when there is none.
     ///
