@@ -110,7 +110,7 @@ extension DownstreamHandler {
         }
         self.upstream = nil
         let rest = self.partial
-        if self.relay.finish(rest: rest.readableBytesUInt8Span) { self.emit(rest, 0..<rest.readableBytes) }
+        self.emit(rest, self.relay.finish(rest: rest.readableBytesUInt8Span))
         self.partial.clear()
         if self.framing == .chunked { self.withOutput { $0.writeLastChunk() } }
         self.flush()
