@@ -130,7 +130,18 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(name: "SharedTests", dependencies: ["Shared", "TestKit"], swiftSettings: strict),
-        .testTarget(name: "DataPlaneTests", dependencies: ["DataPlane", "TestKit"], swiftSettings: strict),
+        .testTarget(
+            name: "DataPlaneTests",
+            dependencies: [
+                "DataPlane", "Shared", "TestKit",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "ControlPlaneTests", dependencies: ["ControlPlane", "Postgres", "Shared", "TestKit"],
             swiftSettings: strict
