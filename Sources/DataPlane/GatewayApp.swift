@@ -4,8 +4,8 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import ServiceLifecycle
-import UnixSignals
 package import Shared
+import UnixSignals
 
 /// The gateway, put together: what it needs is made here and handed on.
 ///
@@ -50,11 +50,11 @@ package struct GatewayApp: Sendable {
         let spool = try UsageSpool(folder: "\(self.config.stateFolder)/usage", logger: self.logger)
         try spool.recover(now: self.time.now())
         let mock = try await MockServer.start(group: background)
-        let loops = try await self.makeLoops(group, spool: spool, mockPort: mock.port)
-
-        let cells = try await Self.onLoops(loops) { NIOLoopBound($0.policy, eventLoop: $0.eventLoop) }
+        let loops = try await RequestLoops.start(
+            on: group, self.loopSettings(mockPort: mock.port), spool: spool, time: self.time
+        )
         let policy = PolicyClient(
-            client: client, identity: identity, store: store, publisher: PolicyPublisher(cells: cells), time: self.time,
+            client: client, identity: identity, store: store, publisher: loops.publisher, time: self.time,
             logger: self.logger
         )
         let shipper = UsageShipper(
@@ -75,11 +75,11 @@ package struct GatewayApp: Sendable {
             "gateway listens",
             metadata: [
                 "address": "\(self.config.listen.host):\(listener.port)", "private": "\(self.config.privateListen)",
-                "gateway": "\(identity.gateway)", "loops": "\(loops.count)",
+                "gateway": "\(identity.gateway)", "loops": "\(self.config.loops)",
             ]
         )
         let drainer = ListenerService(
-            listener: listener, loops: loops, drain: .seconds(self.config.timeouts.drain), logger: self.logger
+            listener: listener, loops: loops, drain: self.config.timeouts.drain, logger: self.logger
         )
         let services = ServiceGroup(
             configuration: .init(
@@ -108,42 +108,16 @@ package struct GatewayApp: Sendable {
         return identity
     }
 
-    private func makeLoops(
-        _ group: MultiThreadedEventLoopGroup, spool: UsageSpool, mockPort: Int
-    ) async throws -> [NIOLoopBound<LoopState>] {
+    /// The clocks, bounds and trust that requests are carried with.
+    private func loopSettings(mockPort: Int) throws -> RequestLoops.Settings {
         var tls = TLSConfiguration.makeClientConfiguration()
         if let file = self.config.upstreamAuthorities {
             tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(file))
         }
-        tls.applicationProtocols = ["http/1.1"]
-        let upstream = try NIOSSLContext(configuration: tls)
-        let config = self.config
-        let time = self.time
-        var loops: [NIOLoopBound<LoopState>] = []
-        for eventLoop in group.makeIterator() {
-            let stream = try spool.newStream(time.newID())
-            let loop = try await eventLoop.submit {
-                guard let journal = UsageJournal(stream: stream) else {
-                    throw FileError(path: config.stateFolder, operation: "open", code: 5)
-                }
-                let pool = UpstreamPool(
-                    eventLoop: eventLoop, tls: upstream, connectTimeout: .seconds(Int64(config.timeouts.connect)),
-                    mockPort: mockPort
-                )
-                let state = LoopState(
-                    eventLoop: eventLoop, policy: PolicyCell(), journal: journal, pool: pool, time: time,
-                    timeouts: config.timeouts, bodyBytesLimit: max(1, config.bodyMemory / config.loops),
-                    connectionsLimit: max(1, config.maxConnections / config.loops)
-                )
-                let bound = NIOLoopBound(state, eventLoop: eventLoop)
-                eventLoop.scheduleRepeatedTask(initialDelay: .seconds(5), delay: .seconds(5)) { _ in
-                    bound.value.pool.sweep()
-                }
-                return bound
-            }.get()
-            loops.append(loop)
-        }
-        return loops
+        return RequestLoops.Settings(
+            timeouts: self.config.timeouts, bodyMemory: self.config.bodyMemory,
+            maxConnections: self.config.maxConnections, upstreamTLS: tls, mockPort: mockPort
+        )
     }
 
     private func serverTLS() throws -> NIOSSLContext? {
@@ -156,29 +130,11 @@ package struct GatewayApp: Sendable {
         return try NIOSSLContext(configuration: tls)
     }
 
-    private static func onLoops<Value: Sendable>(
-        _ loops: [NIOLoopBound<LoopState>], _ body: @escaping @Sendable (LoopState) -> Value
-    ) async throws -> [Value] {
-        var values: [Value] = []
-        for loop in loops { values.append(try await loop.eventLoop.submit { body(loop.value) }.get()) }
-        return values
-    }
-
     private static func metrics(
-        _ loops: [NIOLoopBound<LoopState>], policy: PolicyClient, shipper: UsageShipper, time: TimeSource
+        _ loops: RequestLoops, policy: PolicyClient, shipper: UsageShipper, time: TimeSource
     ) async -> String {
-        var sum = LoopCounters()
-        var connections = 0
-        var idle = 0
-        let parts = try? await Self.onLoops(loops) { ($0.counters, $0.connectionCount, $0.pool.idleCount) }
-        for part in parts ?? [] {
-            sum.add(part.0)
-            connections += part.1
-            idle += part.2
-        }
-        return GatewayMetrics.render(
-            sum, policy: policy.status, usage: shipper.figures, connections: connections, idleUpstream: idle,
-            now: time.now()
+        GatewayMetrics.render(
+            await loops.figures(), policy: policy.status, usage: shipper.figures, now: time.now()
         )
     }
 }

@@ -20,22 +20,22 @@ package import Shared
 ///   `GATEHOUSE_FIRST_BYTE_TIMEOUT`, `GATEHOUSE_WRITE_TIMEOUT`, `GATEHOUSE_DRAIN` (seconds)
 /// - `GATEHOUSE_LOG_LEVEL` (default `info`): trace … critical
 package struct GatewayConfig: Sendable {
-    /// Seconds that each wait may last.
+    /// How long each wait may last.
     package struct Timeouts: Sendable {
         /// For a request head to arrive once it has begun.
-        package var header = 15
+        package var header = Duration.seconds(15)
         /// Between two pieces of a request body.
-        package var body = 30
+        package var body = Duration.seconds(30)
         /// For a next request on an idle connection.
-        package var idle = 75
+        package var idle = Duration.seconds(75)
         /// For a connection to a provider, with TLS.
-        package var connect = 10
+        package var connect = Duration.seconds(10)
         /// For a provider's answer to begin.
-        package var firstByte = 600
+        package var firstByte = Duration.seconds(600)
         /// Between two pieces of an answer, and for a client to take what was sent.
-        package var write = 300
+        package var write = Duration.seconds(300)
         /// For requests to end when the gateway stops.
-        package var drain = 30
+        package var drain = Duration.seconds(30)
 
         package init() {}
     }
@@ -56,7 +56,8 @@ package struct GatewayConfig: Sendable {
     package var logLevel: Logger.Level
 
     package init(settings: inout Settings, cores: Int) throws(SettingsError) {
-        var url = try settings.required("GATEHOUSE_CONTROL_URL", "the control plane's address, such as https://control:7070")
+        var url = try settings.required(
+            "GATEHOUSE_CONTROL_URL", "the control plane's address, such as https://control:7070")
         while url.last == "/" { url.removeLast() }
         do throws(UpstreamURL.Failure) {
             _ = try UpstreamURL(url)
@@ -84,22 +85,30 @@ package struct GatewayConfig: Sendable {
         self.bodyMemory = try settings.integer("GATEHOUSE_BODY_MEMORY_MB", default: 1024, in: 1...1_048_576) << 20
         self.maxConnections = try settings.integer("GATEHOUSE_MAX_CONNECTIONS", default: 50_000, in: 1...1_000_000)
         var timeouts = Timeouts()
-        timeouts.header = try settings.integer("GATEHOUSE_HEADER_TIMEOUT", default: timeouts.header, in: 1...3600)
-        timeouts.body = try settings.integer("GATEHOUSE_BODY_TIMEOUT", default: timeouts.body, in: 1...3600)
-        timeouts.idle = try settings.integer("GATEHOUSE_IDLE_TIMEOUT", default: timeouts.idle, in: 1...3600)
-        timeouts.connect = try settings.integer("GATEHOUSE_CONNECT_TIMEOUT", default: timeouts.connect, in: 1...3600)
-        timeouts.firstByte = try settings.integer(
-            "GATEHOUSE_FIRST_BYTE_TIMEOUT", default: timeouts.firstByte, in: 1...86_400
-        )
-        timeouts.write = try settings.integer("GATEHOUSE_WRITE_TIMEOUT", default: timeouts.write, in: 1...86_400)
-        timeouts.drain = try settings.integer("GATEHOUSE_DRAIN", default: timeouts.drain, in: 0...900)
+        try settings.seconds("GATEHOUSE_HEADER_TIMEOUT", &timeouts.header, in: 1...3600)
+        try settings.seconds("GATEHOUSE_BODY_TIMEOUT", &timeouts.body, in: 1...3600)
+        try settings.seconds("GATEHOUSE_IDLE_TIMEOUT", &timeouts.idle, in: 1...3600)
+        try settings.seconds("GATEHOUSE_CONNECT_TIMEOUT", &timeouts.connect, in: 1...3600)
+        try settings.seconds("GATEHOUSE_FIRST_BYTE_TIMEOUT", &timeouts.firstByte, in: 1...86_400)
+        try settings.seconds("GATEHOUSE_WRITE_TIMEOUT", &timeouts.write, in: 1...86_400)
+        try settings.seconds("GATEHOUSE_DRAIN", &timeouts.drain, in: 0...900)
         self.timeouts = timeouts
         let level = settings.text("GATEHOUSE_LOG_LEVEL", default: "info")
         guard let parsed = Logger.Level(rawValue: level) else {
-            throw SettingsError("GATEHOUSE_LOG_LEVEL is '\(level)': trace, debug, info, notice, warning, error or critical")
+            throw SettingsError(
+                "GATEHOUSE_LOG_LEVEL is '\(level)': trace, debug, info, notice, warning, error or critical")
         }
         self.logLevel = parsed
         try settings.refuseUnknown()
+    }
+}
+
+extension Settings {
+    /// Replaces a time by the number of seconds that is set, if one is.
+    fileprivate mutating func seconds(
+        _ name: String, _ time: inout Duration, in range: ClosedRange<Int>
+    ) throws(SettingsError) {
+        time = .seconds(try self.integer(name, default: Int(time.components.seconds), in: range))
     }
 }
 
@@ -107,6 +116,11 @@ package struct GatewayConfig: Sendable {
 package struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
     package let host: String
     package let port: Int
+
+    package init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
 
     package init(_ text: String, setting: String) throws(SettingsError) {
         let bad = SettingsError("\(setting) is '\(text)': an address and a port are needed, such as 127.0.0.1:8080")
@@ -120,5 +134,7 @@ package struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
         self.port = port
     }
 
-    package var description: String { self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)" }
+    package var description: String {
+        self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)"
+    }
 }

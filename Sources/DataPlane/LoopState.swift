@@ -8,7 +8,7 @@ final class LoopState {
     let journal: UsageJournal
     let pool: UpstreamPool
     let time: TimeSource
-    let timeouts: GatewayConfig.Timeouts
+    let waits: Waits
     var counters = LoopCounters()
     var requestIDs = RequestIDSource()
     private(set) var date: HTTPDate
@@ -24,14 +24,14 @@ final class LoopState {
 
     init(
         eventLoop: any EventLoop, policy: PolicyCell, journal: UsageJournal, pool: UpstreamPool, time: TimeSource,
-        timeouts: GatewayConfig.Timeouts, bodyBytesLimit: Int, connectionsLimit: Int
+        waits: Waits, bodyBytesLimit: Int, connectionsLimit: Int
     ) {
         self.eventLoop = eventLoop
         self.policy = policy
         self.journal = journal
         self.pool = pool
         self.time = time
-        self.timeouts = timeouts
+        self.waits = waits
         self.bodyBytesLimit = bodyBytesLimit
         self.connectionsLimit = connectionsLimit
         self.dateSecond = time.now().seconds
@@ -80,5 +80,24 @@ final class LoopState {
     func closeAll() {
         for handler in self.connections.values { handler.abort() }
         self.pool.closeAll()
+    }
+}
+
+/// The configured times as event loops count them.
+struct Waits: Sendable {
+    let header: TimeAmount
+    let body: TimeAmount
+    let idle: TimeAmount
+    let connect: TimeAmount
+    let firstByte: TimeAmount
+    let write: TimeAmount
+
+    init(_ timeouts: GatewayConfig.Timeouts) {
+        self.header = TimeAmount(timeouts.header)
+        self.body = TimeAmount(timeouts.body)
+        self.idle = TimeAmount(timeouts.idle)
+        self.connect = TimeAmount(timeouts.connect)
+        self.firstByte = TimeAmount(timeouts.firstByte)
+        self.write = TimeAmount(timeouts.write)
     }
 }

@@ -5,9 +5,12 @@ import Shared
 enum OpenAIError {
     /// Writes head and body of an error answer.
     ///
-    /// - Parameter closes: whether the connection ends with it.
+    /// - Parameters:
+    ///   - closes: whether the connection ends with it.
+    ///   - withBody: false for the answer to HEAD.
     static func write<Sink: ByteWriting>(
-        _ error: GatewayError, request: borrowing RequestIDText, closes: Bool, date: borrowing HTTPDate, to sink: inout Sink
+        _ error: GatewayError, request: borrowing RequestIDText, closes: Bool, withBody: Bool,
+        date: borrowing HTTPDate, to sink: inout Sink
     ) {
         var body: [UInt8] = []
         body.reserveCapacity(320)
@@ -25,7 +28,7 @@ enum OpenAIError {
         }
         if closes { sink.writeField("connection", "close") }
         sink.endHead()
-        sink.write(body.span)
+        if withBody { sink.write(body.span) }
     }
 
     /// `{"error": {...}}`, also the data of an error event in a stream that has begun.

@@ -9,7 +9,11 @@ extension DownstreamHandler {
     func takeHead(_ buffer: ByteBuffer) -> Bool {
         switch self.parser.parse(buffer.readableBytesUInt8Span, into: &self.head) {
         case .needMore:
-            self.setDeadline(seconds: self.loop.timeouts.header, onlyEarlier: true)
+            // A head has its time as a whole, not for each byte.
+            if !self.hasBegun {
+                self.hasBegun = true
+                self.setDeadline(after: self.loop.waits.header)
+            }
             return false
         case .failed(let failure):
             self.input = nil
@@ -18,12 +22,15 @@ extension DownstreamHandler {
             )
             return true
         case .complete(let length):
+            self.hasBegun = false
             self.headBytes = buffer
             var rest = buffer
             rest.moveReaderIndex(forwardBy: length)
             self.input = rest.readableBytes > 0 ? rest : nil
             self.parser.reset()
-            self.closesAfterAnswer = self.closesAfterAnswer || !self.head.keepsAlive || self.loop.isDraining
+            // HTTP/1.0 is not kept alive: its clients would have to be told so in every answer.
+            self.closesAfterAnswer =
+                self.closesAfterAnswer || !self.head.keepsAlive || self.head.version == .http10 || self.loop.isDraining
             do throws(GatewayError) {
                 try self.begin()
             } catch {
@@ -65,7 +72,7 @@ extension DownstreamHandler {
         }
         self.intentReader.reset()
         self.phase = .body
-        self.setDeadline(seconds: self.loop.timeouts.body)
+        self.setDeadline(after: self.loop.waits.body)
         if self.head.expectsContinue {
             self.withOutput { $0.write("HTTP/1.1 100 Continue\r\n\r\n") }
             self.flush()
@@ -100,7 +107,7 @@ extension DownstreamHandler {
                     return
                 }
             case .needMore:
-                self.setDeadline(seconds: self.loop.timeouts.body)
+                self.setDeadline(after: self.loop.waits.body)
                 return
             case .complete:
                 if index < span.count {
@@ -129,17 +136,37 @@ extension DownstreamHandler {
         } catch {
             throw Self.translate(error)
         }
-        if let slice = buffer.getSlice(at: buffer.readerIndex + range.lowerBound, length: range.count) {
+        self.hold(buffer, range, span)
+    }
+
+    /// Keeps bytes of the body: large pieces where they are, small ones gathered. A slice keeps the whole buffer that it
+    /// is part of, so many small ones would hold far more than is counted.
+    private func hold(_ buffer: ByteBuffer, _ range: Range<Int>, _ span: Span<UInt8>) {
+        if self.segments.isEmpty || range.count * 4 >= buffer.storageCapacity {
+            guard let slice = buffer.getSlice(at: buffer.readerIndex + range.lowerBound, length: range.count) else {
+                return
+            }
             self.segments.append(slice)
             self.segmentLengths.append(range.count)
+            self.isGathering = false
+            return
         }
+        if !self.isGathering {
+            self.segments.append(ByteBuffer())
+            self.segmentLengths.append(0)
+            self.isGathering = true
+        }
+        let last = self.segments.count - 1
+        self.segments[last].write(span.extracting(range))
+        self.segmentLengths[last] += range.count
     }
 
     static func translate(_ error: IntentError) -> GatewayError {
         switch error.code {
         case .invalidJSON: GatewayError(.invalidJSON, offset: error.offset)
         case .duplicateMember:
-            GatewayError(.invalidBody, parameter: error.member, offset: error.offset, detail: "The member occurs twice.")
+            GatewayError(
+                .invalidBody, parameter: error.member, offset: error.offset, detail: "The member occurs twice.")
         case .ambiguousMember:
             GatewayError(
                 .invalidBody, parameter: error.member, offset: error.offset,
@@ -148,9 +175,11 @@ extension DownstreamHandler {
         case .missingMember:
             GatewayError(.invalidBody, parameter: error.member, detail: "The member is missing.")
         case .wrongType:
-            GatewayError(.invalidBody, parameter: error.member, offset: error.offset, detail: "The member has the wrong type.")
+            GatewayError(
+                .invalidBody, parameter: error.member, offset: error.offset, detail: "The member has the wrong type.")
         case .outOfRange:
-            GatewayError(.invalidBody, parameter: error.member, offset: error.offset, detail: "The member is out of range.")
+            GatewayError(
+                .invalidBody, parameter: error.member, offset: error.offset, detail: "The member is out of range.")
         case .tooLong:
             GatewayError(.invalidBody, parameter: error.member, offset: error.offset, detail: "The member is too long.")
         case .tooDeep: GatewayError(.invalidJSON, offset: error.offset, detail: "The body is nested too deeply.")
@@ -166,7 +195,8 @@ extension DownstreamHandler {
             } catch {
                 throw Self.translate(error)
             }
-            exchange.route = try Authorize.route(exchange.intent.model, caller: exchange.caller, policy: exchange.policy)
+            exchange.route = try Authorize.route(
+                exchange.intent.model, caller: exchange.caller, policy: exchange.policy)
             self.exchange = exchange
             try self.attempt()
         } catch {

@@ -61,14 +61,14 @@ extension DownstreamHandler {
             self.partial.write(buffer.readableBytesUInt8Span.extracting(range.lowerBound + used..<range.upperBound))
             return
         }
+        // Events that are done with must not pile up before the unfinished one.
+        self.partial.discardReadBytes()
         self.partial.write(buffer.readableBytesUInt8Span.extracting(range))
         let pending = self.partial
         self.partial = ByteBuffer()
         let used = self.relay.scanEvents(pending.readableBytesUInt8Span) { self.emit(pending, $0) }
-        var rest = pending
-        rest.moveReaderIndex(forwardBy: used)
-        if rest.readableBytes == 0 { rest.clear() }
-        self.partial = rest
+        self.partial = pending
+        self.partial.moveReaderIndex(forwardBy: used)
     }
 
     /// Pieces up to this size are copied into the output; larger ones are written as they are.
@@ -90,53 +90,59 @@ extension DownstreamHandler {
         }
         if chunked { self.withOutput { $0.beginChunk(range.count) } }
         self.writeOutput()
-        self.loop.counters.bytesOut += range.count
-        self.needsFlush = true
-        self.context?.write(Self.wrapOutboundOut(slice), promise: nil)
+        self.write(slice)
         if chunked { self.withOutput { $0.endChunk() } }
     }
 
     /// All that came at once is relayed.
     func upstreamReadComplete() {
-        guard self.phase == .relaying, self.needsFlush || self.output != nil else { return }
-        self.flush()
-        self.setDeadline(seconds: self.loop.timeouts.write)
+        guard self.phase == .relaying else { return }
+        if self.needsFlush || self.output != nil { self.flush() }
+        self.setDeadline(after: self.loop.waits.write)
     }
 
     /// The answer is complete.
     func upstreamComplete() {
-        guard self.phase == .relaying else {
-            // Complete before its head was asked for: it has no body.
-            return
-        }
+        guard self.phase == .relaying else { return }
         self.upstream = nil
         let rest = self.partial
-        if self.relay.finish(rest: rest.readableBytesUInt8Span) { self.emit(rest, 0..<rest.readableBytes) }
-        self.partial.clear()
+        self.partial = ByteBuffer()
+        self.emit(rest, self.relay.finish(rest: rest.readableBytesUInt8Span))
         if self.framing == .chunked { self.withOutput { $0.writeLastChunk() } }
         self.flush()
         self.settle(.completed, nil)
         self.endAnswer()
     }
 
-    /// The answer broke off after it had begun: the client is told in a stream, and cut off otherwise.
+    /// The answer broke off after it had begun: in a stream the client is told, else it sees that the end is missing.
     func cut(_ error: GatewayError) {
         self.upstream?.cancel()
         self.upstream = nil
-        if self.relay.mode == .events, self.framing == .chunked, let text = self.exchange?.text {
+        if self.relay.mode == .events, self.framing == .chunked || self.framing == .untilClose,
+            let text = self.exchange?.text
+        {
             var event: [UInt8] = []
             event.write("data: ")
             OpenAIError.writeBody(error, request: text, to: &event)
             event.write("\n\n")
+            let chunked = self.framing == .chunked
             self.withOutput { output in
-                output.beginChunk(event.count)
+                if chunked { output.beginChunk(event.count) }
                 output.write(event.span)
-                output.endChunk()
-                output.writeLastChunk()
+                if chunked {
+                    output.endChunk()
+                    output.writeLastChunk()
+                }
             }
         }
+        self.settle(error.source == .upstream ? .upstreamFailed : .interrupted, error.code)
         self.flush()
-        self.settle(.upstreamFailed, error.code)
+        self.closeAfterFlush()
+    }
+
+    /// The client does not take what it asked for.
+    func clientStalled() {
+        self.clientGone()
         self.close()
     }
 
@@ -148,15 +154,23 @@ extension DownstreamHandler {
         let closes = closes || self.closesAfterAnswer
         self.closesAfterAnswer = closes
         let text = self.exchange?.text ?? RequestIDText(self.loop.requestIDs.next(at: self.loop.now()))
-        self.withOutput { OpenAIError.write(error, request: text, closes: closes, date: self.loop.date, to: &$0) }
-        self.flush()
+        // The answer to HEAD has no body; what its head says is of the answer to GET.
+        let withBody = self.head.method != .head
+        self.withOutput {
+            OpenAIError.write(error, request: text, closes: closes, withBody: withBody, date: self.loop.date, to: &$0)
+        }
         if self.exchange != nil {
             self.exchange?.status = error.code.status
-            self.settle(error.source == .upstream ? .upstreamFailed : .refused, error.code)
+            let outcome: RequestOutcome =
+                if error.source == .upstream { .upstreamFailed } else if self.isAnswered { .interrupted } else {
+                    .refused
+                }
+            self.settle(outcome, error.code)
         } else {
             self.loop.counters.unattributed += 1
             self.loop.counters.errors[Int(error.code.rawValue)] += 1
         }
+        self.flush()
         self.endAnswer()
     }
 
@@ -199,24 +213,16 @@ extension DownstreamHandler {
 
     /// The answer is written: the connection goes on or ends.
     func endAnswer() {
+        self.releaseBuffers()
         if self.closesAfterAnswer {
             self.closeAfterFlush()
             return
         }
         guard self.phase != .closed, self.phase != .closing else { return }
         self.phase = .head
-        self.setDeadline(seconds: self.loop.timeouts.idle)
+        // A client that has not taken its answer yet is not idle.
+        let isTaken = self.context?.channel.isWritable ?? true
+        self.setDeadline(after: isTaken ? self.loop.waits.idle : max(self.loop.waits.idle, self.loop.waits.write))
         self.drive()
-    }
-
-    /// Ends the connection when what was written is gone, taking no more. A client that still sends would otherwise
-    /// lose the answer to a reset, so its input is read and dropped for a moment.
-    private func closeAfterFlush() {
-        guard let context = self.context, self.phase != .closed else { return }
-        self.phase = .closing
-        self.input = nil
-        context.close(mode: .output, promise: nil)
-        self.setDeadline(seconds: 2)
-        context.read()
     }
 }

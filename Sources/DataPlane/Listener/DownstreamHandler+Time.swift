@@ -4,24 +4,22 @@ import Shared
 // One timer for each connection: a deadline that moves is not a new timer, it is looked at when the timer fires.
 extension DownstreamHandler: NIOScheduledCallbackHandler {
     /// Sets when the connection has waited long enough for what it waits for.
-    ///
-    /// - Parameter onlyEarlier: keeps an earlier deadline: a head has its time as a whole, not for each byte.
-    func setDeadline(seconds: Int, onlyEarlier: Bool = false) {
+    func setDeadline(after time: TimeAmount) {
+        guard self.phase != .closed else { return }
         let now = NIODeadline.now()
-        var deadline = now + .seconds(Int64(seconds))
-        if let exchange = self.exchange {
-            // All of a request has an end, whatever it does.
-            let limit = exchange.policy.limits.requestSeconds
-            let uptime = self.loop.time.uptime()
-            let spent = uptime > exchange.beganUptime ? Int64(clamping: (uptime - exchange.beganUptime) / 1_000_000) : 0
-            deadline = min(deadline, now + .milliseconds(max(0, Int64(limit) * 1000 - spent)))
-        }
-        if onlyEarlier { deadline = min(deadline, self.deadline) }
-        self.deadline = deadline
-        guard self.timer == nil || self.timerAt > deadline else { return }
+        self.deadline = now + min(time, self.timeLeft)
+        guard self.timer == nil || self.timerAt > self.deadline else { return }
         self.timer?.cancel()
-        self.timerAt = deadline
-        self.timer = try? self.loop.eventLoop.assumeIsolated().scheduleCallback(at: deadline, handler: self)
+        self.timerAt = self.deadline
+        self.timer = try? self.loop.eventLoop.assumeIsolated().scheduleCallback(at: self.deadline, handler: self)
+    }
+
+    /// What the request may still take: all of it has an end, whatever it does.
+    private var timeLeft: TimeAmount {
+        guard let policy = self.exchange?.policy, let began = self.exchange?.beganUptime else { return .hours(24) }
+        let uptime = self.loop.time.uptime()
+        let spent = uptime > began ? Int64(clamping: uptime - began) : 0
+        return .nanoseconds(max(0, TimeAmount.seconds(Int64(policy.limits.requestSeconds)).nanoseconds - spent))
     }
 
     func handleScheduledCallback(eventLoop: some EventLoop) {
@@ -38,26 +36,35 @@ extension DownstreamHandler: NIOScheduledCallbackHandler {
     private func timeIsUp() {
         switch self.phase {
         case .head:
-            if (self.input?.readableBytes ?? 0) > 0 {
+            if self.hasBegun {
                 self.input = nil
                 self.refuse(GatewayError(.requestTimeout), closes: true)
             } else {
-                self.close()
+                self.closeAfterFlush()
             }
         case .body: self.refuse(GatewayError(.requestTimeout), closes: true)
-        case .waiting:
-            let wasConnected = self.upstream != nil
-            self.upstream?.cancel()
-            self.upstream = nil
-            if wasConnected {
-                // The provider may be working on it: asking another one could be paid for twice.
-                self.isAnswered = self.wasSent
-                self.fail(GatewayError(.upstreamTimeout, source: .upstream))
+        case .waiting: self.answerIsLate()
+        case .relaying:
+            if self.context?.channel.isWritable == false {
+                self.clientStalled()
             } else {
-                self.tryNext(after: GatewayError(.upstreamTimeout, source: .upstream))
+                self.cut(GatewayError(.upstreamTimeout, source: .upstream))
             }
-        case .relaying: self.cut(GatewayError(.upstreamTimeout, source: .upstream))
         case .closing, .closed: self.context?.close(promise: nil)
+        }
+    }
+
+    private func answerIsLate() {
+        let error = GatewayError(.upstreamTimeout, source: .upstream)
+        let wasConnected = self.upstream != nil
+        self.upstream?.cancel()
+        self.upstream = nil
+        if wasConnected || self.timeLeft <= .zero {
+            // The provider may be working on it: asking another one could be paid for twice.
+            self.isAnswered = self.wasSent
+            self.fail(error)
+        } else {
+            self.tryNext(after: error)
         }
     }
 }

@@ -27,7 +27,7 @@ extension DownstreamHandler {
         self.attemptNumber += 1
         self.phase = .waiting
         self.upstream = nil
-        self.setDeadline(seconds: self.loop.timeouts.connect + 1)
+        self.setDeadline(after: self.loop.waits.connect + .seconds(1))
         let provider = policy.providers[Int(policy.models[Int(model)].provider)]
         self.loop.pool.acquire(self.loop.pool.endpoint(of: provider), for: self, fresh: fresh)
     }
@@ -48,9 +48,10 @@ extension DownstreamHandler {
             self.fail(GatewayError(.invalidBody, parameter: "model"))
             return
         }
-        self.send(through: handler)
+        // Before the bytes go: a connection that breaks under them tells so from within, and another may be tried.
         self.wasSent = true
-        self.setDeadline(seconds: self.loop.timeouts.firstByte)
+        self.setDeadline(after: self.loop.waits.firstByte)
+        self.send(through: handler)
     }
 
     /// The client's body with the provider's model name, and with usage asked for where a stream would not tell it.
@@ -116,7 +117,9 @@ extension DownstreamHandler {
     // MARK: What comes back instead of an answer
 
     /// No connection could be made.
-    func upstreamUnreachable() { self.tryNext(after: GatewayError(.upstreamUnreachable, source: .upstream, retryAfter: 1)) }
+    func upstreamUnreachable() {
+        self.tryNext(after: GatewayError(.upstreamUnreachable, source: .upstream, retryAfter: 1))
+    }
 
     /// The connection ended before the answer was complete.
     func upstreamClosed(beforeAnswer: Bool) {
@@ -180,7 +183,7 @@ extension DownstreamHandler {
         self.isAnswered = status < 300
         self.releaseBody()
         self.beginRelay(answer, span)
-        self.setDeadline(seconds: self.loop.timeouts.write)
+        self.setDeadline(after: self.loop.waits.write)
         if self.context?.channel.isWritable == false { upstream.setPaused(true) }
     }
 
@@ -189,10 +192,14 @@ extension DownstreamHandler {
         switch answer.status {
         case 401, 403: return GatewayError(.upstreamRejectedCredential, source: .upstream)
         case 429:
-            let seconds = answer.fields[.retryAfter].flatMap { JSONText.integer(bytes, $0) } ?? 1
-            return GatewayError(.upstreamRateLimited, source: .upstream, retryAfter: Int(min(max(seconds, 0), 3600)))
-        case 500...: return GatewayError(.upstreamFailed, source: .upstream, retryAfter: 1)
+            return GatewayError(.upstreamRateLimited, source: .upstream, retryAfter: Self.retryAfter(answer, bytes))
+        case 500...: return GatewayError(.upstreamFailed, source: .upstream, retryAfter: Self.retryAfter(answer, bytes))
         default: return nil
         }
+    }
+
+    private static func retryAfter(_ answer: borrowing ResponseHead, _ bytes: Span<UInt8>) -> Int {
+        let seconds = answer.fields[.retryAfter].flatMap { JSONText.integer(bytes, $0) } ?? 1
+        return Int(min(max(seconds, 0), 3600))
     }
 }

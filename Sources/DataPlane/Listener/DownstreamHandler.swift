@@ -41,8 +41,12 @@ final class DownstreamHandler: ChannelDuplexHandler {
     /// The body in the pieces it came in.
     var segments: [ByteBuffer] = []
     var segmentLengths: [Int] = []
+    /// The last piece is made of small ones and may grow.
+    var isGathering = false
     var heldBytes = 0
     private var wantsRead = false
+    /// A head has begun to arrive; its time runs.
+    var hasBegun = false
 
     // The request.
     var exchange: Exchange?
@@ -62,8 +66,8 @@ final class DownstreamHandler: ChannelDuplexHandler {
     var framing = ResponseWriter.Framing.none
     var isAnswered = false
     var output: ByteBuffer?
-    var outputScratch = ByteBuffer()
-    /// Something was written to the channel that is not flushed yet.
+    private var outputScratch = ByteBuffer()
+    /// Something was written since the last flush.
     var needsFlush = false
     /// The unfinished event.
     var partial = ByteBuffer()
@@ -78,6 +82,7 @@ final class DownstreamHandler: ChannelDuplexHandler {
     // MARK: Life of the connection
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func channelActive(context: ChannelHandlerContext) {
         guard self.loop.add(self) else {
@@ -85,7 +90,7 @@ final class DownstreamHandler: ChannelDuplexHandler {
             return
         }
         self.peer = context.remoteAddress.flatMap(IPAddress.init(socketAddress:))
-        self.setDeadline(seconds: self.loop.timeouts.idle)
+        self.setDeadline(after: self.loop.waits.idle)
         context.fireChannelActive()
     }
 
@@ -96,6 +101,8 @@ final class DownstreamHandler: ChannelDuplexHandler {
         if self.exchange != nil { self.clientGone() }
         self.upstream = nil
         self.input = nil
+        self.output = nil
+        self.releaseBuffers()
         self.context = nil
         context.fireChannelInactive()
     }
@@ -104,20 +111,49 @@ final class DownstreamHandler: ChannelDuplexHandler {
 
     /// The process stops: end this connection now when it is idle, else with its answer.
     func drain() {
+        self.closesAfterAnswer = true
         if self.phase == .head && self.exchange == nil && (self.input?.readableBytes ?? 0) == 0 {
-            self.close()
-        } else {
-            self.closesAfterAnswer = true
+            self.closeAfterFlush()
         }
     }
 
-    func abort() { self.close() }
+    /// The process has waited long enough: whatever is under way ends here.
+    func abort() {
+        let error = GatewayError(.draining, source: .gateway, retryAfter: 1)
+        switch self.phase {
+        case .body: self.refuse(error, closes: true)
+        case .waiting:
+            self.upstream?.cancel()
+            self.upstream = nil
+            self.isAnswered = self.wasSent
+            self.refuse(error, closes: true)
+        case .relaying: self.cut(error)
+        case .head: self.closeAfterFlush()
+        case .closing, .closed: break
+        }
+    }
 
+    /// Ends the connection at once; what was not sent is lost.
     func close() {
         guard self.phase != .closed else { return }
         self.phase = .closing
         self.context?.close(promise: nil)
     }
+
+    /// Ends the connection when what was written is gone. A client that still sends would lose the answer to a reset,
+    /// so its input is read and dropped until it closes, or for a moment.
+    func closeAfterFlush() {
+        guard let context = self.context, self.phase != .closed, self.phase != .closing else { return }
+        self.phase = .closing
+        self.input = nil
+        self.setDeadline(after: self.loop.waits.write)
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenComplete { _ in self.setDeadline(after: Self.lingerTime) }
+        context.close(mode: .output, promise: promise)
+        self.resumeReading()
+    }
+
+    private static let lingerTime = TimeAmount.seconds(2)
 
     // MARK: Reading
 
@@ -126,9 +162,8 @@ final class DownstreamHandler: ChannelDuplexHandler {
 
     private var isReadingPaused: Bool {
         switch self.phase {
-        case .head, .body: false
+        case .head, .body, .closing, .closed: false
         case .waiting, .relaying: (self.input?.readableBytes ?? 0) >= Self.pipelineLimit
-        case .closing, .closed: true
         }
     }
 
@@ -149,10 +184,14 @@ final class DownstreamHandler: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var buffer = Self.unwrapInboundIn(data)
         self.loop.counters.bytesIn += buffer.readableBytes
-        if self.input == nil {
-            self.input = buffer
+        guard self.phase != .closing, self.phase != .closed else { return }
+        if var input = self.input.take() {
+            // What was taken of it must not pile up before what was not.
+            input.discardReadBytes()
+            input.writeBuffer(&buffer)
+            self.input = input
         } else {
-            self.input?.writeBuffer(&buffer)
+            self.input = buffer
         }
         self.drive()
     }
@@ -180,7 +219,7 @@ final class DownstreamHandler: ChannelDuplexHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         self.upstream?.setPaused(!context.channel.isWritable)
-        if context.channel.isWritable && self.phase == .relaying { self.setDeadline(seconds: self.loop.timeouts.write) }
+        if context.channel.isWritable && self.phase == .relaying { self.setDeadline(after: self.loop.waits.write) }
         context.fireChannelWritabilityChanged()
     }
 
@@ -204,8 +243,13 @@ final class DownstreamHandler: ChannelDuplexHandler {
     func writeOutput() {
         guard let buffer = self.output, buffer.readableBytes > 0 else { return }
         self.output = nil
-        self.loop.counters.bytesOut += buffer.readableBytes
         self.outputScratch = buffer
+        self.write(buffer)
+    }
+
+    /// Hands bytes to the channel, behind what was gathered before.
+    func write(_ buffer: ByteBuffer) {
+        self.loop.counters.bytesOut += buffer.readableBytes
         self.needsFlush = true
         self.context?.write(Self.wrapOutboundOut(buffer), promise: nil)
     }
@@ -215,6 +259,17 @@ final class DownstreamHandler: ChannelDuplexHandler {
         self.needsFlush = false
         self.context?.flush()
     }
+
+    /// Lets go of what a connection need not hold between requests.
+    func releaseBuffers() {
+        self.headBytes = ByteBuffer()
+        if self.outputScratch.storageCapacity > Self.keptCapacity { self.outputScratch = ByteBuffer() }
+        if self.partial.storageCapacity > Self.keptCapacity { self.partial = ByteBuffer() }
+        if self.segments.capacity > 64 { (self.segments, self.segmentLengths) = ([], []) }
+    }
+
+    /// Buffers up to this size stay with their connection.
+    private static let keptCapacity = 4096
 }
 
 extension IPAddress {

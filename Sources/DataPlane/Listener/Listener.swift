@@ -1,6 +1,6 @@
 import NIOCore
 import NIOPosix
-import NIOSSL
+package import NIOSSL
 import Shared
 
 #if canImport(Glibc)
@@ -11,26 +11,29 @@ import Musl
 
 /// The sockets that clients connect to: one for each event loop, on the same address, so that a connection is accepted
 /// on the loop that serves it.
-final class Listener: Sendable {
+package final class Listener: Sendable {
     private let channels: [any Channel]
 
     private init(channels: [any Channel]) { self.channels = channels }
 
     /// - Parameter loops: where connections are served; one socket is bound for each.
-    static func bind(
-        _ address: ListenAddress, tls: NIOSSLContext?, loops: [NIOLoopBound<LoopState>]
+    package static func bind(
+        _ address: ListenAddress, tls: NIOSSLContext?, loops: RequestLoops
     ) async throws -> Listener {
         var channels: [any Channel] = []
         // The first chooses the port when it was given as 0.
         var port = address.port
-        for loop in loops {
+        for loop in loops.loops {
             let channel = try await ServerBootstrap(group: loop.eventLoop)
                 .serverChannelOption(.backlog, value: 1024)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .serverChannelOption(.socket(SocketOptionLevel(SOL_SOCKET), SO_REUSEPORT), value: 1)
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .childChannelOption(.maxMessagesPerRead, value: 1)
-                .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 4096, maximum: 65_536))
+                .childChannelOption(
+                    .recvAllocator,
+                    value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 4096, maximum: 65_536)
+                )
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         if let tls {
@@ -46,9 +49,9 @@ final class Listener: Sendable {
         return Listener(channels: channels)
     }
 
-    var port: Int { self.channels.first?.localAddress?.port ?? 0 }
+    package var port: Int { self.channels.first?.localAddress?.port ?? 0 }
 
-    func close() async {
+    package func close() async {
         for channel in self.channels { try? await channel.close() }
     }
 }

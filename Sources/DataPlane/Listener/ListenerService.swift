@@ -1,37 +1,41 @@
-import Logging
+package import Logging
 import NIOCore
 import ServiceLifecycle
 
 /// Ends client connections when the gateway stops: no new ones, requests under way to their end, within a time.
-struct ListenerService: Service {
-    let listener: Listener
-    let loops: [NIOLoopBound<LoopState>]
-    let drain: Duration
-    let logger: Logger
+package struct ListenerService: Service {
+    private let listener: Listener
+    private let loops: RequestLoops
+    private let drainTime: Duration
+    private let logger: Logger
 
-    func run() async throws {
-        try? await gracefulShutdown()
-        self.logger.info("draining")
-        await self.listener.close()
-        for loop in self.loops { try? await loop.eventLoop.submit { loop.value.drain() }.get() }
-        let deadline = ContinuousClock.now.advanced(by: self.drain)
-        while await self.connections() > 0 && .now < deadline {
-            try? await Task.sleep(for: .milliseconds(20))
-        }
-        let left = await self.connections()
-        if left > 0 { self.logger.warning("connections cut off after the drain time", metadata: ["count": "\(left)"]) }
-        for loop in self.loops { try? await loop.eventLoop.submit { loop.value.closeAll() }.get() }
-        // What was cut off is settled by its channel's end.
-        while await self.connections() > 0 && .now < deadline.advanced(by: .seconds(2)) {
-            try? await Task.sleep(for: .milliseconds(20))
-        }
+    package init(listener: Listener, loops: RequestLoops, drain: Duration, logger: Logger) {
+        self.listener = listener
+        self.loops = loops
+        self.drainTime = drain
+        self.logger = logger
     }
 
-    private func connections() async -> Int {
-        var count = 0
-        for loop in self.loops {
-            count += (try? await loop.eventLoop.submit { loop.value.connectionCount }.get()) ?? 0
+    package func run() async throws {
+        try? await gracefulShutdown()
+        await self.drain()
+    }
+
+    /// Takes no more, waits for what is under way, and cuts off what is left after the time.
+    package func drain() async {
+        self.logger.info("draining")
+        await self.listener.close()
+        await self.loops.each { $0.drain() }
+        let deadline = ContinuousClock.now.advanced(by: self.drainTime)
+        while await self.loops.figures().connections > 0 && .now < deadline {
+            try? await Task.sleep(for: .milliseconds(20))
         }
-        return count
+        let left = await self.loops.figures().connections
+        if left > 0 { self.logger.warning("connections cut off after the drain time", metadata: ["count": "\(left)"]) }
+        await self.loops.each { $0.closeAll() }
+        // What was cut off is settled; its last bytes have a moment to go out.
+        while await self.loops.figures().connections > 0 && .now < deadline.advanced(by: .seconds(3)) {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
     }
 }

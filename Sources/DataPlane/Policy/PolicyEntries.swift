@@ -73,6 +73,11 @@ package struct RouteEntry: Sendable {
     package let id: RouteID
     /// Usable targets, by ascending order.
     package let targets: [TargetEntry]
+
+    package init(id: RouteID, targets: [TargetEntry]) {
+        self.id = id
+        self.targets = targets
+    }
 }
 
 package struct TargetEntry: Sendable {
@@ -80,6 +85,13 @@ package struct TargetEntry: Sendable {
     package let credential: Handle
     package let order: Int
     package let weight: Int
+
+    package init(model: Handle, credential: Handle, order: Int, weight: Int) {
+        self.model = model
+        self.credential = credential
+        self.order = order
+        self.weight = weight
+    }
 }
 
 package struct ModelEntry: Sendable {

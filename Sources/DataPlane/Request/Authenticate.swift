@@ -56,12 +56,14 @@ enum Authenticate {
         case .disabled: throw GatewayError(.keyDisabled, subject: .key(entry.key))
         case .revoked: throw GatewayError(.keyRevoked, subject: .key(entry.key))
         case .ownerDisabled: throw GatewayError(.ownerDisabled, subject: .key(entry.key))
-        case .scopeDisabled: throw GatewayError(.scopeDisabled, subject: .node(Self.topmostDisabled(entry.node, policy)))
+        case .scopeDisabled:
+            throw GatewayError(.scopeDisabled, subject: .node(Self.topmostDisabled(entry.node, policy)))
         }
         guard now.microseconds < entry.expires else { throw GatewayError(.keyExpired, subject: .key(entry.key)) }
         if entry.policy >= 0 {
             // Without an address (a local socket) a key that is bound to networks is not served.
-            let allowed = address.map { policy.allows(policy: entry.policy, from: $0) }
+            let allowed =
+                address.map { policy.allows(policy: entry.policy, from: $0) }
                 ?? policy.policies[Int(entry.policy)].networks.isEmpty
             guard allowed else { throw GatewayError(.networkNotAllowed, subject: .key(entry.key)) }
         }
@@ -82,14 +84,19 @@ enum Authenticate {
             }
             found = HTTPFields.trimmed(bytes, value.lowerBound + 7..<value.upperBound)
         }
-        for field in [KnownField.xAPIKey, .apiKey] {
-            guard let value = head.fields[field] else { continue }
-            if let other = found, !Self.same(bytes, other, value) {
-                throw GatewayError(.badRequest, detail: "The request carries two different API keys.")
-            }
-            found = value
+        found = try Self.one(bytes, found, head.fields[.xAPIKey])
+        return try Self.one(bytes, found, head.fields[.apiKey])
+    }
+
+    /// The key that both ranges hold, where there are both.
+    private static func one(
+        _ bytes: Span<UInt8>, _ left: Range<Int>?, _ right: Range<Int>?
+    ) throws(GatewayError) -> Range<Int>? {
+        guard let left, let right else { return left ?? right }
+        guard Self.same(bytes, left, right) else {
+            throw GatewayError(.badRequest, detail: "The request carries two different API keys.")
         }
-        return found
+        return left
     }
 
     private static func same(_ bytes: Span<UInt8>, _ left: Range<Int>, _ right: Range<Int>) -> Bool {

@@ -1,15 +1,17 @@
 import Shared
 
 /// Which targets of a route were tried, and which is next.
-struct TargetCursor {
+package struct TargetCursor {
     /// One bit for each target: a route has at most 32.
     private var tried: UInt32 = 0
-    private(set) var current = -1
+    package private(set) var current = -1
+
+    package init() {}
 
     /// The next target: of the lowest order with one untried, chosen by weight; nil when none is left.
     ///
     /// - Parameter random: decides among targets of the same order.
-    mutating func next(of route: borrowing RouteEntry, random: UInt64) -> TargetEntry? {
+    package mutating func next(of route: borrowing RouteEntry, random: UInt64) -> TargetEntry? {
         var order = Int.max
         var total = 0
         for index in route.targets.indices where self.tried >> UInt32(index) & 1 == 0 {

@@ -18,6 +18,9 @@ struct ResponseRelay: ~Copyable {
     private var dropsUsageEvent = false
     private(set) var usage = UsageScanner()
     private var events = SSEScanner()
+    /// The last event ended with a CR at the end of what there was: a LF after it is still a part of it.
+    private var endedWithCR = false
+    private var wasDropped = false
 
     init() {}
 
@@ -26,6 +29,8 @@ struct ResponseRelay: ~Copyable {
         self.dropsUsageEvent = dropsUsageEvent
         self.usage.reset()
         self.events.reset()
+        self.endedWithCR = false
+        self.wasDropped = false
     }
 
     /// Notes a piece of a document.
@@ -42,11 +47,12 @@ struct ResponseRelay: ~Copyable {
             switch self.events.next(bytes, &start) {
             case .event(let range):
                 let note = self.usage.read(bytes, self.events)
-                if self.dropsUsageEvent && note.contains(.usageOnly) {
-                    if !run.isEmpty { send(run) }
-                    run = range.upperBound..<range.upperBound
+                let kept = self.kept(range, of: bytes, drops: self.dropsUsageEvent && note.contains(.usageOnly))
+                if kept.lowerBound == run.upperBound {
+                    run = run.lowerBound..<kept.upperBound
                 } else {
-                    run = (run.isEmpty ? range.lowerBound : run.lowerBound)..<range.upperBound
+                    if !run.isEmpty { send(run) }
+                    run = kept
                 }
             case .needMore:
                 if !run.isEmpty { send(run) }
@@ -61,20 +67,31 @@ struct ResponseRelay: ~Copyable {
         }
     }
 
+    /// The part of an event that is relayed: nothing of one that is dropped, but the LF that ends the one before.
+    private mutating func kept(_ range: Range<Int>, of bytes: Span<UInt8>, drops: Bool) -> Range<Int> {
+        let own = range.lowerBound + (self.endedWithCR && !range.isEmpty && bytes[range.lowerBound] == 0x0A ? 1 : 0)
+        let lower = self.wasDropped ? own : range.lowerBound
+        self.wasDropped = drops
+        self.endedWithCR = !range.isEmpty && bytes[range.upperBound - 1] == 0x0D
+        return lower..<max(lower, drops ? own : range.upperBound)
+    }
+
     /// The answer is complete; `rest` is what `scanEvents` left.
     ///
-    /// - Returns: whether the rest is to be relayed.
-    mutating func finish(rest: Span<UInt8>) -> Bool {
+    /// - Returns: what of the rest is to be relayed.
+    mutating func finish(rest: Span<UInt8>) -> Range<Int> {
         switch self.mode {
         case .document: self.usage.finish()
         case .events:
             var start = 0
+            var drops = false
             if case .event = self.events.finish(rest, &start) {
                 let note = self.usage.read(rest, self.events)
-                if self.dropsUsageEvent && note.contains(.usageOnly) { return false }
+                drops = self.dropsUsageEvent && note.contains(.usageOnly)
             }
+            return self.kept(0..<rest.count, of: rest, drops: drops)
         case .opaque: break
         }
-        return !rest.isEmpty
+        return 0..<rest.count
     }
 }

@@ -1,24 +1,24 @@
 import Shared
 
 /// What one event loop has counted. Plain integers: summed when somebody asks.
-struct LoopCounters: Sendable {
+package struct LoopCounters: Sendable {
     /// Finished requests by operation and class of status (1xx … 5xx; 0 for none sent).
-    var requests = [Int](repeating: 0, count: Operation.allCases.count * 6)
+    package internal(set) var requests = [Int](repeating: 0, count: Operation.allCases.count * 6)
     /// Refusals and failures by code.
-    var errors = [Int](repeating: 0, count: GatewayError.Code.allCases.count)
+    package internal(set) var errors = [Int](repeating: 0, count: GatewayError.Code.allCases.count)
     /// Units by meter.
     var units = [Int64](repeating: 0, count: Meter.allCases.count + 1)
     var cost: Int64 = 0
-    var estimates = 0
-    var inFlight = 0
-    var attempts = 0
-    var retries = 0
-    var upstreamConnections = 0
-    var upstreamReused = 0
-    var bytesIn = 0
-    var bytesOut = 0
+    package internal(set) var estimates = 0
+    package internal(set) var inFlight = 0
+    package internal(set) var attempts = 0
+    package internal(set) var retries = 0
+    package internal(set) var upstreamConnections = 0
+    package internal(set) var upstreamReused = 0
+    package internal(set) var bytesIn = 0
+    package internal(set) var bytesOut = 0
     /// Requests that failed before they could be told apart by operation: malformed heads, unknown paths and keys.
-    var unattributed = 0
+    package internal(set) var unattributed = 0
     /// Durations of finished requests, in the buckets of `bounds`, and their sum in microseconds.
     var durations = [Int](repeating: 0, count: LoopCounters.bounds.count + 1)
     var durationSum: Int64 = 0
@@ -28,7 +28,8 @@ struct LoopCounters: Sendable {
 
     /// Upper bounds of the buckets, in microseconds.
     static let bounds: [Int64] = [
-        1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000,
+        1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000,
+        10_000_000,
         30_000_000, 60_000_000, 300_000_000,
     ]
 

@@ -50,9 +50,9 @@ struct MetricsText {
 /// What the gateway tells Prometheus.
 enum GatewayMetrics {
     static func render(
-        _ counters: LoopCounters, policy: PolicyStatus, usage: UsageShipper.Figures?, connections: Int, idleUpstream: Int,
-        now: Timestamp
+        _ figures: LoopFigures, policy: PolicyStatus, usage: UsageShipper.Figures?, now: Timestamp
     ) -> String {
+        let counters = figures.counters
         var metrics = MetricsText()
         metrics.family("gatehouse_requests_total", "counter", "Finished requests by operation and status class.")
         for operation in Operation.allCases {
@@ -65,22 +65,28 @@ enum GatewayMetrics {
         }
         metrics.family("gatehouse_errors_total", "counter", "Refused and failed requests by code.")
         for code in GatewayError.Code.allCases {
-            metrics.sample("gatehouse_errors_total", [("code", code.name.description)], counters.errors[Int(code.rawValue)])
+            metrics.sample(
+                "gatehouse_errors_total", [("code", code.name.description)], counters.errors[Int(code.rawValue)])
         }
         metrics.family("gatehouse_units_total", "counter", "Units used, by meter.")
         for meter in Meter.allCases {
             metrics.sample("gatehouse_units_total", [("meter", meter.name)], counters.units[Int(meter.rawValue)])
         }
         metrics.single("gatehouse_cost_nano_usd_total", "counter", "Cost of finished requests.", counters.cost)
-        metrics.single("gatehouse_usage_estimates_total", "counter", "Records whose units are a bound.", counters.estimates)
+        metrics.single(
+            "gatehouse_usage_estimates_total", "counter", "Records whose units are a bound.", counters.estimates)
         metrics.single("gatehouse_requests_in_flight", "gauge", "Requests that are not finished.", counters.inFlight)
         metrics.single("gatehouse_upstream_attempts_total", "counter", "Requests sent to providers.", counters.attempts)
         metrics.single("gatehouse_upstream_retries_total", "counter", "Attempts after a failed one.", counters.retries)
         metrics.family("gatehouse_upstream_connections_total", "counter", "Connections taken for requests.")
         metrics.sample("gatehouse_upstream_connections_total", [("reused", "false")], counters.upstreamConnections)
         metrics.sample("gatehouse_upstream_connections_total", [("reused", "true")], counters.upstreamReused)
-        metrics.single("gatehouse_upstream_connections_idle", "gauge", "Idle connections to providers.", idleUpstream)
-        metrics.single("gatehouse_connections", "gauge", "Client connections.", connections)
+        metrics.single(
+            "gatehouse_upstream_connections_idle", "gauge", "Idle connections to providers.", figures.upstreamIdle)
+        metrics.single(
+            "gatehouse_upstream_connections_open", "gauge", "Connections to providers.", figures.upstreamOpen)
+        metrics.single("gatehouse_connections", "gauge", "Client connections.", figures.connections)
+        metrics.single("gatehouse_body_bytes", "gauge", "Bytes of request bodies that are held.", figures.bodyBytes)
         metrics.single("gatehouse_received_bytes_total", "counter", "Bytes from clients.", counters.bytesIn)
         metrics.single("gatehouse_sent_bytes_total", "counter", "Bytes to clients.", counters.bytesOut)
         metrics.single(
@@ -94,8 +100,10 @@ enum GatewayMetrics {
             "gatehouse_first_byte_seconds", "From the first byte of a request to the first of its answer.",
             counts: counters.firstBytes, sum: counters.firstByteSum, bounds: LoopCounters.bounds
         )
-        metrics.single("gatehouse_snapshot_epoch", "gauge", "Epoch of the snapshot that is served.", policy.version.epoch)
-        metrics.single("gatehouse_snapshot_version", "gauge", "Version of the snapshot that is served.", policy.version.version)
+        metrics.single(
+            "gatehouse_snapshot_epoch", "gauge", "Epoch of the snapshot that is served.", policy.version.epoch)
+        metrics.single(
+            "gatehouse_snapshot_version", "gauge", "Version of the snapshot that is served.", policy.version.version)
         metrics.single("gatehouse_snapshot_serving", "gauge", "1 while requests are served.", policy.isServing ? 1 : 0)
         metrics.single("gatehouse_snapshot_applied_total", "counter", "Snapshots taken into service.", policy.applied)
         metrics.single("gatehouse_snapshot_refused_total", "counter", "Snapshots refused.", policy.refusals)
@@ -106,7 +114,8 @@ enum GatewayMetrics {
             )
         }
         if let usage {
-            metrics.single("gatehouse_usage_waiting", "gauge", "Records not acknowledged at the last look.", usage.waiting)
+            metrics.single(
+                "gatehouse_usage_waiting", "gauge", "Records not acknowledged at the last look.", usage.waiting)
             metrics.single("gatehouse_usage_shipped_total", "counter", "Records delivered.", usage.shipped)
             metrics.single("gatehouse_usage_failures_total", "counter", "Deliveries that failed.", usage.failures)
         }

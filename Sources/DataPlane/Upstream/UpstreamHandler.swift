@@ -1,4 +1,5 @@
 import NIOCore
+import NIOTLS
 
 /// The shell around one connection to a provider: bytes in, what they mean to its owner.
 final class UpstreamHandler: ChannelDuplexHandler {
@@ -6,23 +7,30 @@ final class UpstreamHandler: ChannelDuplexHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private enum Phase { case idle, head, body, discarding, closed }
+    private enum Phase { case connecting, idle, head, body, discarding, closed }
+
+    /// What a connection without an owner waits for.
+    enum Waiting { case nothing, connection, request, rest }
 
     let endpoint: UpstreamEndpoint
     private let pool: UpstreamPool
-    private var channel: (any Channel)?
     private var context: ChannelHandlerContext?
-    private var phase = Phase.idle
+    private var phase = Phase.connecting
+    /// Who gets this connection when it is ready, and for which attempt of theirs.
+    private var candidate: (owner: DownstreamHandler, attempt: Int)?
+    private var isReady: Bool
     private var owner: DownstreamHandler?
     private var headBytes: ByteBuffer?
     private var parser = ResponseHeadParser()
     private var head = ResponseHead()
     private var decoder = BodyDecoder()
     private var keepsAlive = true
+    /// The connection ended otherwise than by its proper close.
+    private var isBroken = false
     private var isPaused = false
     private var wantsRead = false
     private var discarded = 0
-    var idleSince = NIODeadline.now()
+    private(set) var waitingSince = NIODeadline.now()
 
     /// Bytes of an unwanted body that are read to keep the connection.
     static let discardLimit = 64 << 10
@@ -30,14 +38,72 @@ final class UpstreamHandler: ChannelDuplexHandler {
     init(endpoint: UpstreamEndpoint, pool: UpstreamPool) {
         self.endpoint = endpoint
         self.pool = pool
+        self.isReady = !endpoint.isTLS
     }
 
-    func connected(_ channel: any Channel) { self.channel = channel }
+    var waiting: Waiting {
+        switch self.phase {
+        case .connecting: .connection
+        case .idle: .request
+        case .discarding: .rest
+        case .head, .body, .closed: .nothing
+        }
+    }
 
-    var isUsable: Bool { self.phase == .idle && self.context != nil && self.channel?.isActive == true }
+    var isBusy: Bool { self.owner != nil }
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    var isUsable: Bool { self.phase == .idle && self.context?.channel.isActive == true }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        self.pool.add(self)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        self.candidate = nil
+        self.pool.remove(self)
+    }
+
+    // MARK: Becoming usable
+
+    /// The connection is there; `owner` gets it once TLS agrees, if that still waits for it.
+    func handOver(to owner: DownstreamHandler, attempt: Int) {
+        self.candidate = (owner, attempt)
+        switch self.phase {
+        case .connecting: if self.isReady { self.ready() }
+        default: self.refuseCandidate()
+        }
+    }
+
+    private func ready() {
+        guard self.phase == .connecting, let (owner, attempt) = self.candidate.take() else { return }
+        self.beIdle()
+        if owner.isWaiting(for: attempt) {
+            owner.upstreamConnected(self, reused: false)
+        } else {
+            // The client went away or the time was up: keep the connection for somebody else.
+            self.pool.release(self)
+        }
+    }
+
+    private func refuseCandidate() {
+        guard let (owner, attempt) = self.candidate.take(), owner.isWaiting(for: attempt) else { return }
+        owner.upstreamUnreachable()
+    }
+
+    private func beIdle() {
+        self.phase = .idle
+        self.waitingSince = .now()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .handshakeCompleted? = event as? TLSUserEvent {
+            self.isReady = true
+            self.ready()
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
 
     // MARK: From the owner
 
@@ -70,9 +136,10 @@ final class UpstreamHandler: ChannelDuplexHandler {
         case .body:
             self.discarded = 0
             self.phase = .discarding
+            self.waitingSince = .now()
             self.setPaused(false)
         case .head: self.close()
-        case .idle, .discarding, .closed: break
+        case .connecting, .idle, .discarding, .closed: break
         }
     }
 
@@ -85,6 +152,8 @@ final class UpstreamHandler: ChannelDuplexHandler {
     func close() {
         guard self.phase != .closed else { return }
         self.phase = .closed
+        self.pool.withdraw(self)
+        self.refuseCandidate()
         self.context?.close(promise: nil)
     }
 
@@ -101,7 +170,7 @@ final class UpstreamHandler: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var buffer = Self.unwrapInboundIn(data)
         switch self.phase {
-        case .idle:
+        case .connecting, .idle:
             // Nothing was asked: the connection is not in a state that we know.
             self.close()
         case .head: self.readHead(&buffer)
@@ -116,9 +185,9 @@ final class UpstreamHandler: ChannelDuplexHandler {
         let before = self.phase
         self.phase = .closed
         self.pool.remove(self)
-        if let owner = self.owner {
-            self.owner = nil
-            if before == .body && self.decoder.closed() == nil {
+        self.refuseCandidate()
+        if let owner = self.owner.take() {
+            if before == .body && self.decoder.closed() == nil && !self.isBroken {
                 owner.upstreamComplete()
             } else {
                 owner.upstreamClosed(beforeAnswer: before == .head && self.headBytes == nil)
@@ -129,6 +198,7 @@ final class UpstreamHandler: ChannelDuplexHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // TLS failures and resets both end here; channelInactive tells the owner.
+        self.isBroken = true
         context.close(promise: nil)
     }
 
@@ -189,17 +259,18 @@ final class UpstreamHandler: ChannelDuplexHandler {
         }
     }
 
-    /// The answer is complete. Bytes after it belong to nothing that we asked.
+    /// The answer is complete. Bytes after it belong to nothing that we asked, and a provider that has not taken the
+    /// whole request need not take the rest.
     private func finish(isClean: Bool) {
-        let owner = self.owner
-        self.owner = nil
+        let owner = self.owner.take()
+        let isClean = isClean && self.context?.channel.isWritable == true
         self.isPaused = false
         if self.wantsRead {
             self.wantsRead = false
             self.context?.read()
         }
         if self.keepsAlive && isClean {
-            self.phase = .idle
+            self.beIdle()
             self.pool.release(self)
         } else {
             self.close()

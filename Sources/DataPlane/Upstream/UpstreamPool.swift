@@ -15,13 +15,19 @@ final class UpstreamPool {
     private let eventLoop: any EventLoop
     private let tls: NIOSSLContext
     private let connectTimeout: TimeAmount
+    /// Every connection, from when it is begun until it is gone.
+    private var connections: [ObjectIdentifier: UpstreamHandler] = [:]
     private var idle: [UpstreamEndpoint: [UpstreamHandler]] = [:]
     /// Where the built-in mock listens.
     let mockPort: Int
 
     /// Idle connections kept for one endpoint; a provider closes its own after a minute or more.
     static let idleLimit = 256
-    static let idleSeconds: Int64 = 30
+    static let idleTime = TimeAmount.seconds(30)
+    /// For the rest of an answer that nobody wants.
+    static let discardTime = TimeAmount.seconds(5)
+    /// How often `sweep` is called.
+    static let sweepTime = TimeAmount.seconds(5)
 
     init(eventLoop: any EventLoop, tls: NIOSSLContext, connectTimeout: TimeAmount, mockPort: Int) {
         self.eventLoop = eventLoop
@@ -30,11 +36,19 @@ final class UpstreamPool {
         self.mockPort = mockPort
     }
 
+    var openCount: Int { self.connections.count }
+    var busyCount: Int { self.connections.values.count { $0.isBusy } }
+    var idleCount: Int { self.idle.values.reduce(0) { $0 + $1.count } }
+
     /// Where a provider is reached.
     func endpoint(of provider: borrowing ProviderEntry) -> UpstreamEndpoint {
-        guard let url = provider.url else { return UpstreamEndpoint(host: "127.0.0.1", port: self.mockPort, isTLS: false) }
+        guard let url = provider.url else {
+            return UpstreamEndpoint(host: "127.0.0.1", port: self.mockPort, isTLS: false)
+        }
         return UpstreamEndpoint(host: url.host, port: url.port, isTLS: url.isTLS)
     }
+
+    // MARK: For requests
 
     /// Hands a connection to `owner`: an idle one at once, else a new one when it is made.
     ///
@@ -49,15 +63,15 @@ final class UpstreamPool {
     }
 
     private func connect(_ endpoint: UpstreamEndpoint, _ owner: DownstreamHandler) {
-        let handler = UpstreamHandler(endpoint: endpoint, pool: self)
         let attempt = owner.attemptNumber
         let tls = self.tls
         // Everything here runs on the loop that this pool belongs to.
-        let bound = NIOLoopBound((handler, owner), eventLoop: self.eventLoop)
+        let bound = NIOLoopBound((self, owner), eventLoop: self.eventLoop)
         ClientBootstrap(group: self.eventLoop)
             .connectTimeout(self.connectTimeout)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
+                // Called for each address that the name has: more than one channel may be begun.
                 channel.eventLoop.makeCompletedFuture {
                     if endpoint.isTLS {
                         // RFC 6066: no server name for an address.
@@ -66,25 +80,21 @@ final class UpstreamPool {
                             try NIOSSLClientHandler(context: tls, serverHostname: name)
                         )
                     }
-                    try channel.pipeline.syncOperations.addHandler(bound.value.0)
+                    try channel.pipeline.syncOperations.addHandler(
+                        UpstreamHandler(endpoint: endpoint, pool: bound.value.0)
+                    )
                 }
             }
             .connect(host: endpoint.host, port: endpoint.port)
             .assumeIsolated()
             .whenComplete { result in
-                let (handler, owner) = bound.value
-                switch result {
-                case .success(let channel):
-                    guard owner.isWaiting(for: attempt) else {
-                        // The client went away or the time was up: keep the connection for somebody else.
-                        handler.connected(channel)
-                        self.release(handler)
-                        return
-                    }
-                    handler.connected(channel)
-                    owner.upstreamConnected(handler, reused: false)
-                case .failure:
-                    if owner.isWaiting(for: attempt) { owner.upstreamUnreachable() }
+                let (_, owner) = bound.value
+                if case .success(let channel) = result,
+                    let handler = try? channel.pipeline.syncOperations.handler(type: UpstreamHandler.self)
+                {
+                    handler.handOver(to: owner, attempt: attempt)
+                } else if owner.isWaiting(for: attempt) {
+                    owner.upstreamUnreachable()
                 }
             }
     }
@@ -95,28 +105,42 @@ final class UpstreamPool {
             handler.close()
             return
         }
-        handler.idleSince = .now()
         self.idle[handler.endpoint, default: []].append(handler)
     }
 
-    /// Forgets a connection that was closed.
-    func remove(_ handler: UpstreamHandler) { self.idle[handler.endpoint]?.removeAll { $0 === handler } }
+    // MARK: Bookkeeping
 
-    /// Closes what has been idle for too long. Called every few seconds.
+    func add(_ handler: UpstreamHandler) { self.connections[ObjectIdentifier(handler)] = handler }
+
+    /// Forgets a connection that is gone.
+    func remove(_ handler: UpstreamHandler) {
+        self.connections[ObjectIdentifier(handler)] = nil
+        self.withdraw(handler)
+    }
+
+    /// Hands a connection to nobody any more.
+    func withdraw(_ handler: UpstreamHandler) {
+        guard let index = self.idle[handler.endpoint]?.firstIndex(where: { $0 === handler }) else { return }
+        self.idle[handler.endpoint]?.remove(at: index)
+        if self.idle[handler.endpoint]?.isEmpty == true { self.idle[handler.endpoint] = nil }
+    }
+
+    /// Closes what has waited for too long and has nobody who would notice.
     func sweep() {
-        let limit = NIODeadline.now() - .seconds(Self.idleSeconds)
-        for (endpoint, handlers) in self.idle {
-            let (old, kept) = (handlers.filter { $0.idleSince < limit }, handlers.filter { $0.idleSince >= limit })
-            self.idle[endpoint] = kept.isEmpty ? nil : kept
-            for handler in old { handler.close() }
+        let now = NIODeadline.now()
+        for handler in self.connections.values {
+            let limit: TimeAmount
+            switch handler.waiting {
+            case .nothing: continue
+            case .connection: limit = self.connectTimeout
+            case .request: limit = Self.idleTime
+            case .rest: limit = Self.discardTime
+            }
+            if handler.waitingSince + limit < now { handler.close() }
         }
     }
 
-    var idleCount: Int { self.idle.values.reduce(0) { $0 + $1.count } }
-
     func closeAll() {
-        let all = self.idle.values.flatMap { $0 }
-        self.idle = [:]
-        for handler in all { handler.close() }
+        for handler in self.connections.values { handler.close() }
     }
 }

@@ -53,7 +53,7 @@ package final class UsageSpool: Sendable {
     func isLive(_ id: UsageStreamID) -> Bool { self.live.withLock { $0.contains(id) } }
 
     /// Drops a stream of an earlier process whose records are all stored and old.
-    func discard(_ stream: SpoolStream) {
+    package func discard(_ stream: SpoolStream) {
         self.state.withLock { streams in streams.removeAll { $0.id == stream.id } }
         stream.destroy()
     }

@@ -10,7 +10,8 @@ package enum RequestOutcome: UInt8, Sendable, CaseIterable {
     case clientAborted = 3
     /// The provider could not be reached, broke off or did not answer in time.
     case upstreamFailed = 4
-    /// The gateway was killed; found open in the spool at the next start.
+    /// The gateway ended before the request did: killed, and found open in the spool at the next start, or stopped and
+    /// out of drain time.
     case interrupted = 5
 
     package var name: String {

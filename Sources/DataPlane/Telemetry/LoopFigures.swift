@@ -1,0 +1,38 @@
+/// What the event loops of a gateway have counted and what they hold, taken loop by loop.
+package struct LoopFigures: Sendable {
+    package var counters = LoopCounters()
+    /// Client connections.
+    package var connections = 0
+    /// Connections to providers, those of them that serve a request, and those that wait for one.
+    package var upstreamOpen = 0
+    package var upstreamBusy = 0
+    package var upstreamIdle = 0
+    /// Bytes of request bodies that are held.
+    package var bodyBytes = 0
+    /// Requests that are open in the journal.
+    package var openRequests = 0
+
+    mutating func add(_ other: LoopFigures) {
+        self.counters.add(other.counters)
+        self.connections += other.connections
+        self.upstreamOpen += other.upstreamOpen
+        self.upstreamBusy += other.upstreamBusy
+        self.upstreamIdle += other.upstreamIdle
+        self.bodyBytes += other.bodyBytes
+        self.openRequests += other.openRequests
+    }
+}
+
+extension LoopState {
+    var figures: LoopFigures {
+        var figures = LoopFigures()
+        figures.counters = self.counters
+        figures.connections = self.connectionCount
+        figures.upstreamOpen = self.pool.openCount
+        figures.upstreamBusy = self.pool.busyCount
+        figures.upstreamIdle = self.pool.idleCount
+        figures.bodyBytes = self.bodyBytes
+        figures.openRequests = self.journal.openCount
+        return figures
+    }
+}
