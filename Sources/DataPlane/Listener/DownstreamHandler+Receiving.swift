@@ -139,7 +139,9 @@ extension DownstreamHandler {
         self.hold(buffer, range, span)
     }
 
-    /// Keeps bytes of the body: large pieces where they are, small ones gathered. A slice keeps the whole buffer that it
+    /// Keeps bytes of the body: large pieces where they are, small ones gathered.
+    ///
+    /// A slice keeps the whole buffer that it
     /// is part of, so many small ones would hold far more than is counted.
     private func hold(_ buffer: ByteBuffer, _ range: Range<Int>, _ span: Span<UInt8>) {
         if self.segments.isEmpty || range.count * 4 >= buffer.storageCapacity {

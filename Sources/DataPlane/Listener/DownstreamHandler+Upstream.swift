@@ -3,7 +3,9 @@ import Shared
 
 // From the decision to the head of the provider's answer.
 extension DownstreamHandler {
-    /// Tries the next target. The first attempt opens the request in the journal.
+    /// Tries the next target.
+    ///
+    /// The first attempt opens the request in the journal.
     func attempt() throws(GatewayError) {
         guard let policy = self.exchange?.policy, let route = self.exchange?.route else { return }
         let random = self.loop.nextRandom()

@@ -140,7 +140,9 @@ final class DownstreamHandler: ChannelDuplexHandler {
         self.context?.close(promise: nil)
     }
 
-    /// Ends the connection when what was written is gone. A client that still sends would lose the answer to a reset,
+    /// Ends the connection when what was written is gone.
+    ///
+    /// A client that still sends would lose the answer to a reset,
     /// so its input is read and dropped until it closes, or for a moment.
     func closeAfterFlush() {
         guard let context = self.context, self.phase != .closed, self.phase != .closing else { return }
@@ -196,7 +198,9 @@ final class DownstreamHandler: ChannelDuplexHandler {
         self.drive()
     }
 
-    /// Takes what can be taken of the input. Requests that are answered at once do not nest.
+    /// Takes what can be taken of the input.
+    ///
+    /// Requests that are answered at once do not nest.
     func drive() {
         guard !self.isDriving else { return }
         self.isDriving = true

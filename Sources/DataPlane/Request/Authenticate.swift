@@ -41,7 +41,7 @@ struct KeyMemo {
     }
 }
 
-/// Who sent this, and may the key be used at all, from there, now?
+/// Says who sent a request, and whether the key may be used at all, from there, now.
 enum Authenticate {
     static func caller(
         _ bytes: Span<UInt8>, _ head: borrowing RequestHead, _ memo: inout KeyMemo, policy: PolicyIndex,
@@ -72,7 +72,9 @@ enum Authenticate {
         )
     }
 
-    /// The key's bytes: from Authorization, x-api-key or api-key. Two different ones are refused: which of them would be
+    /// The key's bytes: from Authorization, x-api-key or api-key.
+    ///
+    /// Two different ones are refused: which of them would be
     /// charged would be a guess.
     private static func key(
         _ bytes: Span<UInt8>, _ head: borrowing RequestHead

@@ -1,6 +1,6 @@
 import Shared
 
-/// May this caller use this model?
+/// Says whether a caller may use a model.
 enum Authorize {
     /// The route that the requested name means for the caller.
     ///

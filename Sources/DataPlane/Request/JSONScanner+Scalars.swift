@@ -188,7 +188,8 @@ extension JSONScanner {
                 if byte == 0x2E { state = .point } else if byte | 0x20 == 0x65 { state = .exponent } else { break scan }
             case .fraction:
                 if isDigit { break }
-                if byte | 0x20 == 0x65 { state = .exponent } else { break scan }
+                guard byte | 0x20 == 0x65 else { break scan }
+                state = .exponent
             case .zero:
                 if isDigit { throw self.error(.syntax, index) }
                 if byte == 0x2E { state = .point } else if byte | 0x20 == 0x65 { state = .exponent } else { break scan }

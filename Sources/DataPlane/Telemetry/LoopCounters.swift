@@ -1,6 +1,8 @@
 import Shared
 
-/// What one event loop has counted. Plain integers: summed when somebody asks.
+/// What one event loop has counted.
+///
+/// Plain integers: summed when somebody asks.
 package struct LoopCounters: Sendable {
     /// Finished requests by operation and class of status (1xx … 5xx; 0 for none sent).
     package internal(set) var requests = [Int](repeating: 0, count: Operation.allCases.count * 6)

@@ -2,9 +2,13 @@ import NIOCore
 import NIOPosix
 import Shared
 
-/// The port for operators: `/healthz`, `/readyz`, `/metrics`. Not for clients: it knows no keys.
+/// The port for operators: `/healthz`, `/readyz`, `/metrics`.
+///
+/// Not for clients: it knows no keys.
 final class PrivatePort: Sendable {
-    /// What there is to tell. Asked on any thread.
+    /// What there is to tell.
+    ///
+    /// Asked on any thread.
     struct Source: Sendable {
         /// Nil when ready, else why not.
         let notReady: @Sendable () -> String?
@@ -64,7 +68,9 @@ private final class PrivateHandler: ChannelInboundHandler {
             self.answer(context, 405, "GET only\n")
             return
         }
-        let path = String(decoding: self.input.readableBytesView.dropFirst(self.head.path.lowerBound).prefix(self.head.path.count), as: UTF8.self)
+        let path = String(
+            decoding: self.input.readableBytesView.dropFirst(self.head.path.lowerBound).prefix(self.head.path.count),
+            as: UTF8.self)
         switch path {
         case "/healthz": self.answer(context, 200, "ok\n")
         case "/readyz":
@@ -89,7 +95,8 @@ private final class PrivateHandler: ChannelInboundHandler {
     }
 
     private func answer(
-        _ context: ChannelHandlerContext, _ status: Int, _ body: String, type: StaticString = "text/plain; charset=utf-8"
+        _ context: ChannelHandlerContext, _ status: Int, _ body: String,
+        type: StaticString = "text/plain; charset=utf-8"
     ) {
         self.isAnswered = true
         var output = context.channel.allocator.buffer(capacity: body.utf8.count + 160)

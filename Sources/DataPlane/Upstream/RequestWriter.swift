@@ -7,7 +7,8 @@ enum RequestWriter {
     /// Passed on: what the provider acts on or traces by. Not passed on: keys, cookies, tags, hop-by-hop fields, the
     /// client's accounts at the provider, and encodings (usage is read from the answer, so it must come plain).
     static func write<Sink: ByteWriting>(
-        _ operation: Operation, from bytes: Span<UInt8>, _ head: borrowing RequestHead, to provider: borrowing ProviderEntry,
+        _ operation: Operation, from bytes: Span<UInt8>, _ head: borrowing RequestHead,
+        to provider: borrowing ProviderEntry,
         endpoint: UpstreamEndpoint, credential: Secret<[UInt8]>?, contentLength: Int, sink: inout Sink
     ) {
         sink.write("POST ")
@@ -43,7 +44,8 @@ enum RequestWriter {
         switch name.count {
         case 6: return bytes.equals(name, ignoringCase: "accept")
         case 10: return bytes.equals(name, ignoringCase: "user-agent") || bytes.equals(name, ignoringCase: "tracestate")
-        case 11: return bytes.equals(name, ignoringCase: "traceparent") || bytes.equals(name, ignoringCase: "openai-beta")
+        case 11:
+            return bytes.equals(name, ignoringCase: "traceparent") || bytes.equals(name, ignoringCase: "openai-beta")
         case 12: return bytes.equals(name, ignoringCase: "content-type")
         case 15: return bytes.equals(name, ignoringCase: "idempotency-key")
         case 19: return bytes.equals(name, ignoringCase: "x-client-request-id")

@@ -41,9 +41,11 @@ enum ResponseWriter {
         case 11: bytes.equals(name, ignoringCase: "retry-after")
         case 12: bytes.equals(name, ignoringCase: "content-type")
         case 13: bytes.equals(name, ignoringCase: "cache-control")
-        case 14: bytes.equals(name, ignoringCase: "retry-after-ms") || bytes.equals(name, ignoringCase: "openai-version")
-            || bytes.equals(name, ignoringCase: "x-should-retry")
-        case 16: bytes.equals(name, ignoringCase: "content-encoding") || bytes.equals(name, ignoringCase: "content-language")
+        case 14:
+            bytes.equals(name, ignoringCase: "retry-after-ms") || bytes.equals(name, ignoringCase: "openai-version")
+                || bytes.equals(name, ignoringCase: "x-should-retry")
+        case 16:
+            bytes.equals(name, ignoringCase: "content-encoding") || bytes.equals(name, ignoringCase: "content-language")
         case 20: bytes.equals(name, ignoringCase: "openai-processing-ms")
         default: false
         }

@@ -129,7 +129,9 @@ final class UpstreamHandler: ChannelDuplexHandler {
         }
     }
 
-    /// The owner does not want the rest of the answer. A short rest is read, so that the connection can be kept.
+    /// The owner does not want the rest of the answer.
+    ///
+    /// A short rest is read, so that the connection can be kept.
     func detach() {
         self.owner = nil
         switch self.phase {
@@ -259,7 +261,9 @@ final class UpstreamHandler: ChannelDuplexHandler {
         }
     }
 
-    /// The answer is complete. Bytes after it belong to nothing that we asked, and a provider that has not taken the
+    /// The answer is complete.
+    ///
+    /// Bytes after it belong to nothing that we asked, and a provider that has not taken the
     /// whole request need not take the rest.
     private func finish(isClean: Bool) {
         let owner = self.owner.take()

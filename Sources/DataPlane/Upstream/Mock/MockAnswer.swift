@@ -2,13 +2,16 @@
 struct MockAnswer {
     let request: MockRequest
     let path: String
-    /// The answer's words. A "token" of the mock is a word.
+    /// The answer's words.
+    ///
+    /// A "token" of the mock is a word.
     let words: [String]
     let promptTokens: Int
     private let promptTexts: [String]
 
     init(request: MockRequest, path: String) {
-        let texts = request.messages?.map { $0.content?.text ?? "" } ?? request.prompt?.texts ?? request.input?.texts ?? []
+        let texts =
+            request.messages?.map { $0.content?.text ?? "" } ?? request.prompt?.texts ?? request.input?.texts ?? []
         let split = texts.map { $0.split(separator: " ").map(String.init) }
         var words = ["You", "said:"] + (split.last ?? [])
         if let count = request.mock?.words { words = (0..<min(max(count, 0), 100_000)).map { "word\($0)" } }
@@ -52,7 +55,8 @@ struct MockAnswer {
             let message: String
             let finish: String
             if let tool = self.toolName {
-                message = "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"call_mock\",\"type\":\"function\","
+                message =
+                    "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"call_mock\",\"type\":\"function\","
                     + "\"function\":{\"name\":\(Self.quoted(tool)),\"arguments\":\"{}\"}}]}"
                 finish = "tool_calls"
             } else {
@@ -61,7 +65,8 @@ struct MockAnswer {
             }
             return "{\"id\":\"chatcmpl-mock\",\"object\":\"chat.completion\",\"created\":0,\"model\":\(self.model),"
                 + "\"choices\":[{\"index\":0,\"message\":\(message),\"finish_reason\":\"\(finish)\"}]"
-                + (self.leavesOutUsage ? "" : ",\"usage\":\(self.usage(self.toolName == nil ? self.words.count : 1))") + "}"
+                + (self.leavesOutUsage ? "" : ",\"usage\":\(self.usage(self.toolName == nil ? self.words.count : 1))")
+                + "}"
         case "/v1/completions":
             return "{\"id\":\"cmpl-mock\",\"object\":\"text_completion\",\"created\":0,\"model\":\(self.model),"
                 + "\"choices\":[{\"index\":0,\"text\":\(Self.quoted(self.text)),\"finish_reason\":\"stop\"}],"
@@ -85,8 +90,10 @@ struct MockAnswer {
 
     private func response(status: String, isComplete: Bool) -> String {
         let content = "{\"type\":\"output_text\",\"text\":\(Self.quoted(self.text)),\"annotations\":[]}"
-        let output = "{\"type\":\"message\",\"id\":\"msg_mock\",\"status\":\"completed\",\"role\":\"assistant\",\"content\":[\(content)]}"
-        return "{\"id\":\"resp_mock\",\"object\":\"response\",\"created_at\":0,\"status\":\"\(status)\",\"model\":\(self.model),"
+        let output =
+            "{\"type\":\"message\",\"id\":\"msg_mock\",\"status\":\"completed\",\"role\":\"assistant\",\"content\":[\(content)]}"
+        return
+            "{\"id\":\"resp_mock\",\"object\":\"response\",\"created_at\":0,\"status\":\"\(status)\",\"model\":\(self.model),"
             + "\"output\":[\(isComplete ? output : "")],\"parallel_tool_calls\":true,\"tool_choice\":\"auto\",\"tools\":[],"
             + "\"error\":null,\"incomplete_details\":null,\"instructions\":null,\"metadata\":{},\"temperature\":1.0,\"top_p\":1.0"
             + (isComplete && !self.leavesOutUsage ? ",\"usage\":\(self.responsesUsage)" : "") + "}"

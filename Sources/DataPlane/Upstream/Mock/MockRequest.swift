@@ -1,6 +1,8 @@
 import FoundationEssentials
 
-/// What the mock reads of a request. It is a provider: it decodes whole bodies, off the request path.
+/// What the mock reads of a request.
+///
+/// It is a provider: it decodes whole bodies, off the request path.
 struct MockRequest: Decodable {
     struct Message: Decodable {
         let role: String

@@ -57,7 +57,8 @@ private final class MockHandler: ChannelInboundHandler {
                 return
             case .complete(let length):
                 self.path = String(
-                    decoding: self.input.readableBytesView.dropFirst(self.head.path.lowerBound).prefix(self.head.path.count),
+                    decoding: self.input.readableBytesView.dropFirst(self.head.path.lowerBound).prefix(
+                        self.head.path.count),
                     as: UTF8.self
                 )
                 self.decoder.reset(self.head.framing, limit: 256 << 20)
@@ -147,7 +148,9 @@ private final class MockHandler: ChannelInboundHandler {
         while let event = rest.first {
             if let limit = behaviour?.cutAfterEvents, sent >= limit {
                 let channel = context.channel
-                context.writeAndFlush(Self.wrapOutboundOut(ByteBuffer())).whenComplete { _ in channel.close(promise: nil) }
+                context.writeAndFlush(Self.wrapOutboundOut(ByteBuffer())).whenComplete { _ in
+                    channel.close(promise: nil)
+                }
                 return
             }
             var output = context.channel.allocator.buffer(capacity: event.utf8.count + 16)
