@@ -1,0 +1,92 @@
+import Crypto
+import DataPlane
+import Shared
+
+/// A small snapshot of one organization, one key and one route, compiled as a gateway would.
+struct TestPolicy {
+    /// A provider and how the route prefers it.
+    struct Target {
+        var url: String
+        var order = 1
+        var weight = 100
+    }
+
+    var targets: [Target]
+    var maxBodyBytes = 1 << 20
+    var requestSeconds = 60
+
+    /// The secret that requests carry.
+    static let secret = "sk-gh-0000000000000000-0000000000000000000000000000000000000000000000000"
+    /// What providers are sent.
+    static let credential = "provider-secret"
+    /// The name that clients use, and what providers are asked for in its place.
+    static let alias = "fast"
+    static let model = "provider-model-1"
+
+    func compile() throws -> PolicyIndex {
+        let time = TimeSource.system
+        let key = SymmetricKey(size: .bits256)
+        var limits = Manifest.Limits()
+        limits.maxBodyBytes = self.maxBodyBytes
+        limits.requestSeconds = self.requestSeconds
+        let manifest = Manifest(
+            deployment: time.newID(), group: time.newID(), version: SnapshotVersion(epoch: 1, version: 1),
+            created: time.now(), previous: [], keyringEpoch: 1, limits: limits, chunks: []
+        )
+        var document = SnapshotDocument()
+        let organization: NodeID = time.newID()
+        let project: NodeID = time.newID()
+        document.nodes = [
+            NodeRow(id: organization, kind: .organization, parent: nil, status: .active),
+            NodeRow(id: project, kind: .project, parent: organization, status: .active),
+        ]
+        document.keys = [
+            KeyRow(
+                digest: Array(SHA256.hash(data: Array(Self.secret.utf8))), key: time.newID(), project: project,
+                owner: nil, policy: nil, expires: nil, status: .active
+            )
+        ]
+        var routeTargets: [RouteTarget] = []
+        for target in self.targets {
+            let provider: ProviderID = time.newID()
+            let credential: CredentialID = time.newID()
+            let model: ModelID = time.newID()
+            document.providers.append(
+                ProviderRow(id: provider, kind: .openAICompatible, baseURL: target.url, status: .active)
+            )
+            let sealed = try SealedCredential.seal(
+                Array(Self.credential.utf8), key: key, deployment: manifest.deployment, group: manifest.group,
+                credential: credential, version: 1
+            )
+            document.credentials.append(
+                CredentialRow(
+                    id: credential, provider: provider, version: 1, keyEpoch: 1, sealed: sealed, status: .active
+                )
+            )
+            document.models.append(
+                ModelRow(
+                    id: model, provider: provider, name: Self.model, contextWindow: 100_000, maxOutput: 4096,
+                    status: .active
+                )
+            )
+            document.prices.append(
+                PriceRow(
+                    id: time.newID(), model: model, effective: Timestamp(microseconds: 0),
+                    items: [
+                        PriceItem(meter: .input, nanoUSDPerMillion: 1_000_000_000),
+                        PriceItem(meter: .output, nanoUSDPerMillion: 2_000_000_000),
+                    ]
+                )
+            )
+            routeTargets.append(
+                RouteTarget(model: model, credential: credential, order: target.order, weight: target.weight)
+            )
+        }
+        document.routes = [
+            RouteRow(id: time.newID(), node: nil, alias: Self.alias, targets: routeTargets, status: .active)
+        ]
+        return try PolicyCompiler.compile(
+            document, manifest: manifest, manifestSHA256: Array(repeating: 0, count: 32), keyEncryptionKey: key
+        )
+    }
+}
