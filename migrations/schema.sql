@@ -450,10 +450,12 @@ CREATE TABLE public.snapshot (
     keyring_sha256 bytea,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     published_at timestamp with time zone,
+    root_version integer DEFAULT 1 NOT NULL,
     CONSTRAINT snapshot_epoch_check CHECK ((epoch >= 1)),
     CONSTRAINT snapshot_keyring_sha256_check CHECK ((length(keyring_sha256) = 32)),
     CONSTRAINT snapshot_manifest_sha256_check CHECK ((length(manifest_sha256) = 32)),
     CONSTRAINT snapshot_payload_sha256_check CHECK ((length(payload_sha256) = 32)),
+    CONSTRAINT snapshot_root_version_check CHECK ((root_version >= 1)),
     CONSTRAINT snapshot_version_check CHECK ((version >= 1))
 );
 CREATE TABLE public.snapshot_chunk (
@@ -486,7 +488,9 @@ CREATE TABLE public.snapshot_timestamp (
     epoch integer NOT NULL,
     version bigint NOT NULL,
     envelope bytea NOT NULL,
-    issued_at timestamp with time zone NOT NULL
+    issued_at timestamp with time zone NOT NULL,
+    root_version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT snapshot_timestamp_root_version_check CHECK ((root_version >= 1))
 );
 CREATE TABLE public.subject_key (
     subject_id uuid NOT NULL,
