@@ -154,6 +154,29 @@ end $$;
 CREATE FUNCTION public.snapshot_organization_of(node uuid) RETURNS uuid
     LANGUAGE sql STABLE
     AS $$ select organization_id from scope_node where id = node $$;
+CREATE FUNCTION public.usage_event_partition(day date) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '1s'
+    AS $$
+declare
+    name text := 'usage_event_' || to_char(day, 'YYYYMMDD');
+    low timestamptz := day::timestamp at time zone 'UTC';
+    high timestamptz := (day + 1)::timestamp at time zone 'UTC';
+begin
+    if to_regclass('public.' || name) is not null then return 'there'; end if;
+    if abs(day - (now() at time zone 'UTC')::date) > 7 then
+        raise exception 'no partition is made for %', day using errcode = 'invalid_parameter_value';
+    end if;
+    if pg_relation_size('public.usage_event_default') > 256 * 1024 * 1024 then return 'large'; end if;
+    if exists (select from public.usage_event_default where ingested_at >= low and ingested_at < high) then
+        return 'rows';
+    end if;
+    execute format('create table public.%I (like public.usage_event including all)', name);
+    execute format(
+        'alter table public.usage_event attach partition public.%I for values from (%L) to (%L)', name, low, high);
+    return 'made';
+end $$;
 CREATE TABLE public.api_token (
     id uuid NOT NULL,
     public_id text NOT NULL,
@@ -324,6 +347,25 @@ CREATE TABLE public.join_token (
     used_by uuid,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT join_token_digest_check CHECK ((length(digest) = 32))
+);
+CREATE TABLE public.ledger_check (
+    singleton boolean DEFAULT true NOT NULL,
+    checked_at timestamp with time zone NOT NULL,
+    whole_at timestamp with time zone NOT NULL,
+    holds boolean NOT NULL,
+    events bigint NOT NULL,
+    rejected bigint NOT NULL,
+    watermarks bigint NOT NULL,
+    event_cost bigint NOT NULL,
+    daily_cost bigint NOT NULL,
+    mispriced bigint NOT NULL,
+    events_to timestamp with time zone NOT NULL,
+    closed_events bigint NOT NULL,
+    closed_event_cost bigint NOT NULL,
+    closed_mispriced bigint NOT NULL,
+    days_to date NOT NULL,
+    closed_daily_cost bigint NOT NULL,
+    CONSTRAINT ledger_check_singleton_check CHECK (singleton)
 );
 CREATE TABLE public.model (
     id uuid NOT NULL,
@@ -697,6 +739,8 @@ ALTER TABLE ONLY public.join_token
     ADD CONSTRAINT join_token_digest_key UNIQUE (digest);
 ALTER TABLE ONLY public.join_token
     ADD CONSTRAINT join_token_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.ledger_check
+    ADD CONSTRAINT ledger_check_pkey PRIMARY KEY (singleton);
 ALTER TABLE ONLY public.model
     ADD CONSTRAINT model_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.price_item
@@ -857,6 +901,8 @@ ALTER TABLE ONLY public.virtual_key_secret
 GRANT USAGE ON SCHEMA public TO gatehouse_app;
 REVOKE ALL ON FUNCTION public.audit_append(organization uuid, leaf bytea, OUT log uuid, OUT leaf_index bigint, OUT leaf_hash bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.audit_append(organization uuid, leaf bytea, OUT log uuid, OUT leaf_index bigint, OUT leaf_hash bytea) TO gatehouse_app;
+REVOKE ALL ON FUNCTION public.usage_event_partition(day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.usage_event_partition(day date) TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_token TO gatehouse_app;
 GRANT SELECT ON TABLE public.audit_leaf TO gatehouse_app;
 GRANT SELECT ON TABLE public.audit_log TO gatehouse_app;
@@ -874,6 +920,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_group_organization TO 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_status TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_key TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.join_token TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ledger_check TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.model TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.price TO gatehouse_app;
 GRANT USAGE ON SEQUENCE public.price_book_version_seq TO gatehouse_app;
