@@ -40,6 +40,10 @@ package struct ControlPlaneApp: Sendable {
             listener: Listener(config: direct, channels: ["gatehouse_snapshot"], logger: self.logger),
             lock: AdvisoryLock(config: direct, logger: self.logger), keys: keys, time: self.time, logger: self.logger
         )
+        let jobs = Jobs(
+            database: database, lock: AdvisoryLock(config: direct, logger: self.logger), time: self.time,
+            logger: self.logger
+        )
         let feed = TimestampFeed(
             database: database,
             listener: Listener(config: direct, channels: [TimestampFeed.channel], logger: self.logger)
@@ -53,7 +57,9 @@ package struct ControlPlaneApp: Sendable {
         let probes = ProbeRoutes.endpoints(
             database: database, metrics: services.metrics,
             isSchemaRight: SchemaCheck(migrator, direct).isRight,
-            figures: { publisher.figures.text + Figure.text(of: database) + dataPlane.figures.current.text }
+            figures: {
+                publisher.figures.text + jobs.figures.text + Figure.text(of: database) + dataPlane.figures.current.text
+            }
         )
         let api = services.api(
             probes + dataPlane.endpoints, logger: self.logger,
@@ -68,6 +74,7 @@ package struct ControlPlaneApp: Sendable {
         // Stopped in reverse order: the server drains, then nobody waits for timestamps, then publishing ends.
         var group = ServiceGroupConfiguration(
             services: [
+                .init(service: Loop { await jobs.run() }),
                 .init(service: Loop { try await publisher.run() }),
                 .init(service: Loop { await feed.run() }),
                 .init(service: server),
@@ -140,45 +147,5 @@ private final class SchemaCheck: Sendable {
         let isRight = (try? await self.migrator.check(self.config)) != nil
         self.last.withLock { $0 = (isRight, .now.advanced(by: .seconds(10))) }
         return isRight
-    }
-}
-
-/// Prometheus text of single figures.
-private enum Figure {
-    static func text(_ name: String, _ kind: String, _ help: String, _ value: Int) -> String {
-        "# HELP gatehouse_\(name) \(help)\n# TYPE gatehouse_\(name) \(kind)\ngatehouse_\(name) \(value)\n"
-    }
-
-    static func text(of database: Database) -> String {
-        let (busy, waiting) = database.usage
-        return Self.text("database_connections_busy", "gauge", "Database connections in use.", busy)
-            + Self.text("database_waiting", "gauge", "Calls that wait for a database connection.", waiting)
-    }
-}
-
-extension Publisher.Figures {
-    /// Prometheus text.
-    fileprivate var text: String {
-        Figure.text("publisher_leader", "gauge", "Whether this replica publishes.", self.isLeader ? 1 : 0)
-            + Figure.text("snapshots_published_total", "counter", "Snapshots published.", self.published)
-            + Figure.text("publishing_failures_total", "counter", "Failures to publish.", self.failures)
-            + Figure.text("publish_microseconds", "gauge", "How long the last one took.", self.lastMicroseconds)
-    }
-}
-
-extension IngestFigures.Values {
-    /// Prometheus text.
-    var text: String {
-        """
-        # HELP gatehouse_usage_records_total Usage records taken from gateways, by what became of them.
-        # TYPE gatehouse_usage_records_total counter
-        gatehouse_usage_records_total{result="stored"} \(self.stored)
-        gatehouse_usage_records_total{result="rejected"} \(self.rejected)
-        gatehouse_usage_records_total{result="mispriced"} \(self.mispriced)
-        # HELP gatehouse_usage_batches_repeated_total Batches that were stored already or came too early.
-        # TYPE gatehouse_usage_batches_repeated_total counter
-        gatehouse_usage_batches_repeated_total \(self.repeated)
-
-        """
     }
 }

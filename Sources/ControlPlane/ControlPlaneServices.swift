@@ -30,7 +30,7 @@ package struct ControlPlaneServices: Sendable {
             + ProviderRoutes.endpoints(catalog) + RouteRoutes.endpoints(catalog) + FleetRoutes.endpoints(fleet)
             + ChangeRoutes.endpoints(ChangeHistory(database: self.database))
             + AuditRoutes.endpoints(AuditEvents(database: self.database))
-            + UsageRoutes.endpoints(UsageReading(database: self.database))
+            + UsageRoutes.endpoints(UsageReading(database: self.database)) + LedgerRoutes.endpoints(self.database)
     }
 
     /// The API with the endpoints of every noun, `more` of them, and its own description.

@@ -58,7 +58,8 @@ package struct GatewayApp: Sendable {
             logger: self.logger
         )
         let shipper = UsageShipper(
-            spool: spool, client: client, identity: identity, store: store, time: self.time, logger: self.logger
+            spool: spool, client: client, identity: identity, store: store, time: self.time, logger: self.logger,
+            restoreSigns: { policy.status.restoreSigns }
         )
         let keeper = SpoolKeeper(spool: spool)
         let tls = try self.serverTLS()

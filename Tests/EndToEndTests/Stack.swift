@@ -76,6 +76,16 @@ final class Stack: Sendable {
         try? FileManager.default.removeItem(atPath: folder)
     }
 
+    /// Runs a command of `gatehouse-control` on the deployment; returns what it prints.
+    @discardableResult
+    func run(_ arguments: String...) async throws -> String {
+        let settings = [
+            "GATEHOUSE_DATABASE_URL": self.postgres.url(database: "gatehouse"),
+            "GATEHOUSE_KEK_FILE": self.folder + "/kek",
+        ]
+        return try await Self.control(arguments, settings)
+    }
+
     @discardableResult
     private static func control(_ arguments: [String], _ settings: [String: String]) async throws -> String {
         let process = try ChildProcess(

@@ -55,4 +55,5 @@ package enum Permission: String, Sendable, CaseIterable {
     case auditRead = "audit.read"
     case usageRead = "usage.read"
     case apiTokensCreate = "api_tokens.create"
+    case trustRootRotate = "trust_root.rotate"
 }

@@ -63,12 +63,7 @@ struct Initialize: AsyncParsableCommand {
     func run() async throws {
         let config = try ControlPlaneConfig.ofProcess()
         let keys = try KeyEncryptionKeys(file: config.kekFile)
-        guard (try? Files.read(self.rootKeyFile, limit: 1 << 20)) == nil else {
-            throw Refusal(description: "\(self.rootKeyFile) exists; it is not replaced")
-        }
-        let rootKey = SigningKey()
-        let text = Base64URL.encode(Array(rootKey.key.rawRepresentation)) + "\n"
-        try Files.replace(self.rootKeyFile, with: Array(text.utf8), mode: 0o600)
+        let rootKey = try RootKeyFile.create(self.rootKeyFile)
         let deployment: DeploymentID?
         do {
             deployment = try await withDatabase(config) { database in
@@ -147,7 +142,7 @@ struct Token: AsyncParsableCommand {
 }
 
 /// Lends the database for one command.
-private func withDatabase<Value: Sendable>(
+func withDatabase<Value: Sendable>(
     _ config: ControlPlaneConfig, _ body: (Database) async throws -> Value
 ) async throws -> Value {
     let logger = JSONLogHandler.logger("gatehouse.control", level: config.logLevel)

@@ -7,7 +7,10 @@ import Shared
 struct GatehouseControl: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gatehouse-control", abstract: "The control plane of Gatehouse.",
-        subcommands: [Serve.self, Migrate.self, Initialize.self, KeyFile.self, Token.self, CertificateCommand.self]
+        subcommands: [
+            Serve.self, Migrate.self, Initialize.self, KeyFile.self, Token.self, RootCommand.self,
+            CertificateCommand.self,
+        ]
     )
 
     /// Invalid usage and configuration end with 64: starting again does not help.

@@ -93,11 +93,7 @@ package final class Publisher: Sendable {
             }
         }
         guard !groups.isEmpty else { return }
-        let keys = self.keys
-        let signing = try await self.database.transaction(.readOnly) { tx in
-            try SigningKeys.load(&tx, keys: keys)
-        }
-        for group in groups { try await self.publish(group, signing) }
+        for group in groups { try await self.publish(group) }
         let now = self.time.uptime()
         if now >= self.pruneAt.withLock({ $0 }) {
             self.pruneAt.withLock { $0 = now + Self.pruneInterval }
@@ -105,16 +101,25 @@ package final class Publisher: Sendable {
         }
     }
 
-    private func publish(_ group: GatewayGroupID, _ signing: SigningKeys) async throws {
+    private func publish(_ group: GatewayGroupID) async throws {
         let began = self.time.uptime()
         let now = self.time.now()
-        let compiler = SnapshotCompiler(group: group, deployment: signing.deployment, keys: self.keys)
-        let (draft, sequence) = try await self.database.transaction(.repeatableReadWrite) { tx in
+        let keys = self.keys
+        // The keys are read in the state that is compiled: what is recorded as signed under a root, is.
+        let (draft, ahead, signing) = try await self.database.transaction(.repeatableReadWrite) { tx in
+            let signing = try SigningKeys.load(&tx, keys: keys)
             let ahead = try FleetAhead.find(&tx, group: group)
-            return (try compiler.compile(&tx, seen: ahead.version, now: now), ahead.sequence)
+            let compiler = SnapshotCompiler(group: group, deployment: signing.deployment, keys: keys)
+            return (try compiler.compile(&tx, ahead: ahead, root: signing.root.version, now: now), ahead, signing)
+        }
+        if let seen = ahead.version {
+            self.logger.warning(
+                "gateways are ahead of the database, which was restored: a new epoch is opened",
+                metadata: ["group": "\(group)", "seen": "\(seen)"]
+            )
         }
         if let draft { try await self.sign(draft, signing) }
-        let issued = try await self.issueTimestamp(group, signing, changed: draft != nil, atLeast: sequence)
+        let issued = try await self.issueTimestamp(group, signing, changed: draft != nil, atLeast: ahead.sequence)
         if let draft, issued {
             let micros = Int((self.time.uptime() - began) / 1000)
             self.state.withLock { state in
@@ -165,7 +170,9 @@ package final class Publisher: Sendable {
         _ = try tx.execute("insert into blob (sha256, bytes) values ($1, $2) on conflict do nothing", hash, bytes)
     }
 
-    /// Issues a timestamp when the snapshot changed, the last one is old, or gateways have seen a later one.
+    /// Issues a timestamp when snapshot or root changed, the last one is old, or gateways have seen a later one.
+    ///
+    /// Never for a snapshot that was signed under another root: the next round makes one under this.
     ///
     /// - Returns: whether one was issued.
     private func issueTimestamp(
@@ -174,17 +181,21 @@ package final class Publisher: Sendable {
         let now = self.time.now()
         return try await self.database.transaction { tx in
             let last = try tx.queryOne(
-                "select sequence, epoch, version, issued_at from snapshot_timestamp where group_id = $1 for update",
+                """
+                select sequence, epoch, version, root_version, issued_at from snapshot_timestamp
+                where group_id = $1 for update
+                """,
                 group
             )
             let snapshot = try tx.queryOne(
                 """
-                select epoch, version, manifest_sha256, keyring_epoch, keyring_sha256 from snapshot
+                select epoch, version, manifest_sha256, keyring_epoch, keyring_sha256, root_version from snapshot
                 where group_id = $1 and manifest_sha256 is not null and keyring_sha256 is not null
                 order by epoch desc, version desc limit 1
                 """, group
             )
-            guard let snapshot else { return false }
+            let root = Int32(signing.root.version)
+            guard let snapshot, try snapshot.get("root_version", as: Int32.self) == root else { return false }
             var sequence = 0
             if let last {
                 sequence = Int(try last.get("sequence", as: Int64.self))
@@ -209,51 +220,17 @@ package final class Publisher: Sendable {
             )
             _ = try tx.execute(
                 """
-                insert into snapshot_timestamp (group_id, sequence, epoch, version, envelope, issued_at)
-                values ($1, $2, $3, $4, $5, $6)
+                insert into snapshot_timestamp (group_id, sequence, epoch, version, envelope, issued_at, root_version)
+                values ($1, $2, $3, $4, $5, $6, $7)
                 on conflict (group_id) do update set sequence = excluded.sequence, epoch = excluded.epoch,
-                    version = excluded.version, envelope = excluded.envelope, issued_at = excluded.issued_at
+                    version = excluded.version, envelope = excluded.envelope, issued_at = excluded.issued_at,
+                    root_version = excluded.root_version
                 """,
                 group, Int64(sequence), Int32(statement.version.epoch), Int64(statement.version.version),
-                try signing.sign(.timestamp, statement.wireBytes), now
+                try signing.sign(.timestamp, statement.wireBytes), now, root
             )
             try tx.notify(TimestampFeed.channel, "\(group)")
             return true
         }
-    }
-}
-
-/// Whether gateways of a group have seen more than this database knows: it was restored from an older state.
-enum FleetAhead {
-    /// - Returns: the highest version reported that is above ours or is another one than ours; and the highest sequence.
-    static func find(_ tx: inout Transaction, group: GatewayGroupID) throws -> (
-        version: SnapshotVersion?, sequence: Int
-    ) {
-        let ahead = try tx.queryOne(
-            """
-            select s.epoch, s.version from gateway_status s
-            join gateway g on g.id = s.gateway_id
-            left join snapshot p on p.group_id = g.group_id and p.epoch = s.epoch and p.version = s.version
-            where g.group_id = $1 and g.status = 'active' and s.epoch > 0
-                and (p.manifest_sha256 is null or p.manifest_sha256 <> s.manifest)
-                and (s.epoch, s.version) >= (
-                    select coalesce(max(epoch), 0), coalesce(max(version) filter (where epoch = (
-                        select max(epoch) from snapshot where group_id = $1)), 0)
-                    from snapshot where group_id = $1)
-            order by s.epoch desc, s.version desc limit 1
-            """, group
-        )
-        let sequence = try tx.queryOne(
-            """
-            select coalesce(max(s.sequence), 0) as sequence from gateway_status s join gateway g on g.id = s.gateway_id
-            where g.group_id = $1 and g.status = 'active'
-            """, group
-        )
-        let version = try ahead.map {
-            SnapshotVersion(
-                epoch: Int(try $0.get("epoch", as: Int32.self)), version: Int(try $0.get("version", as: Int64.self))
-            )
-        }
-        return (version, Int(try sequence?.get("sequence", as: Int64.self) ?? 0))
     }
 }

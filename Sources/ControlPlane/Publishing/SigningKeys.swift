@@ -87,16 +87,8 @@ package enum DeploymentSetup {
         _ = try tx.execute("insert into deployment (id) values ($1)", deployment)
         let config = SigningKey()
         let timestamp = SigningKey()
-        for (role, key) in [(SigningKeys.Role.config, config), (.timestamp, timestamp)] {
-            let id = key.publicKey.id
-            let wrapped = try keys.wrap(
-                bytes: Array(key.key.rawRepresentation), context: SigningKeys.context(role, id)
-            )
-            _ = try tx.execute(
-                "insert into signing_key (key_id, role, public_key, kek_id, wrapped_key) values ($1, $2, $3, $4, $5)",
-                id, role.rawValue, key.publicKey.bytes, wrapped.kekID, wrapped.bytes
-            )
-        }
+        try SigningKeyStore.insert(&tx, config, for: .config, keys: keys)
+        try SigningKeyStore.insert(&tx, timestamp, for: .timestamp, keys: keys)
         let root = TrustRoot(
             deployment: deployment, version: 1, keys: [rootKey.publicKey, config.publicKey, timestamp.publicKey],
             root: .init(threshold: 1, keyIDs: [rootKey.publicKey.id]),
@@ -107,10 +99,33 @@ package enum DeploymentSetup {
         guard let envelope = Envelope(.root, payload: payload, keys: [rootKey]) else {
             throw SigningKeys.Failure(description: "the root could not be signed")
         }
-        _ = try tx.execute(
-            "insert into trust_root (version, envelope, payload_sha256) values (1, $1, $2)",
-            envelope.wireBytes, Array(SHA256.hash(data: payload))
-        )
+        try SigningKeyStore.insert(&tx, envelope, version: 1)
         return deployment
+    }
+}
+
+/// The SQL of signing keys and roots.
+enum SigningKeyStore {
+    static func insert(
+        _ tx: inout Transaction, _ key: SigningKey, for role: SigningKeys.Role, keys: KeyEncryptionKeys
+    ) throws {
+        let id = key.publicKey.id
+        let wrapped = try keys.wrap(bytes: Array(key.key.rawRepresentation), context: SigningKeys.context(role, id))
+        _ = try tx.execute(
+            "insert into signing_key (key_id, role, public_key, kek_id, wrapped_key) values ($1, $2, $3, $4, $5)",
+            id, role.rawValue, key.publicKey.bytes, wrapped.kekID, wrapped.bytes
+        )
+    }
+
+    static func insert(_ tx: inout Transaction, _ root: Envelope, version: Int) throws {
+        _ = try tx.execute(
+            "insert into trust_root (version, envelope, payload_sha256) values ($1, $2, $3)",
+            Int32(version), root.wireBytes, Array(SHA256.hash(data: root.payload))
+        )
+    }
+
+    /// Forgets the keys of a role other than `kept`: what they could sign is not trusted any more.
+    static func remove(_ tx: inout Transaction, of role: SigningKeys.Role, except kept: [UInt8]) throws {
+        _ = try tx.execute("delete from signing_key where role = $1 and key_id <> $2", role.rawValue, kept)
     }
 }

@@ -1,6 +1,6 @@
 import Crypto
-package import Postgres
-package import Shared
+import Postgres
+import Shared
 
 /// What there is to rebuild in a group.
 struct DirtyChunks {
@@ -27,10 +27,12 @@ struct SnapshotCompiler {
         var keyringSHA256: [UInt8]?
     }
 
-    /// Compiles what is dirty; nil when nothing is, and the newest snapshot is signed.
+    /// Compiles what is dirty; nil when nothing is, and the newest snapshot is signed under the newest root.
     ///
-    /// - Parameter seen: the highest version that a gateway of the group reported, when it is not ours.
-    func compile(_ tx: inout Transaction, seen: SnapshotVersion?, now: Timestamp) throws -> Draft? {
+    /// - Parameters:
+    ///   - ahead: what gateways of the group have seen.
+    ///   - root: the version of the root whose keys will sign.
+    func compile(_ tx: inout Transaction, ahead: FleetAhead, root: Int, now: Timestamp) throws -> Draft? {
         guard
             let settings = try tx.queryOne(
                 """
@@ -46,18 +48,21 @@ struct SnapshotCompiler {
         limits.requestSeconds = Int(try settings.get("request_seconds", as: Int32.self))
 
         let last = try self.last(&tx)
+        // First, because a new key marks everything.
+        let keyEpoch = try self.keyEpoch(
+            &tx, Int(try settings.get("key_epoch", as: Int32.self)), seen: ahead.keyringEpoch
+        )
         var dirty = try self.takeDirty(&tx)
         if last == nil { dirty.everything = true }
         let pending = try tx.query(
             "delete from change_pending where group_id = $1 returning change_id", self.group
         ).map { try $0.get("change_id", as: ChangeID.self) }
-        let healing = seen != nil
-        guard !dirty.isEmpty || healing || last?.manifest == nil else {
+        let isSigned = last?.manifest != nil && last?.rootVersion == root
+        guard !dirty.isEmpty || ahead.version != nil || !isSigned else {
             if let last { try self.record(pending, &tx, in: last.version) }
             return nil
         }
 
-        let keyEpoch = try self.keyEpoch(&tx, Int(try settings.get("key_epoch", as: Int32.self)))
         let groupKey = try self.groupKey(&tx, epoch: keyEpoch)
         if dirty.everything { try tx.clearChunks(self.group) }
         for type in ChunkType.allCases {
@@ -71,10 +76,12 @@ struct SnapshotCompiler {
 
         var version = SnapshotVersion(epoch: 1, version: 1)
         if let last { version = SnapshotVersion(epoch: last.version.epoch, version: last.version.version + 1) }
-        if let seen, seen >= version { version = SnapshotVersion(epoch: seen.epoch + 1, version: 1) }
+        if let seen = ahead.version, seen >= version { version = SnapshotVersion(epoch: seen.epoch + 1, version: 1) }
 
         var keyring: Keyring?
-        if dirty.everything || dirty.keyring || last?.keyring == nil || last?.keyringEpoch != keyEpoch {
+        if dirty.everything || dirty.keyring || last?.keyring == nil || last?.keyringEpoch != keyEpoch
+            || last?.rootVersion != root
+        {
             keyring = try self.buildKeyring(&tx, epoch: keyEpoch, key: groupKey)
         }
         let manifest = Manifest(
@@ -83,8 +90,9 @@ struct SnapshotCompiler {
         )
         // The fence: whoever inserts the version may sign it.
         _ = try tx.execute(
-            "insert into snapshot (group_id, epoch, version, keyring_epoch) values ($1, $2, $3, $4)",
-            self.group, Int32(version.epoch), Int64(version.version), Int32(keyEpoch)
+            """
+            insert into snapshot (group_id, epoch, version, keyring_epoch, root_version) values ($1, $2, $3, $4, $5)
+            """, self.group, Int32(version.epoch), Int64(version.version), Int32(keyEpoch), Int32(root)
         )
         try self.record(pending, &tx, in: version)
         return Draft(manifest: manifest, keyring: keyring, keyringSHA256: last?.keyring)
@@ -96,12 +104,13 @@ struct SnapshotCompiler {
         var payload: [UInt8]?
         var keyring: [UInt8]?
         var keyringEpoch: Int
+        var rootVersion: Int
     }
 
     private func last(_ tx: inout Transaction) throws -> Last? {
         let row = try tx.queryOne(
             """
-            select epoch, version, manifest_sha256, payload_sha256, keyring_sha256, keyring_epoch
+            select epoch, version, manifest_sha256, payload_sha256, keyring_sha256, keyring_epoch, root_version
             from snapshot where group_id = $1 order by epoch desc, version desc limit 1
             """, self.group
         )
@@ -111,7 +120,9 @@ struct SnapshotCompiler {
                 epoch: Int(try row.get("epoch", as: Int32.self)), version: Int(try row.get("version", as: Int64.self))
             ),
             manifest: try row.optional("manifest_sha256"), payload: try row.optional("payload_sha256"),
-            keyring: try row.optional("keyring_sha256"), keyringEpoch: Int(try row.get("keyring_epoch", as: Int32.self))
+            keyring: try row.optional("keyring_sha256"),
+            keyringEpoch: Int(try row.get("keyring_epoch", as: Int32.self)),
+            rootVersion: Int(try row.get("root_version", as: Int32.self))
         )
     }
 
@@ -202,10 +213,11 @@ struct SnapshotCompiler {
 
     // MARK: Secrets
 
-    private func keyEpoch(_ tx: inout Transaction, _ current: Int) throws -> Int {
-        guard current == 0 else { return current }
-        try GroupKeys.rotate(&tx, group: self.group, keys: self.keys)
-        return 1
+    /// The epoch of the group's key: a new one when there is none, or when gateways know a later one, which was lost
+    /// with the state that the database was restored from.
+    private func keyEpoch(_ tx: inout Transaction, _ current: Int, seen: Int) throws -> Int {
+        guard current == 0 || seen > current else { return current }
+        return try GroupKeys.rotate(&tx, group: self.group, above: seen, keys: self.keys)
     }
 
     private func groupKey(_ tx: inout Transaction, epoch: Int) throws -> SymmetricKey {
@@ -270,35 +282,5 @@ struct SnapshotCompiler {
             try keyring.seal(key, to: try row.get("id"), publicKey: try row.get("sealing_key"))
         }
         return keyring
-    }
-}
-
-/// The key-encryption keys of gateway groups.
-package enum GroupKeys {
-    private static func context(_ group: GatewayGroupID, _ epoch: Int) -> String { "gatehouse group|\(group)|\(epoch)" }
-
-    /// Gives a group a new key; its credentials are encrypted anew with the next snapshot.
-    package static func rotate(_ tx: inout Transaction, group: GatewayGroupID, keys: KeyEncryptionKeys) throws {
-        let row = try tx.queryOne(
-            "update gateway_group set key_epoch = key_epoch + 1 where id = $1 returning key_epoch", group
-        )
-        guard let row else { throw PublishingFailure("\(group) does not exist") }
-        let epoch = Int(try row.get("key_epoch", as: Int32.self))
-        let wrapped = try keys.wrap(SymmetricKey(size: .bits256), context: Self.context(group, epoch))
-        _ = try tx.execute(
-            "insert into gateway_group_key (group_id, epoch, kek_id, wrapped_key) values ($1, $2, $3, $4)",
-            group, Int32(epoch), wrapped.kekID, wrapped.bytes
-        )
-    }
-
-    static func load(
-        _ tx: inout Transaction, group: GatewayGroupID, epoch: Int, keys: KeyEncryptionKeys
-    ) throws -> SymmetricKey {
-        let row = try tx.queryOne(
-            "select kek_id, wrapped_key from gateway_group_key where group_id = $1 and epoch = $2", group, Int32(epoch)
-        )
-        guard let row else { throw PublishingFailure("\(group) has no key of epoch \(epoch)") }
-        let wrapped = WrappedKey(kekID: try row.get("kek_id"), bytes: try row.get("wrapped_key"))
-        return try keys.unwrap(wrapped, context: Self.context(group, epoch))
     }
 }

@@ -3,21 +3,6 @@ import ServiceLifecycle
 package import Shared
 import Synchronization
 
-/// How the gateway stands to the control plane, for `/readyz`, metrics and the status report.
-package struct PolicyStatus: Sendable {
-    package var version = SnapshotVersion(epoch: 0, version: 0)
-    package var manifest: [UInt8] = []
-    package var keyringEpoch = 0
-    package var sequence = 0
-    /// When the control plane last said what is current; nil before it ever did.
-    package var fresh: Timestamp?
-    package var isServing = false
-    /// The newest snapshot that was refused, and why; nil once a newer one is served.
-    package var refused: (version: SnapshotVersion, error: SnapshotError)?
-    package var applied = 0
-    package var refusals = 0
-}
-
 /// Keeps the policy of every loop at the newest snapshot that verifies.
 ///
 /// download -> hash -> signature -> rollback check -> bounded decode -> validate -> index -> swap -> persist -> ack. Any
@@ -56,21 +41,20 @@ package final class PolicyClient: Sendable {
     /// Serves the newest snapshot on disk that verifies: a start without the control plane.
     ///
     /// Expiry is not checked here; how long it may be served is the group's `max_stale`.
+    ///
+    /// A snapshot is signed under the root of its time, which may have been rotated since: each is verified by the
+    /// newest root that verifies it. What the network brings is verified by the newest root alone.
     private func start() async throws -> Session {
-        let root = try self.store.loadRoot()
-        var session = Session(
-            verifier: SnapshotVerifier(root: root, group: self.identity.group),
-            highWater: try self.store.loadHighWater()
-        )
-        // Sequence and version of what is on disk are at most the highest seen: compare with nothing.
+        let roots = try self.store.loadRoots().reversed().map { SnapshotVerifier(root: $0, group: self.identity.group) }
+        guard let newest = roots.first else { throw SnapshotError(.untrusted, chunk: "root", "there is none") }
+        var session = Session(verifier: newest, highWater: try self.store.loadHighWater())
+        self.shared.withLock { status in
+            status.sequenceSeen = session.highWater.sequence
+            status.keyringEpochSeen = session.highWater.keyringEpoch
+        }
         for (version, generation) in self.store.generations() {
             do throws(SnapshotError) {
-                let statement = try session.verifier.timestamp(
-                    generation.timestamp, highWater: SnapshotHighWater(), now: nil
-                )
-                let (index, manifest) = try self.build(generation, statement, session.verifier) { reference in
-                    self.store.blob(reference)
-                }
+                let (index, manifest, statement) = try self.load(generation, roots)
                 session.index = index
                 session.limits = manifest.limits
                 self.shared.withLock {
@@ -81,7 +65,10 @@ package final class PolicyClient: Sendable {
                     $0.fresh = statement.issued
                 }
                 await self.serve(&session)
-                self.logger.info("serving the snapshot on disk", metadata: ["snapshot": "\(version)"])
+                self.logger.info(
+                    "serving the snapshot on disk",
+                    metadata: ["snapshot": "\(version)", "root": "\(statement.rootVersion)"]
+                )
                 return session
             } catch {
                 self.logger.error(
@@ -89,6 +76,30 @@ package final class PolicyClient: Sendable {
             }
         }
         return session
+    }
+
+    /// Builds a snapshot on disk by the first of `roots` (newest first) that verifies it.
+    private func load(
+        _ generation: SnapshotStore.Generation, _ roots: [SnapshotVerifier]
+    ) throws(SnapshotError) -> (PolicyIndex, Manifest, TimestampStatement) {
+        var failure = SnapshotError(.untrusted, chunk: "root", "there is none")
+        for (age, verifier) in roots.enumerated() {
+            do throws(SnapshotError) {
+                // Sequence and version of what is on disk are at most the highest seen: compare with nothing.
+                let statement = try verifier.timestamp(
+                    generation.timestamp, highWater: SnapshotHighWater(), now: nil
+                )
+                let (index, manifest) = try self.build(generation, statement, verifier) { reference in
+                    self.store.blob(reference)
+                }
+                return (index, manifest, statement)
+            } catch {
+                // Of the newest root, unless an older one gets further.
+                if age == 0 || failure.code == .untrusted { failure = error }
+                guard error.code == .untrusted else { throw error }
+            }
+        }
+        throw failure
     }
 
     package func run() async throws {
@@ -153,7 +164,10 @@ package final class PolicyClient: Sendable {
             session.highWater.sequence = max(session.highWater.sequence, statement.sequence)
             session.highWater.rootVersion = max(session.highWater.rootVersion, session.verifier.root.version)
             try self.store.saveHighWater(session.highWater)
+            let highWater = session.highWater
             let changed = self.shared.withLock { status in
+                status.sequenceSeen = highWater.sequence
+                status.keyringEpochSeen = highWater.keyringEpoch
                 let changed = status.version != statement.version || status.refused != nil
                 status.sequence = statement.sequence
                 status.fresh = statement.issued
@@ -171,6 +185,7 @@ package final class PolicyClient: Sendable {
             self.shared.withLock { status in
                 status.refused = (offered, refusal)
                 status.refusals += 1
+                if refusal.code == .rollback { status.restoreSigns += 1 }
             }
             // The same bytes would be refused again at once; give the other side time.
             try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .milliseconds(500)) }
@@ -226,6 +241,7 @@ package final class PolicyClient: Sendable {
         await self.publisher.publish(index, serving: true)
         // Served from here on, whatever the disk says; what follows is for the next start.
         self.shared.withLock { status in
+            if status.version.epoch > 0 && index.version.epoch > status.version.epoch { status.restoreSigns += 1 }
             status.version = index.version
             status.manifest = index.manifest
             status.keyringEpoch = statement.keyringEpoch
@@ -269,7 +285,8 @@ package final class PolicyClient: Sendable {
         let status = self.status
         var report = StatusReport(
             process: self.client.process, version: status.version, manifest: status.manifest,
-            keyringEpoch: status.keyringEpoch, sequence: status.sequence
+            keyringEpoch: max(status.keyringEpoch, status.keyringEpochSeen),
+            sequence: max(status.sequence, status.sequenceSeen)
         )
         if let refused = status.refused {
             report.refused = refused.version

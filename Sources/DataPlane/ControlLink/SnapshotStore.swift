@@ -66,15 +66,25 @@ package struct SnapshotStore: Sendable {
         try Files.replace("\(self.folder)/roots/\(version)", with: root)
     }
 
-    /// The newest root, reached from the pinned one step by step.
-    func loadRoot() throws -> TrustRoot {
+    /// Every root, reached from the pinned one step by step; the newest is last.
+    func loadRoots() throws -> [TrustRoot] {
         let pin = try Files.read("\(self.folder)/roots/pin", limit: 64)
         let first = try Files.read("\(self.folder)/roots/1", limit: 64 << 10)
         var root = try TrustRoot.pinned(try Envelope(wire: first), sha256: pin)
+        var roots = [root]
         while let bytes = try? Files.read("\(self.folder)/roots/\(root.version + 1)", limit: 64 << 10) {
             root = try root.next(try Envelope(wire: bytes))
+            roots.append(root)
         }
-        return root
+        return roots
+    }
+
+    /// The newest root: the only one that anything new is verified by.
+    func loadRoot() throws -> TrustRoot {
+        guard let newest = try self.loadRoots().last else {
+            throw FileError(path: "\(self.folder)/roots", operation: "read", code: 2)
+        }
+        return newest
     }
 
     func loadHighWater() throws -> SnapshotHighWater {

@@ -15,6 +15,8 @@ package final class UsageShipper: Sendable {
     private let store: SnapshotStore
     private let time: TimeSource
     private let logger: Logger
+    /// Counts the signs that the control plane's database was restored.
+    private let restoreSigns: @Sendable () -> Int
     private let state = Mutex(Figures())
 
     /// For metrics.
@@ -28,10 +30,14 @@ package final class UsageShipper: Sendable {
     /// How far one stream is.
     private struct Cursor {
         var acknowledged = 0
+        /// The highest acknowledged, and since when.
+        var confirmed = 0
+        var confirmedAt: Timestamp
+        /// The uptime at which the control plane is asked again whether it still has the last of it.
+        var checkAt: UInt64 = 0
         /// Where the next record to send is looked for.
         var segment = 0
         var entry = 0
-        var acknowledgedAt: Timestamp
         /// Calls that failed in a row, and the uptime before which there is no other.
         var failures = 0
         var retryAt: UInt64 = 0
@@ -42,11 +48,15 @@ package final class UsageShipper: Sendable {
     static let retention: Int64 = 86_400
     /// Segments of one stream that are kept after they were acknowledged (about 1.5 GB), however young they are.
     static let segmentsKept = 512
+    /// Nanoseconds between two looks at whether an idle stream is still stored: a database that is restored, or fails
+    /// over to a copy that lacks the last moments, forgets what it acknowledged, and nothing else would show it.
+    static let checkInterval: UInt64 = 300_000_000_000
 
     package init(
         spool: UsageSpool, client: ControlPlaneClient, identity: GatewayIdentity, store: SnapshotStore,
-        time: TimeSource, logger: Logger
+        time: TimeSource, logger: Logger, restoreSigns: @escaping @Sendable () -> Int
     ) {
+        self.restoreSigns = restoreSigns
         self.spool = spool
         self.client = client
         self.identity = identity
@@ -60,7 +70,13 @@ package final class UsageShipper: Sendable {
     /// Ships until shutdown, then once more: what finished while draining.
     package func run() async throws {
         var cursors: [UsageStreamID: Cursor] = [:]
+        var signs = 0
         while !Task.isCancelled && !Task.isShuttingDownGracefully {
+            let now = self.restoreSigns()
+            if now != signs {
+                signs = now
+                for id in cursors.keys { cursors[id]?.checkAt = 0 }
+            }
             if await !self.shipOnce(&cursors) {
                 try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .milliseconds(100)) }
             }
@@ -79,15 +95,21 @@ package final class UsageShipper: Sendable {
         var sent = false
         var waiting = 0
         for stream in self.spool.streams {
-            var cursor = cursors[stream.id] ?? Cursor(acknowledgedAt: self.time.now())
+            var cursor = cursors[stream.id] ?? Cursor(confirmedAt: self.time.now())
             let run = Self.collect(stream, &cursor)
             waiting += run.records.count
-            if !run.records.isEmpty && self.time.uptime() >= cursor.retryAt {
+            let isDue = !run.records.isEmpty || self.time.uptime() >= cursor.checkAt
+            if isDue && self.time.uptime() >= cursor.retryAt {
                 // A stream that the control plane does not take must not hold back the others.
                 do {
-                    try await self.send(stream, run, &cursor)
+                    if run.records.isEmpty {
+                        sent = try await self.check(stream, &cursor) || sent
+                    } else {
+                        try await self.send(stream, run, &cursor)
+                        sent = true
+                    }
                     cursor.failures = 0
-                    sent = true
+                    cursor.checkAt = self.time.uptime() + Self.checkInterval
                 } catch {
                     cursor.failures += 1
                     cursor.retryAt =
@@ -139,6 +161,25 @@ package final class UsageShipper: Sendable {
         return (from, records)
     }
 
+    /// Sends the last acknowledged record of an idle stream again: harmless when it is stored, and the way to learn that
+    /// it is not any more.
+    ///
+    /// - Returns: whether there is something to send again.
+    private func check(_ stream: SpoolStream, _ cursor: inout Cursor) async throws -> Bool {
+        guard cursor.acknowledged > 0 else { return false }
+        var last = cursor
+        last.acknowledged -= 1
+        last.segment = max(0, cursor.segment - 1)
+        last.entry = 0
+        let run = Self.collect(stream, &last)
+        // Let go of, a day after it was acknowledged.
+        guard run.from == cursor.acknowledged else { return false }
+        try await self.send(stream, run, &last)
+        guard last.acknowledged < cursor.acknowledged + run.records.count - 1 else { return false }
+        cursor = last
+        return true
+    }
+
     private func send(
         _ stream: SpoolStream, _ run: (from: Int, records: [UsageRecord]), _ cursor: inout Cursor
     ) async throws {
@@ -156,7 +197,7 @@ package final class UsageShipper: Sendable {
             throw SnapshotError(.misdirected, chunk: "usage reply", "it answers another batch")
         }
         if reply.last == batch.to {
-            self.state.withLock { $0.shipped += run.records.count }
+            if reply.last > cursor.confirmed { self.state.withLock { $0.shipped += run.records.count } }
         } else {
             self.logger.warning(
                 "the control plane expects other usage",
@@ -174,8 +215,9 @@ package final class UsageShipper: Sendable {
             cursor.segment = 0
             cursor.entry = 0
         }
+        if reply.last != cursor.confirmed { cursor.confirmedAt = self.time.now() }
+        cursor.confirmed = reply.last
         cursor.acknowledged = reply.last
-        cursor.acknowledgedAt = self.time.now()
     }
 
     /// Lets go of what is stored and a day old.
@@ -184,7 +226,7 @@ package final class UsageShipper: Sendable {
     private func release(_ stream: SpoolStream, _ cursor: inout Cursor, isIdle: Bool) {
         let now = self.time.now()
         if isIdle && !self.spool.isLive(stream.id) {
-            guard now > cursor.acknowledgedAt.adding(seconds: Self.retention) else { return }
+            guard now > cursor.confirmedAt.adding(seconds: Self.retention) else { return }
             self.spool.discard(stream)
             return
         }

@@ -38,6 +38,17 @@ struct PostgresDirectory: Sendable {
         return try self.run("postgres", ["-D", self.data] + settings.flatMap { ["-c", $0] }, signalAtEnd: "QUIT")
     }
 
+    /// Copies the files of a stopped server aside, or a copy back in their place.
+    func copyFiles(back: Bool) async throws {
+        let (from, to) = back ? (self.path + "/saved", self.data) : (self.data, self.path + "/saved")
+        for (program, arguments) in [("rm", ["-rf", to]), ("cp", ["-a", from, to])] {
+            let process = try ChildProcess(program, arguments)
+            guard try await process.waitForExit(timeout: .seconds(60)) == .code(0) else {
+                throw TestKitError("\(program) \(arguments) failed\n\(process.errors.tail())")
+            }
+        }
+    }
+
     /// PostgreSQL refuses to run as root.
     private func run(
         _ program: String,

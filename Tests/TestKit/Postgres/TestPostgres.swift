@@ -77,6 +77,22 @@ package final class TestPostgres: Sendable {
         try await self.start()
     }
 
+    /// Stops a dedicated server, copies its files aside, and starts it again.
+    package func save() async throws {
+        guard let directory else { throw TestKitError("not our server to copy") }
+        try await self.stop()
+        try await directory.copyFiles(back: false)
+        try await self.start()
+    }
+
+    /// Puts back the files of the last `save`: everything since then is forgotten.
+    package func restoreSaved() async throws {
+        guard let directory else { throw TestKitError("not our server to restore") }
+        try await self.stop()
+        try await directory.copyFiles(back: true)
+        try await self.start()
+    }
+
     /// Ends the server, breaking its sessions.
     package func stop() async throws {
         guard let process = self.process.withLock({ $0 }) else { return }

@@ -1,0 +1,46 @@
+package import Postgres
+import Shared
+
+/// The endpoint of the ledger's identities.
+package enum LedgerRoutes {
+    package static func endpoints(_ database: Database) -> [Endpoint] {
+        [
+            Endpoint(
+                .get, "/v1/ledger/identities", "ledger.identities",
+                "What must always be true of usage and money, as of the last check (one a minute)",
+                auth: .bearer(.usageRead), success: .json(LedgerCheck.schema)
+            ) { _ in
+                let check = try await database.transaction(.readOnly) { tx in try LedgerCheckStore.load(&tx) }
+                guard let check else {
+                    throw ControlError(.unavailable, "not_checked", "The ledger was not checked yet: ask in a minute.")
+                }
+                return .json(check.json)
+            }
+        ]
+    }
+}
+
+extension LedgerCheck {
+    static let schema = Schema.named(
+        "LedgerIdentities",
+        .object([
+            .required("holds", .bool), .required("checked_at", .timestamp),
+            .required("whole_at", Schema.timestamp.described("When everything was last read, not only what is new.")),
+            .required("records", .count), .required("records_rejected", .count),
+            .required("records_delivered", Schema.count.described("What the streams say: stored and rejected.")),
+            .required("records_nano_usd", .decimal), .required("days_nano_usd", .decimal),
+            .required("mispriced", .count),
+        ])
+    )
+
+    var json: JSONValue {
+        [
+            "holds": .bool(self.holds), "checked_at": JSONValue(self.checkedAt), "whole_at": JSONValue(self.wholeAt),
+            "records": .integer(self.identities.events), "records_rejected": .integer(self.identities.rejected),
+            "records_delivered": .integer(self.identities.watermarks),
+            "records_nano_usd": .string(String(self.identities.eventCost)),
+            "days_nano_usd": .string(String(self.identities.dailyCost)),
+            "mispriced": .integer(self.identities.mispriced),
+        ]
+    }
+}

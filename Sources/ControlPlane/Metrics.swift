@@ -1,0 +1,77 @@
+import Postgres
+import Shared
+
+/// Prometheus text of single figures.
+enum Figure {
+    static func text(_ name: String, _ kind: String, _ help: String, _ value: Int) -> String {
+        "# HELP gatehouse_\(name) \(help)\n# TYPE gatehouse_\(name) \(kind)\ngatehouse_\(name) \(value)\n"
+    }
+
+    static func text(of database: Database) -> String {
+        let (busy, waiting) = database.usage
+        return Self.text("database_connections_busy", "gauge", "Database connections in use.", busy)
+            + Self.text("database_waiting", "gauge", "Calls that wait for a database connection.", waiting)
+    }
+}
+
+extension Publisher.Figures {
+    /// Prometheus text.
+    var text: String {
+        Figure.text("publisher_leader", "gauge", "Whether this replica publishes.", self.isLeader ? 1 : 0)
+            + Figure.text("snapshots_published_total", "counter", "Snapshots published.", self.published)
+            + Figure.text("publishing_failures_total", "counter", "Failures to publish.", self.failures)
+            + Figure.text("publish_microseconds", "gauge", "How long the last one took.", self.lastMicroseconds)
+    }
+}
+
+extension IngestFigures.Values {
+    /// Prometheus text.
+    var text: String {
+        """
+        # HELP gatehouse_usage_records_total Usage records taken from gateways, by what became of them.
+        # TYPE gatehouse_usage_records_total counter
+        gatehouse_usage_records_total{result="stored"} \(self.stored)
+        gatehouse_usage_records_total{result="rejected"} \(self.rejected)
+        gatehouse_usage_records_total{result="mispriced"} \(self.mispriced)
+        # HELP gatehouse_usage_batches_repeated_total Batches that were stored already or came too early.
+        # TYPE gatehouse_usage_batches_repeated_total counter
+        gatehouse_usage_batches_repeated_total \(self.repeated)
+
+        """
+    }
+}
+
+extension Jobs.Figures {
+    /// Prometheus text; figures of the ledger only where they are known: at the replica that checks it.
+    var text: String {
+        var text =
+            Figure.text("jobs_leader", "gauge", "Whether this replica does the periodic jobs.", self.isLeader ? 1 : 0)
+            + Figure.text("job_failures_total", "counter", "Periodic jobs that failed.", self.failures)
+        if let ahead = self.partitionsAhead {
+            text += Figure.text(
+                "usage_partitions_ahead", "gauge", "Days after today that usage has a partition for.", ahead)
+        }
+        if !self.removed.isEmpty {
+            text += "# HELP gatehouse_rows_removed_total Rows that nobody needs any more, by table.\n"
+            text += "# TYPE gatehouse_rows_removed_total counter\n"
+            for (table, count) in self.removed.sorted(by: { $0.key < $1.key }) {
+                text += "gatehouse_rows_removed_total{table=\"\(table)\"} \(count)\n"
+            }
+        }
+        guard let ledger else { return text }
+        let figures = ledger.identities
+        for (name, help, value) in [
+            ("ledger_holds", "Whether what must be true of usage and money is.", ledger.holds ? 1 : 0),
+            ("ledger_checked_at_seconds", "When that was checked, in Unix time.", ledger.checkedAt.seconds),
+            ("ledger_records", "Usage records stored.", figures.events),
+            ("ledger_records_rejected", "Usage records rejected.", figures.rejected),
+            ("ledger_records_delivered", "Usage records that the streams say were delivered.", figures.watermarks),
+            ("ledger_records_nano_usd", "Money in the records.", figures.eventCost),
+            ("ledger_days_nano_usd", "Money in the daily sums.", figures.dailyCost),
+            ("ledger_mispriced", "Records that cost other than the control plane computes.", figures.mispriced),
+        ] {
+            text += Figure.text(name, "gauge", help, Int(value))
+        }
+        return text
+    }
+}

@@ -1,0 +1,947 @@
+CREATE FUNCTION public.audit_append(organization uuid, leaf bytea, OUT log uuid, OUT leaf_index bigint, OUT leaf_hash bytea) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public'
+    AS $$
+begin
+    if organization is null then
+        insert into public.audit_log as l (id, organization_id, size) values (gen_random_uuid(), null, 1)
+        on conflict ((1)) where organization_id is null do update set size = l.size + 1
+        returning l.id, l.size - 1 into log, leaf_index;
+    else
+        insert into public.audit_log as l (id, organization_id, size) values (gen_random_uuid(), organization, 1)
+        on conflict (organization_id) do update set size = l.size + 1
+        returning l.id, l.size - 1 into log, leaf_index;
+    end if;
+    leaf_hash := sha256('\x00'::bytea || audit_append.leaf);
+    insert into public.audit_leaf (log_id, index, leaf, hash) values (log, leaf_index, audit_append.leaf, leaf_hash);
+end $$;
+CREATE FUNCTION public.audit_refuse() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    raise exception 'the audit log is append-only' using errcode = 'insufficient_privilege';
+end $$;
+CREATE FUNCTION public.change_mark_pending() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    insert into change_pending (change_id, group_id)
+    select new.id, g.id from gateway_group g
+    where g.deleted_at is null
+      and (new.organization_id is null or exists (
+          select from gateway_group_organization o
+          where o.group_id = g.id and o.organization_id = new.organization_id));
+    perform pg_notify('gatehouse_snapshot', '');
+    return null;
+end $$;
+CREATE FUNCTION public.scope_node_insert_closure() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    insert into scope_closure (ancestor_id, descendant_id, depth)
+    select ancestor_id, new.id, depth + 1 from scope_closure where descendant_id = new.parent_id
+    union all select new.id, new.id, 0;
+    return new;
+end $$;
+CREATE FUNCTION public.snapshot_mark(organization uuid, types integer[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+    insert into snapshot_dirty (group_id, type)
+    select g.id, t.type
+    from gateway_group g cross join unnest(types) as t (type)
+    where g.deleted_at is null
+      and (organization is null or exists (
+          select from gateway_group_organization o where o.group_id = g.id and o.organization_id = organization));
+    perform pg_notify('gatehouse_snapshot', '');
+end $$;
+CREATE FUNCTION public.snapshot_mark_digest(organization uuid, digest bytea) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+    insert into snapshot_dirty (group_id, type, bucket)
+    select o.group_id, 4, get_byte(digest, 0) * 256 + get_byte(digest, 1)
+    from gateway_group_organization o where o.organization_id = organization;
+    perform pg_notify('gatehouse_snapshot', '');
+end $$;
+CREATE FUNCTION public.snapshot_mark_gateway() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if tg_op = 'INSERT' or new.status is distinct from old.status or new.sealing_key is distinct from old.sealing_key then
+        insert into snapshot_dirty (group_id, type) values (new.group_id, 100);
+        perform pg_notify('gatehouse_snapshot', '');
+    end if;
+    return null;
+end $$;
+CREATE FUNCTION public.snapshot_mark_group() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    insert into snapshot_dirty (group_id, type) values (new.id, 0);
+    perform pg_notify('gatehouse_snapshot', '');
+    return null;
+end $$;
+CREATE FUNCTION public.snapshot_mark_key() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if tg_op = 'UPDATE' then
+        perform snapshot_mark_digest(new.organization_id, digest) from virtual_key_secret where key_id = new.id;
+    end if;
+    if new.allowed_models is not null or cardinality(new.allowed_networks) > 0 then
+        perform snapshot_mark(new.organization_id, array[3]);
+    end if;
+    return null;
+end $$;
+CREATE FUNCTION public.snapshot_mark_key_secret() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+declare
+    organization uuid;
+begin
+    select organization_id into organization from virtual_key where id = coalesce(new.key_id, old.key_id);
+    perform snapshot_mark_digest(organization, coalesce(new.digest, old.digest));
+    return null;
+end $$;
+CREATE FUNCTION public.snapshot_mark_membership() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    insert into snapshot_dirty (group_id, type)
+    select id, 0 from gateway_group where id = coalesce(new.group_id, old.group_id);
+    perform pg_notify('gatehouse_snapshot', '');
+    return null;
+end $$;
+CREATE FUNCTION public.snapshot_mark_node() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform snapshot_mark(new.organization_id, array[1]);
+    return null;
+end $$;
+CREATE FUNCTION public.snapshot_mark_of_provider() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+declare
+    node uuid;
+begin
+    select node_id into node from provider where id = new.provider_id;
+    perform snapshot_mark(snapshot_organization_of(node), array[tg_argv[0]::integer]);
+    return null;
+end $$;
+CREATE FUNCTION public.snapshot_mark_price() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform snapshot_mark(null, array[9]);
+    return null;
+end $$;
+CREATE FUNCTION public.snapshot_mark_provider() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform snapshot_mark(snapshot_organization_of(new.node_id), array[5, 6, 7]);
+    return null;
+end $$;
+CREATE FUNCTION public.snapshot_mark_route() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform snapshot_mark(snapshot_organization_of(new.node_id), array[8]);
+    return null;
+end $$;
+CREATE FUNCTION public.snapshot_organization_of(node uuid) RETURNS uuid
+    LANGUAGE sql STABLE
+    AS $$ select organization_id from scope_node where id = node $$;
+CREATE FUNCTION public.usage_event_partition(day date) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '1s'
+    AS $$
+declare
+    name text := 'usage_event_' || to_char(day, 'YYYYMMDD');
+    low timestamptz := day::timestamp at time zone 'UTC';
+    high timestamptz := (day + 1)::timestamp at time zone 'UTC';
+begin
+    if to_regclass('public.' || name) is not null then return 'there'; end if;
+    if abs(day - (now() at time zone 'UTC')::date) > 7 then
+        raise exception 'no partition is made for %', day using errcode = 'invalid_parameter_value';
+    end if;
+    if pg_relation_size('public.usage_event_default') > 256 * 1024 * 1024 then return 'large'; end if;
+    if exists (select from public.usage_event_default where ingested_at >= low and ingested_at < high) then
+        return 'rows';
+    end if;
+    execute format('create table public.%I (like public.usage_event including all)', name);
+    execute format(
+        'alter table public.usage_event attach partition public.%I for values from (%L) to (%L)', name, low, high);
+    return 'made';
+end $$;
+CREATE TABLE public.api_token (
+    id uuid NOT NULL,
+    public_id text NOT NULL,
+    digest bytea NOT NULL,
+    subject_id uuid NOT NULL,
+    name text NOT NULL,
+    role text NOT NULL,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT api_token_digest_check CHECK ((length(digest) = 32)),
+    CONSTRAINT api_token_role_check CHECK ((role = ANY (ARRAY['root'::text, 'none'::text])))
+);
+CREATE TABLE public.audit_leaf (
+    log_id uuid NOT NULL,
+    index bigint NOT NULL,
+    leaf bytea NOT NULL,
+    hash bytea NOT NULL,
+    appended_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT audit_leaf_hash_check CHECK ((length(hash) = 32)),
+    CONSTRAINT audit_leaf_index_check CHECK ((index >= 0)),
+    CONSTRAINT audit_leaf_leaf_check CHECK ((octet_length(leaf) <= 61440))
+);
+CREATE TABLE public.audit_log (
+    id uuid NOT NULL,
+    organization_id uuid,
+    size bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT audit_log_size_check CHECK ((size >= 0))
+);
+CREATE TABLE public.blob (
+    sha256 bytea NOT NULL,
+    bytes bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT blob_sha256_check CHECK ((length(sha256) = 32))
+);
+CREATE TABLE public.change (
+    id uuid NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    actor_kind text NOT NULL,
+    actor_id uuid NOT NULL,
+    permission text NOT NULL,
+    target_kind text NOT NULL,
+    target_id uuid,
+    organization_id uuid,
+    CONSTRAINT change_actor_kind_check CHECK ((actor_kind = ANY (ARRAY['service_account'::text, 'operator'::text, 'gateway'::text, 'join_token'::text])))
+);
+CREATE TABLE public.change_pending (
+    change_id uuid NOT NULL,
+    group_id uuid NOT NULL
+);
+CREATE TABLE public.change_publication (
+    change_id uuid NOT NULL,
+    group_id uuid NOT NULL,
+    epoch integer NOT NULL,
+    version bigint NOT NULL
+);
+CREATE TABLE public.credential (
+    id uuid NOT NULL,
+    provider_id uuid NOT NULL,
+    name text NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    kek_id text NOT NULL,
+    wrapped_key bytea NOT NULL,
+    ciphertext bytea NOT NULL,
+    hint text DEFAULT ''::text NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT credential_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT credential_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text]))),
+    CONSTRAINT credential_version_check CHECK ((version >= 1))
+);
+CREATE TABLE public.deployment (
+    singleton boolean DEFAULT true NOT NULL,
+    id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT deployment_singleton_check CHECK (singleton)
+);
+CREATE TABLE public.gateway (
+    id uuid NOT NULL,
+    group_id uuid NOT NULL,
+    name text NOT NULL,
+    identity_key bytea NOT NULL,
+    sealing_key bytea NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL,
+    build integer DEFAULT 0 NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT gateway_identity_key_check CHECK ((length(identity_key) = 32)),
+    CONSTRAINT gateway_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT gateway_sealing_key_check CHECK ((length(sealing_key) = 32)),
+    CONSTRAINT gateway_status_check CHECK ((status = ANY (ARRAY['active'::text, 'removed'::text])))
+);
+CREATE TABLE public.gateway_group (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    key_bucket_bits integer DEFAULT 8 NOT NULL,
+    max_stale_seconds integer DEFAULT 259200 NOT NULL,
+    max_body_bytes integer DEFAULT 33554432 NOT NULL,
+    request_seconds integer DEFAULT 900 NOT NULL,
+    key_epoch integer DEFAULT 0 NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT gateway_group_key_bucket_bits_check CHECK (((key_bucket_bits >= 8) AND (key_bucket_bits <= 11))),
+    CONSTRAINT gateway_group_max_body_bytes_check CHECK (((max_body_bytes >= 1024) AND (max_body_bytes <= 1073741824))),
+    CONSTRAINT gateway_group_max_stale_seconds_check CHECK (((max_stale_seconds >= 60) AND (max_stale_seconds <= 31536000))),
+    CONSTRAINT gateway_group_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT gateway_group_request_seconds_check CHECK (((request_seconds >= 1) AND (request_seconds <= 86400)))
+);
+CREATE TABLE public.gateway_group_credential (
+    group_id uuid NOT NULL,
+    credential_id uuid NOT NULL,
+    version integer NOT NULL,
+    key_epoch integer NOT NULL,
+    sealed bytea NOT NULL
+);
+CREATE TABLE public.gateway_group_key (
+    group_id uuid NOT NULL,
+    epoch integer NOT NULL,
+    kek_id text NOT NULL,
+    wrapped_key bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT gateway_group_key_epoch_check CHECK ((epoch >= 1))
+);
+CREATE TABLE public.gateway_group_organization (
+    group_id uuid NOT NULL,
+    organization_id uuid NOT NULL
+);
+CREATE TABLE public.gateway_status (
+    gateway_id uuid NOT NULL,
+    process bigint NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    epoch integer NOT NULL,
+    version bigint NOT NULL,
+    manifest bytea NOT NULL,
+    keyring_epoch integer NOT NULL,
+    sequence bigint NOT NULL,
+    nack_epoch integer,
+    nack_version bigint,
+    nack_code text,
+    nack_chunk text,
+    nack_message text,
+    other_process bigint,
+    other_process_at timestamp with time zone
+);
+CREATE TABLE public.idempotency_key (
+    actor_id uuid NOT NULL,
+    key text NOT NULL,
+    request_sha256 bytea NOT NULL,
+    status integer NOT NULL,
+    resource_id uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT idempotency_key_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255))),
+    CONSTRAINT idempotency_key_request_sha256_check CHECK ((length(request_sha256) = 32))
+);
+CREATE TABLE public.join_token (
+    id uuid NOT NULL,
+    digest bytea NOT NULL,
+    group_id uuid NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    used_by uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT join_token_digest_check CHECK ((length(digest) = 32))
+);
+CREATE TABLE public.ledger_check (
+    singleton boolean DEFAULT true NOT NULL,
+    checked_at timestamp with time zone NOT NULL,
+    whole_at timestamp with time zone NOT NULL,
+    holds boolean NOT NULL,
+    events bigint NOT NULL,
+    rejected bigint NOT NULL,
+    watermarks bigint NOT NULL,
+    event_cost bigint NOT NULL,
+    daily_cost bigint NOT NULL,
+    mispriced bigint NOT NULL,
+    events_to timestamp with time zone NOT NULL,
+    closed_events bigint NOT NULL,
+    closed_event_cost bigint NOT NULL,
+    closed_mispriced bigint NOT NULL,
+    days_to date NOT NULL,
+    closed_daily_cost bigint NOT NULL,
+    CONSTRAINT ledger_check_singleton_check CHECK (singleton)
+);
+CREATE TABLE public.model (
+    id uuid NOT NULL,
+    provider_id uuid NOT NULL,
+    name text NOT NULL,
+    context_window integer DEFAULT 0 NOT NULL,
+    max_output_tokens integer DEFAULT 0 NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT model_context_window_check CHECK ((context_window >= 0)),
+    CONSTRAINT model_max_output_tokens_check CHECK ((max_output_tokens >= 0)),
+    CONSTRAINT model_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT model_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text])))
+);
+CREATE TABLE public.price (
+    id uuid NOT NULL,
+    model_id uuid NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    book_version bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE public.price ALTER COLUMN book_version ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.price_book_version_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.price_item (
+    price_id uuid NOT NULL,
+    meter text NOT NULL,
+    tier text DEFAULT 'standard'::text NOT NULL,
+    above_prompt_tokens bigint DEFAULT 0 NOT NULL,
+    nano_usd_per_million bigint NOT NULL,
+    CONSTRAINT price_item_above_prompt_tokens_check CHECK ((above_prompt_tokens >= 0)),
+    CONSTRAINT price_item_meter_check CHECK ((meter = ANY (ARRAY['input'::text, 'cached_input'::text, 'cache_write_5m'::text, 'cache_write_1h'::text, 'output'::text, 'reasoning'::text, 'audio_input'::text, 'audio_output'::text, 'image'::text, 'request'::text]))),
+    CONSTRAINT price_item_nano_usd_per_million_check CHECK ((nano_usd_per_million >= 0)),
+    CONSTRAINT price_item_tier_check CHECK ((tier = ANY (ARRAY['standard'::text, 'flex'::text, 'priority'::text, 'batch'::text])))
+);
+CREATE TABLE public.provider (
+    id uuid NOT NULL,
+    node_id uuid,
+    name text NOT NULL,
+    kind text NOT NULL,
+    base_url text DEFAULT ''::text NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT provider_base_url_check CHECK ((length(base_url) <= 1024)),
+    CONSTRAINT provider_kind_check CHECK ((kind = ANY (ARRAY['openai'::text, 'openai-compatible'::text, 'mock'::text]))),
+    CONSTRAINT provider_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT provider_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text])))
+);
+CREATE TABLE public.route (
+    id uuid NOT NULL,
+    node_id uuid,
+    alias text NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT route_alias_check CHECK ((alias ~ '^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,199}$'::text)),
+    CONSTRAINT route_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text])))
+);
+CREATE TABLE public.route_target (
+    route_id uuid NOT NULL,
+    "position" integer NOT NULL,
+    model_id uuid NOT NULL,
+    credential_id uuid,
+    "order" integer DEFAULT 0 NOT NULL,
+    weight integer DEFAULT 1 NOT NULL,
+    CONSTRAINT route_target_order_check CHECK ((("order" >= 0) AND ("order" <= 100))),
+    CONSTRAINT route_target_position_check CHECK ((("position" >= 0) AND ("position" <= 31))),
+    CONSTRAINT route_target_weight_check CHECK (((weight >= 0) AND (weight <= 10000)))
+);
+CREATE TABLE public.scope_closure (
+    ancestor_id uuid NOT NULL,
+    descendant_id uuid NOT NULL,
+    depth integer NOT NULL,
+    CONSTRAINT scope_closure_depth_check CHECK (((depth >= 0) AND (depth <= 10)))
+);
+CREATE TABLE public.scope_node (
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    parent_id uuid,
+    organization_id uuid NOT NULL,
+    name text NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT scope_node_check CHECK (((kind = 'organization'::text) = (parent_id IS NULL))),
+    CONSTRAINT scope_node_check1 CHECK (((kind <> 'organization'::text) OR (organization_id = id))),
+    CONSTRAINT scope_node_kind_check CHECK ((kind = ANY (ARRAY['organization'::text, 'unit'::text, 'project'::text]))),
+    CONSTRAINT scope_node_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT scope_node_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text])))
+);
+CREATE TABLE public.signing_key (
+    key_id bytea NOT NULL,
+    role text NOT NULL,
+    public_key bytea NOT NULL,
+    kek_id text NOT NULL,
+    wrapped_key bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT signing_key_key_id_check CHECK ((length(key_id) = 32)),
+    CONSTRAINT signing_key_role_check CHECK ((role = ANY (ARRAY['config'::text, 'timestamp'::text])))
+);
+CREATE TABLE public.snapshot (
+    group_id uuid NOT NULL,
+    epoch integer NOT NULL,
+    version bigint NOT NULL,
+    manifest_sha256 bytea,
+    payload_sha256 bytea,
+    keyring_epoch integer NOT NULL,
+    keyring_sha256 bytea,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    published_at timestamp with time zone,
+    root_version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT snapshot_epoch_check CHECK ((epoch >= 1)),
+    CONSTRAINT snapshot_keyring_sha256_check CHECK ((length(keyring_sha256) = 32)),
+    CONSTRAINT snapshot_manifest_sha256_check CHECK ((length(manifest_sha256) = 32)),
+    CONSTRAINT snapshot_payload_sha256_check CHECK ((length(payload_sha256) = 32)),
+    CONSTRAINT snapshot_root_version_check CHECK ((root_version >= 1)),
+    CONSTRAINT snapshot_version_check CHECK ((version >= 1))
+);
+CREATE TABLE public.snapshot_chunk (
+    group_id uuid NOT NULL,
+    name text NOT NULL,
+    type integer NOT NULL,
+    sha256 bytea NOT NULL,
+    size integer NOT NULL,
+    raw_sha256 bytea NOT NULL,
+    raw_size integer NOT NULL,
+    count integer NOT NULL
+);
+CREATE TABLE public.snapshot_dirty (
+    id bigint NOT NULL,
+    group_id uuid NOT NULL,
+    type integer NOT NULL,
+    bucket integer
+);
+ALTER TABLE public.snapshot_dirty ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.snapshot_dirty_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.snapshot_timestamp (
+    group_id uuid NOT NULL,
+    sequence bigint NOT NULL,
+    epoch integer NOT NULL,
+    version bigint NOT NULL,
+    envelope bytea NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    root_version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT snapshot_timestamp_root_version_check CHECK ((root_version >= 1))
+);
+CREATE TABLE public.subject_key (
+    subject_id uuid NOT NULL,
+    kek_id text NOT NULL,
+    wrapped_key bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE public.trust_root (
+    version integer NOT NULL,
+    envelope bytea NOT NULL,
+    payload_sha256 bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT trust_root_payload_sha256_check CHECK ((length(payload_sha256) = 32)),
+    CONSTRAINT trust_root_version_check CHECK ((version >= 1))
+);
+CREATE TABLE public.usage_daily (
+    day date NOT NULL,
+    organization_id uuid NOT NULL,
+    project_id uuid NOT NULL,
+    key_id uuid NOT NULL,
+    model_id uuid NOT NULL,
+    requests bigint DEFAULT 0 NOT NULL,
+    refusals bigint DEFAULT 0 NOT NULL,
+    estimates bigint DEFAULT 0 NOT NULL,
+    input bigint DEFAULT 0 NOT NULL,
+    cached_input bigint DEFAULT 0 NOT NULL,
+    cache_write_5m bigint DEFAULT 0 NOT NULL,
+    cache_write_1h bigint DEFAULT 0 NOT NULL,
+    output bigint DEFAULT 0 NOT NULL,
+    reasoning bigint DEFAULT 0 NOT NULL,
+    audio_input bigint DEFAULT 0 NOT NULL,
+    audio_output bigint DEFAULT 0 NOT NULL,
+    image bigint DEFAULT 0 NOT NULL,
+    cost_nano_usd bigint DEFAULT 0 NOT NULL
+);
+CREATE TABLE public.usage_event (
+    ingested_at timestamp with time zone NOT NULL,
+    stream_id uuid NOT NULL,
+    seq bigint NOT NULL,
+    request_id uuid NOT NULL,
+    gateway_id uuid NOT NULL,
+    organization_id uuid NOT NULL,
+    project_id uuid NOT NULL,
+    key_id uuid NOT NULL,
+    owner_id uuid,
+    route_id uuid,
+    model_id uuid,
+    provider_id uuid,
+    price_id uuid,
+    service_tier integer NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    duration_us bigint NOT NULL,
+    first_byte_us bigint NOT NULL,
+    status integer NOT NULL,
+    outcome integer NOT NULL,
+    stream boolean NOT NULL,
+    estimate boolean NOT NULL,
+    attempts integer NOT NULL,
+    snapshot_epoch integer NOT NULL,
+    snapshot_version bigint NOT NULL,
+    code text NOT NULL,
+    input bigint NOT NULL,
+    cached_input bigint NOT NULL,
+    cache_write_5m bigint NOT NULL,
+    cache_write_1h bigint NOT NULL,
+    output bigint NOT NULL,
+    reasoning bigint NOT NULL,
+    audio_input bigint NOT NULL,
+    audio_output bigint NOT NULL,
+    image bigint NOT NULL,
+    request bigint NOT NULL,
+    cost_nano_usd bigint NOT NULL,
+    checked_cost_nano_usd bigint NOT NULL,
+    CONSTRAINT usage_event_cost_nano_usd_check CHECK ((cost_nano_usd >= 0))
+)
+PARTITION BY RANGE (ingested_at);
+CREATE TABLE public.usage_event_default (
+    ingested_at timestamp with time zone NOT NULL,
+    stream_id uuid NOT NULL,
+    seq bigint NOT NULL,
+    request_id uuid NOT NULL,
+    gateway_id uuid NOT NULL,
+    organization_id uuid NOT NULL,
+    project_id uuid NOT NULL,
+    key_id uuid NOT NULL,
+    owner_id uuid,
+    route_id uuid,
+    model_id uuid,
+    provider_id uuid,
+    price_id uuid,
+    service_tier integer NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    duration_us bigint NOT NULL,
+    first_byte_us bigint NOT NULL,
+    status integer NOT NULL,
+    outcome integer NOT NULL,
+    stream boolean NOT NULL,
+    estimate boolean NOT NULL,
+    attempts integer NOT NULL,
+    snapshot_epoch integer NOT NULL,
+    snapshot_version bigint NOT NULL,
+    code text NOT NULL,
+    input bigint NOT NULL,
+    cached_input bigint NOT NULL,
+    cache_write_5m bigint NOT NULL,
+    cache_write_1h bigint NOT NULL,
+    output bigint NOT NULL,
+    reasoning bigint NOT NULL,
+    audio_input bigint NOT NULL,
+    audio_output bigint NOT NULL,
+    image bigint NOT NULL,
+    request bigint NOT NULL,
+    cost_nano_usd bigint NOT NULL,
+    checked_cost_nano_usd bigint NOT NULL,
+    CONSTRAINT usage_event_cost_nano_usd_check CHECK ((cost_nano_usd >= 0))
+);
+CREATE TABLE public.usage_rejected (
+    stream_id uuid NOT NULL,
+    seq bigint NOT NULL,
+    gateway_id uuid NOT NULL,
+    reason text NOT NULL,
+    record bytea NOT NULL,
+    rejected_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE public.usage_stream (
+    id uuid NOT NULL,
+    gateway_id uuid NOT NULL,
+    last_seq bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT usage_stream_last_seq_check CHECK ((last_seq >= 0))
+);
+CREATE TABLE public.virtual_key (
+    id uuid NOT NULL,
+    public_id text NOT NULL,
+    project_id uuid NOT NULL,
+    organization_id uuid NOT NULL,
+    name text NOT NULL,
+    owner_id uuid,
+    status text DEFAULT 'active'::text NOT NULL,
+    expires_at timestamp with time zone,
+    allowed_models text[],
+    allowed_networks text[] DEFAULT '{}'::text[] NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT virtual_key_allowed_models_check CHECK ((cardinality(allowed_models) <= 500)),
+    CONSTRAINT virtual_key_allowed_networks_check CHECK ((cardinality(allowed_networks) <= 100)),
+    CONSTRAINT virtual_key_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT virtual_key_public_id_check CHECK ((public_id ~ '^[0-9A-Za-z]{16}$'::text)),
+    CONSTRAINT virtual_key_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text, 'revoked'::text])))
+);
+CREATE TABLE public.virtual_key_secret (
+    digest bytea NOT NULL,
+    key_id uuid NOT NULL,
+    ordinal integer NOT NULL,
+    expires_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT virtual_key_secret_digest_check CHECK ((length(digest) = 32)),
+    CONSTRAINT virtual_key_secret_ordinal_check CHECK ((ordinal >= 1))
+);
+ALTER TABLE ONLY public.usage_event ATTACH PARTITION public.usage_event_default DEFAULT;
+ALTER TABLE ONLY public.api_token
+    ADD CONSTRAINT api_token_digest_key UNIQUE (digest);
+ALTER TABLE ONLY public.api_token
+    ADD CONSTRAINT api_token_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.api_token
+    ADD CONSTRAINT api_token_public_id_key UNIQUE (public_id);
+ALTER TABLE ONLY public.audit_leaf
+    ADD CONSTRAINT audit_leaf_pkey PRIMARY KEY (log_id, index);
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_organization_id_key UNIQUE (organization_id);
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.blob
+    ADD CONSTRAINT blob_pkey PRIMARY KEY (sha256);
+ALTER TABLE ONLY public.change_pending
+    ADD CONSTRAINT change_pending_pkey PRIMARY KEY (group_id, change_id);
+ALTER TABLE ONLY public.change
+    ADD CONSTRAINT change_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.change_publication
+    ADD CONSTRAINT change_publication_pkey PRIMARY KEY (change_id, group_id);
+ALTER TABLE ONLY public.credential
+    ADD CONSTRAINT credential_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.deployment
+    ADD CONSTRAINT deployment_pkey PRIMARY KEY (singleton);
+ALTER TABLE ONLY public.gateway_group_credential
+    ADD CONSTRAINT gateway_group_credential_pkey PRIMARY KEY (group_id, credential_id, version, key_epoch);
+ALTER TABLE ONLY public.gateway_group_key
+    ADD CONSTRAINT gateway_group_key_pkey PRIMARY KEY (group_id, epoch);
+ALTER TABLE ONLY public.gateway_group_organization
+    ADD CONSTRAINT gateway_group_organization_pkey PRIMARY KEY (group_id, organization_id);
+ALTER TABLE ONLY public.gateway_group
+    ADD CONSTRAINT gateway_group_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.gateway
+    ADD CONSTRAINT gateway_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.gateway_status
+    ADD CONSTRAINT gateway_status_pkey PRIMARY KEY (gateway_id);
+ALTER TABLE ONLY public.idempotency_key
+    ADD CONSTRAINT idempotency_key_pkey PRIMARY KEY (actor_id, key);
+ALTER TABLE ONLY public.join_token
+    ADD CONSTRAINT join_token_digest_key UNIQUE (digest);
+ALTER TABLE ONLY public.join_token
+    ADD CONSTRAINT join_token_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.ledger_check
+    ADD CONSTRAINT ledger_check_pkey PRIMARY KEY (singleton);
+ALTER TABLE ONLY public.model
+    ADD CONSTRAINT model_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.price_item
+    ADD CONSTRAINT price_item_pkey PRIMARY KEY (price_id, meter, tier, above_prompt_tokens);
+ALTER TABLE ONLY public.price
+    ADD CONSTRAINT price_model_id_effective_at_key UNIQUE (model_id, effective_at);
+ALTER TABLE ONLY public.price
+    ADD CONSTRAINT price_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.provider
+    ADD CONSTRAINT provider_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.route
+    ADD CONSTRAINT route_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.route_target
+    ADD CONSTRAINT route_target_pkey PRIMARY KEY (route_id, "position");
+ALTER TABLE ONLY public.scope_closure
+    ADD CONSTRAINT scope_closure_pkey PRIMARY KEY (ancestor_id, descendant_id);
+ALTER TABLE ONLY public.scope_node
+    ADD CONSTRAINT scope_node_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.signing_key
+    ADD CONSTRAINT signing_key_pkey PRIMARY KEY (key_id);
+ALTER TABLE ONLY public.snapshot_chunk
+    ADD CONSTRAINT snapshot_chunk_pkey PRIMARY KEY (group_id, name);
+ALTER TABLE ONLY public.snapshot_dirty
+    ADD CONSTRAINT snapshot_dirty_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.snapshot
+    ADD CONSTRAINT snapshot_pkey PRIMARY KEY (group_id, epoch, version);
+ALTER TABLE ONLY public.snapshot_timestamp
+    ADD CONSTRAINT snapshot_timestamp_pkey PRIMARY KEY (group_id);
+ALTER TABLE ONLY public.subject_key
+    ADD CONSTRAINT subject_key_pkey PRIMARY KEY (subject_id);
+ALTER TABLE ONLY public.trust_root
+    ADD CONSTRAINT trust_root_pkey PRIMARY KEY (version);
+ALTER TABLE ONLY public.usage_daily
+    ADD CONSTRAINT usage_daily_pkey PRIMARY KEY (day, organization_id, project_id, key_id, model_id);
+ALTER TABLE ONLY public.usage_rejected
+    ADD CONSTRAINT usage_rejected_pkey PRIMARY KEY (stream_id, seq);
+ALTER TABLE ONLY public.usage_stream
+    ADD CONSTRAINT usage_stream_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.virtual_key
+    ADD CONSTRAINT virtual_key_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.virtual_key
+    ADD CONSTRAINT virtual_key_public_id_key UNIQUE (public_id);
+ALTER TABLE ONLY public.virtual_key_secret
+    ADD CONSTRAINT virtual_key_secret_key_id_ordinal_key UNIQUE (key_id, ordinal);
+ALTER TABLE ONLY public.virtual_key_secret
+    ADD CONSTRAINT virtual_key_secret_pkey PRIMARY KEY (digest);
+CREATE UNIQUE INDEX audit_log_system ON public.audit_log USING btree ((1)) WHERE (organization_id IS NULL);
+CREATE INDEX change_at ON public.change USING btree (at, id);
+CREATE INDEX change_organization ON public.change USING btree (organization_id, id);
+CREATE INDEX change_publication_version ON public.change_publication USING btree (group_id, epoch, version);
+CREATE INDEX credential_provider ON public.credential USING btree (provider_id, id);
+CREATE INDEX gateway_group_members ON public.gateway USING btree (group_id, id);
+CREATE UNIQUE INDEX gateway_group_name ON public.gateway_group USING btree (lower(name)) WHERE (deleted_at IS NULL);
+CREATE INDEX gateway_group_organization_org ON public.gateway_group_organization USING btree (organization_id);
+CREATE INDEX idempotency_key_age ON public.idempotency_key USING btree (created_at);
+CREATE UNIQUE INDEX model_name ON public.model USING btree (provider_id, name) WHERE (deleted_at IS NULL);
+CREATE UNIQUE INDEX provider_name ON public.provider USING btree (COALESCE(node_id, '00000000-0000-0000-0000-000000000000'::uuid), lower(name)) WHERE (deleted_at IS NULL);
+CREATE UNIQUE INDEX route_alias ON public.route USING btree (COALESCE(node_id, '00000000-0000-0000-0000-000000000000'::uuid), alias) WHERE (deleted_at IS NULL);
+CREATE INDEX route_target_credential ON public.route_target USING btree (credential_id);
+CREATE INDEX route_target_model ON public.route_target USING btree (model_id);
+CREATE INDEX scope_closure_descendant ON public.scope_closure USING btree (descendant_id, depth);
+CREATE UNIQUE INDEX scope_node_name ON public.scope_node USING btree (COALESCE(parent_id, '00000000-0000-0000-0000-000000000000'::uuid), kind, lower(name)) WHERE (deleted_at IS NULL);
+CREATE INDEX scope_node_organization ON public.scope_node USING btree (organization_id, kind, id);
+CREATE INDEX scope_node_parent ON public.scope_node USING btree (parent_id);
+CREATE INDEX snapshot_dirty_group ON public.snapshot_dirty USING btree (group_id);
+CREATE INDEX usage_daily_key ON public.usage_daily USING btree (key_id, day);
+CREATE INDEX usage_event_time ON ONLY public.usage_event USING brin (ingested_at, started_at, request_id);
+CREATE INDEX usage_event_default_ingested_at_started_at_request_id_idx ON public.usage_event_default USING brin (ingested_at, started_at, request_id);
+CREATE INDEX usage_stream_gateway ON public.usage_stream USING btree (gateway_id, id);
+CREATE INDEX virtual_key_organization ON public.virtual_key USING btree (organization_id, id);
+CREATE INDEX virtual_key_project ON public.virtual_key USING btree (project_id, id);
+ALTER INDEX public.usage_event_time ATTACH PARTITION public.usage_event_default_ingested_at_started_at_request_id_idx;
+CREATE TRIGGER audit_leaf_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_leaf FOR EACH STATEMENT EXECUTE FUNCTION public.audit_refuse();
+ALTER TABLE public.audit_leaf ENABLE ALWAYS TRIGGER audit_leaf_immutable;
+CREATE TRIGGER change_pending AFTER INSERT ON public.change FOR EACH ROW EXECUTE FUNCTION public.change_mark_pending();
+CREATE TRIGGER scope_node_closure AFTER INSERT ON public.scope_node FOR EACH ROW EXECUTE FUNCTION public.scope_node_insert_closure();
+CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.credential FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_of_provider('6');
+CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.gateway FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_gateway();
+CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.gateway_group FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_group();
+CREATE TRIGGER snapshot_dirty AFTER INSERT OR DELETE ON public.gateway_group_organization FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_membership();
+CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.model FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_of_provider('7');
+CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.price FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_price();
+CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.provider FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_provider();
+CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.route FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_route();
+CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.scope_node FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_node();
+CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.virtual_key FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_key();
+CREATE TRIGGER snapshot_dirty AFTER INSERT OR DELETE OR UPDATE ON public.virtual_key_secret FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_key_secret();
+ALTER TABLE ONLY public.audit_leaf
+    ADD CONSTRAINT audit_leaf_log_id_fkey FOREIGN KEY (log_id) REFERENCES public.audit_log(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.change_pending
+    ADD CONSTRAINT change_pending_change_id_fkey FOREIGN KEY (change_id) REFERENCES public.change(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.change_pending
+    ADD CONSTRAINT change_pending_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.change_publication
+    ADD CONSTRAINT change_publication_change_id_fkey FOREIGN KEY (change_id) REFERENCES public.change(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.change_publication
+    ADD CONSTRAINT change_publication_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.credential
+    ADD CONSTRAINT credential_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.provider(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.gateway_group_credential
+    ADD CONSTRAINT gateway_group_credential_credential_id_fkey FOREIGN KEY (credential_id) REFERENCES public.credential(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.gateway_group_credential
+    ADD CONSTRAINT gateway_group_credential_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.gateway
+    ADD CONSTRAINT gateway_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.gateway_group_key
+    ADD CONSTRAINT gateway_group_key_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.gateway_group_organization
+    ADD CONSTRAINT gateway_group_organization_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.gateway_group_organization
+    ADD CONSTRAINT gateway_group_organization_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.gateway_status
+    ADD CONSTRAINT gateway_status_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.join_token
+    ADD CONSTRAINT join_token_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.model
+    ADD CONSTRAINT model_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.provider(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.price_item
+    ADD CONSTRAINT price_item_price_id_fkey FOREIGN KEY (price_id) REFERENCES public.price(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.price
+    ADD CONSTRAINT price_model_id_fkey FOREIGN KEY (model_id) REFERENCES public.model(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.provider
+    ADD CONSTRAINT provider_node_id_fkey FOREIGN KEY (node_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.route
+    ADD CONSTRAINT route_node_id_fkey FOREIGN KEY (node_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.route_target
+    ADD CONSTRAINT route_target_credential_id_fkey FOREIGN KEY (credential_id) REFERENCES public.credential(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.route_target
+    ADD CONSTRAINT route_target_model_id_fkey FOREIGN KEY (model_id) REFERENCES public.model(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.route_target
+    ADD CONSTRAINT route_target_route_id_fkey FOREIGN KEY (route_id) REFERENCES public.route(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.scope_closure
+    ADD CONSTRAINT scope_closure_ancestor_id_fkey FOREIGN KEY (ancestor_id) REFERENCES public.scope_node(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.scope_closure
+    ADD CONSTRAINT scope_closure_descendant_id_fkey FOREIGN KEY (descendant_id) REFERENCES public.scope_node(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.scope_node
+    ADD CONSTRAINT scope_node_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE ONLY public.scope_node
+    ADD CONSTRAINT scope_node_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.snapshot_chunk
+    ADD CONSTRAINT snapshot_chunk_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.snapshot_chunk
+    ADD CONSTRAINT snapshot_chunk_sha256_fkey FOREIGN KEY (sha256) REFERENCES public.blob(sha256) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.snapshot_dirty
+    ADD CONSTRAINT snapshot_dirty_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.snapshot
+    ADD CONSTRAINT snapshot_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.snapshot_timestamp
+    ADD CONSTRAINT snapshot_timestamp_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.usage_stream
+    ADD CONSTRAINT usage_stream_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.virtual_key
+    ADD CONSTRAINT virtual_key_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.virtual_key
+    ADD CONSTRAINT virtual_key_project_id_fkey FOREIGN KEY (project_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.virtual_key_secret
+    ADD CONSTRAINT virtual_key_secret_key_id_fkey FOREIGN KEY (key_id) REFERENCES public.virtual_key(id) ON DELETE RESTRICT;
+GRANT USAGE ON SCHEMA public TO gatehouse_app;
+REVOKE ALL ON FUNCTION public.audit_append(organization uuid, leaf bytea, OUT log uuid, OUT leaf_index bigint, OUT leaf_hash bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.audit_append(organization uuid, leaf bytea, OUT log uuid, OUT leaf_index bigint, OUT leaf_hash bytea) TO gatehouse_app;
+REVOKE ALL ON FUNCTION public.usage_event_partition(day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.usage_event_partition(day date) TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_token TO gatehouse_app;
+GRANT SELECT ON TABLE public.audit_leaf TO gatehouse_app;
+GRANT SELECT ON TABLE public.audit_log TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.blob TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.change TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.change_pending TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.change_publication TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credential TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.deployment TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_group TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_group_credential TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_group_key TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_group_organization TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_status TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_key TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.join_token TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ledger_check TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.model TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.price TO gatehouse_app;
+GRANT USAGE ON SEQUENCE public.price_book_version_seq TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.price_item TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.route TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.route_target TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.scope_closure TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.scope_node TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.signing_key TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.snapshot TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.snapshot_chunk TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.snapshot_dirty TO gatehouse_app;
+GRANT USAGE ON SEQUENCE public.snapshot_dirty_id_seq TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.snapshot_timestamp TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subject_key TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.trust_root TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_daily TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_event TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_event_default TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_rejected TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_stream TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.virtual_key TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.virtual_key_secret TO gatehouse_app;
