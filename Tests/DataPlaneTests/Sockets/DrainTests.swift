@@ -19,7 +19,7 @@ extension OverSockets {
 
         @Test func `idle connections end, and running requests get their answers`() async throws {
             let answer = Answers.json(Answers.chat)
-            let upstream = try await self.slow([], then: answer, after: .milliseconds(400))
+            let upstream = try await self.slow([], then: answer, after: .seconds(3))
             try await TestGateway.run([upstream], .init { $0.loops = 2 }) { gateway in
                 let idle = try await gateway.client()
                 let busy = try await gateway.client()
