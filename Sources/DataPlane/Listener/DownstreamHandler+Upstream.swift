@@ -86,8 +86,9 @@ extension DownstreamHandler {
         var output = context.channel.allocator.buffer(
             capacity: self.headBytes.readableBytes + 512 + (length <= Self.copyLimit ? length : 0)
         )
+        let headBytes = self.headBytes
         RequestWriter.write(
-            operation, from: self.headBytes.readableBytesUInt8Span, self.head, to: provider, endpoint: handler.endpoint,
+            operation, from: headBytes.readableBytesUInt8Span, self.head, to: provider, endpoint: handler.endpoint,
             credential: credential, contentLength: length, sink: &output
         )
         let copies = length <= Self.copyLimit

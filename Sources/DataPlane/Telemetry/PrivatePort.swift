@@ -56,7 +56,8 @@ private final class PrivateHandler: ChannelInboundHandler {
         var buffer = Self.unwrapInboundIn(data)
         guard !self.isAnswered else { return }
         self.input.writeBuffer(&buffer)
-        switch self.parser.parse(self.input.readableBytesUInt8Span, into: &self.head) {
+        let input = self.input
+        switch self.parser.parse(input.readableBytesUInt8Span, into: &self.head) {
         case .needMore: break
         case .failed(let failure): self.answer(context, failure.status, "\(failure.reason)\n")
         case .complete: self.route(context)

@@ -7,29 +7,29 @@ final class UpstreamHandler: ChannelDuplexHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private enum Phase { case connecting, idle, head, body, discarding, closed }
+    enum Phase { case connecting, idle, head, body, discarding, closed }
 
     /// What a connection without an owner waits for.
     enum Waiting { case nothing, connection, request, rest }
 
     let endpoint: UpstreamEndpoint
-    private let pool: UpstreamPool
-    private var context: ChannelHandlerContext?
-    private var phase = Phase.connecting
+    let pool: UpstreamPool
+    var context: ChannelHandlerContext?
+    var phase = Phase.connecting
     /// Who gets this connection when it is ready, and for which attempt of theirs.
     private var candidate: (owner: DownstreamHandler, attempt: Int)?
     private var isReady: Bool
-    private var owner: DownstreamHandler?
-    private var headBytes: ByteBuffer?
-    private var parser = ResponseHeadParser()
-    private var head = ResponseHead()
-    private var decoder = BodyDecoder()
-    private var keepsAlive = true
+    var owner: DownstreamHandler?
+    var headBytes: ByteBuffer?
+    var parser = ResponseHeadParser()
+    var head = ResponseHead()
+    var decoder = BodyDecoder()
+    var keepsAlive = true
     /// The connection ended otherwise than by its proper close.
     private var isBroken = false
-    private var isPaused = false
-    private var wantsRead = false
-    private var discarded = 0
+    var isPaused = false
+    var wantsRead = false
+    var discarded = 0
     private(set) var waitingSince = NIODeadline.now()
 
     /// Bytes of an unwanted body that are read to keep the connection.
@@ -92,7 +92,7 @@ final class UpstreamHandler: ChannelDuplexHandler {
         owner.upstreamUnreachable()
     }
 
-    private func beIdle() {
+    func beIdle() {
         self.phase = .idle
         self.waitingSince = .now()
     }
@@ -202,83 +202,5 @@ final class UpstreamHandler: ChannelDuplexHandler {
         // TLS failures and resets both end here; channelInactive tells the owner.
         self.isBroken = true
         context.close(promise: nil)
-    }
-
-    // MARK: Bytes
-
-    private func readHead(_ buffer: inout ByteBuffer) {
-        if self.headBytes == nil {
-            self.headBytes = buffer
-        } else {
-            self.headBytes?.writeBuffer(&buffer)
-        }
-        guard let bytes = self.headBytes else { return }
-        switch self.parser.parse(bytes.readableBytesUInt8Span, isHead: false, into: &self.head) {
-        case .needMore: break
-        case .failed:
-            let owner = self.owner
-            self.owner = nil
-            self.close()
-            owner?.upstreamBroke()
-        case .complete(let length):
-            self.keepsAlive = self.head.keepsAlive
-            self.decoder.reset(self.head.framing, limit: .max)
-            self.phase = .body
-            self.owner?.upstreamAnswered(self.head, bytes)
-            guard self.phase == .body || self.phase == .discarding else { return }
-            self.headBytes = nil
-            self.readBody(bytes, from: length)
-        }
-    }
-
-    private func readBody(_ buffer: ByteBuffer, from start: Int) {
-        let span = buffer.readableBytesUInt8Span
-        var index = start
-        while true {
-            switch self.decoder.next(span, &index) {
-            case .body(let range):
-                if let owner = self.owner {
-                    owner.upstreamBody(buffer, range)
-                } else {
-                    self.discarded += range.count
-                    guard self.discarded <= Self.discardLimit else {
-                        self.close()
-                        return
-                    }
-                }
-                guard self.phase != .closed else { return }
-            case .needMore: return
-            case .complete:
-                self.finish(isClean: index == span.count)
-                return
-            case .failed:
-                let owner = self.owner
-                self.owner = nil
-                self.close()
-                owner?.upstreamBroke()
-                return
-            }
-        }
-    }
-
-    /// The answer is complete.
-    ///
-    /// Bytes after it belong to nothing that we asked, and a provider that has not taken the
-    /// whole request need not take the rest.
-    private func finish(isClean: Bool) {
-        let owner = self.owner.take()
-        let isClean = isClean && self.context?.channel.isWritable == true
-        self.isPaused = false
-        if self.wantsRead {
-            self.wantsRead = false
-            self.context?.read()
-        }
-        if self.keepsAlive && isClean {
-            self.beIdle()
-            self.pool.release(self)
-        } else {
-            self.close()
-        }
-        owner?.upstreamComplete()
     }
 }

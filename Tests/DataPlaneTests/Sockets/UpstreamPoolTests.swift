@@ -143,7 +143,7 @@ extension OverSockets {
             let upstream = try await ScriptedUpstream.start { connection, number in
                 if number > 1 { _ = try await connection.request() } else { try await connection.setReading(false) }
                 try await connection.send(Answers.json(Answers.chat))
-                try await connection.closed(within: .seconds(20))
+                try await connection.closed(within: .seconds(90))
             }
             try await TestGateway.run([upstream], .init { $0.maxBodyBytes = 32 << 20 }) { gateway in
                 let client = try await gateway.client()

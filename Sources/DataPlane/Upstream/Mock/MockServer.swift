@@ -50,7 +50,8 @@ private final class MockHandler: ChannelInboundHandler {
     private func advance(_ context: ChannelHandlerContext) {
         guard !self.isBusy else { return }
         if !self.isReadingBody {
-            switch self.parser.parse(self.input.readableBytesUInt8Span, into: &self.head) {
+            let input = self.input
+            switch self.parser.parse(input.readableBytesUInt8Span, into: &self.head) {
             case .needMore: return
             case .failed:
                 context.close(promise: nil)
