@@ -17,7 +17,7 @@ for name in $(compgen -e); do
     case "$name" in GATEHOUSE_*) BARE+=(-u "$name") ;; esac
 done
 
-say() { printf '%s\n' "$*"; }
+say() { printf '%s\n' "$@"; }
 die() { printf 'gatehouse: %s\n' "$*" >&2; exit 1; }
 
 # The value of a string member in one line of JSON of our own API.
