@@ -1,9 +1,12 @@
 # What a newcomer and CI call. Each target says what it does and can be run again.
 
-.PHONY: run test lint reset format conformance
+.PHONY: run build test lint reset format conformance
 
 run: ## Start Gatehouse here, send one request, stop with Ctrl-C
 	@scripts/dev run
+
+build: ## Both programs for release: they need no Swift where they run
+	@scripts/dev build
 
 test: ## All tests: units, PostgreSQL, running binaries, real clients
 	@scripts/test

@@ -10,6 +10,10 @@ CONTROL_URL=https://127.0.0.1:$CONTROL_PORT
 GATEWAY_URL=http://127.0.0.1:$GATEWAY_PORT
 BUILD=${GATEHOUSE_BUILD:-release}
 BIN=$ROOT/.build/$BUILD
+# A release needs no Swift on the machine that it runs on, and no package checks exclusivity at run time (Package.swift
+# says why; here it is for the packages we use).
+BUILD_FLAGS=()
+[ "$BUILD" = debug ] || BUILD_FLAGS=(--static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked)
 
 # The settings of these scripts are not those of the programs: `env "${BARE[@]}" …` runs one without them.
 BARE=()
@@ -31,7 +35,8 @@ build() {
         return
     fi
     say "Building ($BUILD; the first time takes several minutes)."
-    swift build -c "$BUILD" --product gatehouse-gateway && swift build -c "$BUILD" --product gatehouse-control ||
+    swift build -c "$BUILD" "${BUILD_FLAGS[@]}" --product gatehouse-gateway &&
+        swift build -c "$BUILD" "${BUILD_FLAGS[@]}" --product gatehouse-control ||
         die "the build failed; what is above says where"
     touch "$BIN/.built-by-scripts"
 }
