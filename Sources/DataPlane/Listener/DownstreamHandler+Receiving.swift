@@ -64,6 +64,7 @@ extension DownstreamHandler {
             id: self.loop.requestIDs.next(at: now), began: now, uptime: self.loop.time.uptime(), operation: operation,
             caller: caller, policy: policy
         )
+        self.requestEnd = .now() + .seconds(Int64(policy.limits.requestSeconds))
         self.loop.counters.inFlight += 1
         try self.checkMediaType(bytes)
         self.decoder.reset(self.head.framing, limit: policy.limits.maxBodyBytes)

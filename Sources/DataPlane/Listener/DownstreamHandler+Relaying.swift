@@ -186,6 +186,7 @@ extension DownstreamHandler {
     /// Ends the request, whatever became of it: once, and always.
     func settle(_ outcome: RequestOutcome, _ code: GatewayError.Code?) {
         guard let exchange = self.exchange.take() else { return }
+        self.requestEnd = .distantFuture
         let record = Settle.record(
             exchange, outcome: outcome, code: code, usage: self.isAnswered ? self.relay.usage.usage : nil,
             serviceTier: self.relay.usage.serviceTier, answered: self.isAnswered, uptime: self.loop.time.uptime()
@@ -221,8 +222,7 @@ extension DownstreamHandler {
         guard self.phase != .closed, self.phase != .closing else { return }
         self.phase = .head
         // A client that has not taken its answer yet is not idle.
-        let isTaken = self.context?.channel.isWritable ?? true
-        self.setDeadline(after: isTaken ? self.loop.waits.idle : max(self.loop.waits.idle, self.loop.waits.write))
+        self.setDeadline(after: self.isWritable ? self.loop.waits.idle : max(self.loop.waits.idle, self.loop.waits.write))
         self.drive()
     }
 }

@@ -6,20 +6,11 @@ extension DownstreamHandler: NIOScheduledCallbackHandler {
     /// Sets when the connection has waited long enough for what it waits for.
     func setDeadline(after time: TimeAmount) {
         guard self.phase != .closed else { return }
-        let now = NIODeadline.now()
-        self.deadline = now + min(time, self.timeLeft)
+        self.deadline = min(NIODeadline.now() + time, self.requestEnd)
         guard self.timer == nil || self.timerAt > self.deadline else { return }
         self.timer?.cancel()
         self.timerAt = self.deadline
         self.timer = try? self.loop.eventLoop.assumeIsolated().scheduleCallback(at: self.deadline, handler: self)
-    }
-
-    /// What the request may still take: all of it has an end, whatever it does.
-    private var timeLeft: TimeAmount {
-        guard let policy = self.exchange?.policy, let began = self.exchange?.beganUptime else { return .hours(24) }
-        let uptime = self.loop.time.uptime()
-        let spent = uptime > began ? Int64(clamping: uptime - began) : 0
-        return .nanoseconds(max(0, TimeAmount.seconds(Int64(policy.limits.requestSeconds)).nanoseconds - spent))
     }
 
     func handleScheduledCallback(eventLoop: some EventLoop) {
@@ -45,7 +36,7 @@ extension DownstreamHandler: NIOScheduledCallbackHandler {
         case .body: self.refuse(GatewayError(.requestTimeout), closes: true)
         case .waiting: self.answerIsLate()
         case .relaying:
-            if self.context?.channel.isWritable == false {
+            if !self.isWritable {
                 self.clientStalled()
             } else {
                 self.cut(GatewayError(.upstreamTimeout, source: .upstream))
@@ -59,7 +50,7 @@ extension DownstreamHandler: NIOScheduledCallbackHandler {
         let wasConnected = self.upstream != nil
         self.upstream?.cancel()
         self.upstream = nil
-        if wasConnected || self.timeLeft <= .zero {
+        if wasConnected || NIODeadline.now() >= self.requestEnd {
             // The provider may be working on it: asking another one could be paid for twice.
             self.isAnswered = self.wasSent
             self.fail(error)

@@ -187,7 +187,7 @@ extension DownstreamHandler {
         self.releaseBody()
         self.beginRelay(answer, span)
         self.setDeadline(after: self.loop.waits.write)
-        if self.context?.channel.isWritable == false { upstream.setPaused(true) }
+        if !self.isWritable { upstream.setPaused(true) }
     }
 
     /// The error to answer with in place of the provider's; nil when the answer is the client's own.

@@ -69,11 +69,15 @@ final class DownstreamHandler: ChannelDuplexHandler {
     private var outputScratch = ByteBuffer()
     /// Something was written since the last flush.
     var needsFlush = false
+    /// The client takes what is written: kept here, because asking the channel costs more than a read does.
+    var isWritable = true
     /// The unfinished event.
     var partial = ByteBuffer()
 
     // Time.
     var deadline = NIODeadline.distantFuture
+    /// When the request must be over, whatever it does.
+    var requestEnd = NIODeadline.distantFuture
     var timer: NIOScheduledCallback?
     var timerAt = NIODeadline.distantFuture
 
@@ -174,8 +178,9 @@ final class DownstreamHandler: ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        self.upstream?.setPaused(!context.channel.isWritable)
-        if context.channel.isWritable && self.phase == .relaying { self.setDeadline(after: self.loop.waits.write) }
+        self.isWritable = context.channel.isWritable
+        self.upstream?.setPaused(!self.isWritable)
+        if self.isWritable && self.phase == .relaying { self.setDeadline(after: self.loop.waits.write) }
         context.fireChannelWritabilityChanged()
     }
 

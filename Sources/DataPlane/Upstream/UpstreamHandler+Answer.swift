@@ -62,7 +62,7 @@ extension UpstreamHandler {
     /// Bytes after it belong to nothing that we asked, and a provider that has not taken the whole request need not take the rest.
     private func finish(isClean: Bool) {
         let owner = self.owner.take()
-        let isClean = isClean && self.context?.channel.isWritable == true
+        let isClean = isClean && self.isWritable && self.context != nil
         self.isPaused = false
         if self.wantsRead {
             self.wantsRead = false

@@ -27,6 +27,8 @@ final class UpstreamHandler: ChannelDuplexHandler {
     var keepsAlive = true
     /// The connection ended otherwise than by its proper close.
     private var isBroken = false
+    /// The provider takes what is written.
+    var isWritable = true
     var isPaused = false
     var wantsRead = false
     var discarded = 0
@@ -52,7 +54,7 @@ final class UpstreamHandler: ChannelDuplexHandler {
 
     var isBusy: Bool { self.owner != nil }
 
-    var isUsable: Bool { self.phase == .idle && self.context?.channel.isActive == true }
+    var isUsable: Bool { self.phase == .idle && !self.isBroken }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
@@ -179,6 +181,11 @@ final class UpstreamHandler: ChannelDuplexHandler {
         case .body, .discarding: self.readBody(buffer, from: 0)
         case .closed: break
         }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        self.isWritable = context.channel.isWritable
+        context.fireChannelWritabilityChanged()
     }
 
     func channelReadComplete(context: ChannelHandlerContext) { self.owner?.upstreamReadComplete() }

@@ -47,10 +47,11 @@ package enum Pricing {
     ///
     /// A service tier without an item of its own is charged at the standard price, a meter without one at that of its
     /// `fallback`. Negative units count as none. Saturates at the largest amount.
-    package static func cost(of usage: UsageCounters, items: some Sequence<PriceItem>, tier: ServiceTier) -> NanoUSD {
+    package static func cost(of usage: UsageCounters, items: [PriceItem], tier: ServiceTier) -> NanoUSD {
         let prompt = usage.promptTokens
         var total = NanoUSD.zero
-        for meter in Meter.allCases {
+        for number in Meter.numbers {
+            guard let meter = Meter(rawValue: number) else { continue }
             let units = usage[meter]
             guard units > 0, let price = Self.price(of: meter, prompt: prompt, items: items, tier: tier) else {
                 continue
@@ -71,7 +72,7 @@ package enum Pricing {
     }
 
     private static func price(
-        of meter: Meter, prompt: Int64, items: some Sequence<PriceItem>, tier: ServiceTier
+        of meter: Meter, prompt: Int64, items: [PriceItem], tier: ServiceTier
     ) -> Int64? {
         var best: PriceItem?
         for item in items where item.meter == meter && (item.abovePromptTokens == 0 || prompt > item.abovePromptTokens)

@@ -13,6 +13,9 @@ package enum Meter: UInt8, CaseIterable, Sendable {
     case image = 9
     case request = 10
 
+    /// The numbers of all cases: what a loop on the request path goes over without an array of cases.
+    package static let numbers: ClosedRange<UInt8> = 1...10
+
     /// The name in the API and in SQL.
     package var name: String {
         switch self {

@@ -38,6 +38,10 @@ import Testing
         (9_223_367_425_171_063_222, 2_000_001, .max),
     ]
 
+    @Test func `the numbers of meters are those of all meters`() {
+        #expect(Meter.allCases.map(\.rawValue) == Array(Meter.numbers))
+    }
+
     @Test(arguments: Self.charges)
     func `a charge is units times price, rounded up, saturating`(_ units: Int64, _ price: Int64, _ expected: Int64) {
         #expect(Pricing.charge(units: units, nanoUSDPerMillion: price).amount == expected)
