@@ -222,7 +222,8 @@ extension DownstreamHandler {
         guard self.phase != .closed, self.phase != .closing else { return }
         self.phase = .head
         // A client that has not taken its answer yet is not idle.
-        self.setDeadline(after: self.isWritable ? self.loop.waits.idle : max(self.loop.waits.idle, self.loop.waits.write))
+        self.setDeadline(
+            after: self.isWritable ? self.loop.waits.idle : max(self.loop.waits.idle, self.loop.waits.write))
         self.drive()
     }
 }
