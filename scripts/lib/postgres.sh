@@ -10,7 +10,7 @@ postgres_bin() {
 # Runs a command as whom PostgreSQL may run as: it refuses root.
 as_postgres() {
     if [ "$(id -u)" = 0 ]; then
-        setpriv --reuid=postgres --regid=postgres --init-groups env -i PATH="$PATH" LC_ALL=C.UTF-8 "$@"
+        setpriv --reuid=postgres --regid=postgres --init-groups env -i -C / PATH="$PATH" LC_ALL=C.UTF-8 "$@"
     else
         env LC_ALL=C.UTF-8 "$@"
     fi
