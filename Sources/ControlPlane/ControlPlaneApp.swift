@@ -50,7 +50,7 @@ package struct ControlPlaneApp: Sendable {
         )
         let signing = SigningKeyCache(database: database, keys: keys, time: self.time)
         let dataPlane = DataPlaneRoutes(
-            database: database, feed: feed,
+            database: database, changes: services.changes, feed: feed,
             enrolment: Enrolment(database: database, changes: services.changes, signing: signing, time: self.time),
             signing: signing, time: self.time, logger: self.logger
         )

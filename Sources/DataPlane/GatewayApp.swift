@@ -48,7 +48,7 @@ package struct GatewayApp: Sendable {
         let store = try SnapshotStore(folder: "\(self.config.stateFolder)/control")
         let identity = try await self.identity(client, store)
         let spool = try UsageSpool(folder: "\(self.config.stateFolder)/usage", logger: self.logger)
-        try spool.recover(now: self.time.now())
+        spool.recover(now: self.time.now())
         let mock = try await MockServer.start(group: background)
         let loops = try await RequestLoops.start(
             on: group, self.loopSettings(mockPort: mock.port), spool: spool, time: self.time
@@ -57,11 +57,8 @@ package struct GatewayApp: Sendable {
             client: client, identity: identity, store: store, publisher: loops.publisher, time: self.time,
             logger: self.logger
         )
-        let shipper = UsageShipper(
-            spool: spool, client: client, identity: identity, store: store, time: self.time, logger: self.logger,
-            restoreSigns: { policy.status.restoreSigns }
-        )
-        let keeper = SpoolKeeper(spool: spool)
+        let shipper = self.shipper(spool, client, identity, store, policy)
+        let keeper = SpoolKeeper(spool: spool, time: self.time)
         let tls = try self.serverTLS()
         let listener = try await Listener.bind(self.config.listen, tls: tls, loops: loops)
         let time = self.time
@@ -92,6 +89,19 @@ package struct GatewayApp: Sendable {
         await privatePort.close()
         await mock.close()
         self.logger.info("gateway stopped")
+    }
+
+    private func shipper(
+        _ spool: UsageSpool, _ client: ControlPlaneClient, _ identity: GatewayIdentity, _ store: SnapshotStore,
+        _ policy: PolicyClient
+    ) -> UsageShipper {
+        let (time, logger) = (self.time, self.logger)
+        return UsageShipper(spool: spool, restoreSigns: { policy.status.restoreSigns }) {
+            UsageDelivery(
+                spool: spool, gateway: identity.gateway, time: time, logger: logger,
+                root: { try store.loadRoot() }, send: { try await client.usage(as: identity, $0) }
+            )
+        }
     }
 
     /// Who this gateway is; enrols it when it is new.
@@ -141,4 +151,3 @@ package struct GatewayApp: Sendable {
 }
 
 extension PolicyClient: Service {}
-extension UsageShipper: Service {}

@@ -216,12 +216,16 @@ extension Sampler {
         return record
     }
     mutating func batch() -> UsageBatch {
-        UsageBatch(
-            gateway: self.id(), stream: self.id(), from: self.integer(1...(Int.max / 2)),
-            records: self.many(1...3) { $0.record() })
+        let from = self.integer(1...UsageBatch.sequenceLimit)
+        var lost: UsageLoss?
+        if from > 1 && self.chance() {
+            lost = UsageLoss(from: self.integer(1...from - 1), reason: self.pick(UsageLossReason.allCases))
+        }
+        return UsageBatch(
+            gateway: self.id(), stream: self.id(), from: from, records: self.many(1...3) { $0.record() }, lost: lost)
     }
     mutating func reply() -> UsageReply {
-        UsageReply(request: self.bytes(32), stream: self.id(), last: self.integer(0...(Int.max / 2)))
+        UsageReply(request: self.bytes(32), stream: self.id(), last: self.integer(0...UsageReply.lastLimit))
     }
     mutating func enrolment() -> EnrolmentRequest {
         EnrolmentRequest(

@@ -54,6 +54,7 @@ package enum Permission: String, Sendable, CaseIterable {
     case changesRead = "changes.read"
     case auditRead = "audit.read"
     case usageRead = "usage.read"
+    case usageDeclareLost = "usage.declare_lost"
     case apiTokensCreate = "api_tokens.create"
     case trustRootRotate = "trust_root.rotate"
 }

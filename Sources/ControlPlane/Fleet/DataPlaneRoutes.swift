@@ -2,7 +2,6 @@ import Crypto
 package import Logging
 package import Postgres
 package import Shared
-import Synchronization
 
 /// The endpoints that gateways call.
 ///
@@ -13,23 +12,22 @@ package struct DataPlaneRoutes: Sendable {
     private let enrolment: Enrolment
     private let signing: SigningKeyCache
     private let time: TimeSource
-    private let logger: Logger
+    private let intake: UsageIntake
     /// For metrics.
-    package let figures: IngestFigures
+    package var figures: IngestFigures { self.intake.figures }
 
     static let wireType = "application/x-protobuf"
 
     package init(
-        database: Database, feed: TimestampFeed, enrolment: Enrolment, signing: SigningKeyCache, time: TimeSource,
-        logger: Logger
+        database: Database, changes: Changes, feed: TimestampFeed, enrolment: Enrolment, signing: SigningKeyCache,
+        time: TimeSource, logger: Logger
     ) {
         self.database = database
         self.feed = feed
         self.enrolment = enrolment
         self.signing = signing
         self.time = time
-        self.logger = logger
-        self.figures = IngestFigures()
+        self.intake = UsageIntake(database: database, changes: changes, logger: logger)
     }
 
     package var endpoints: [Endpoint] {
@@ -120,25 +118,7 @@ package struct DataPlaneRoutes: Sendable {
     private func usage(_ call: Call) async throws -> Answer {
         let caller = try Self.caller(call)
         let batch: UsageBatch = try Self.decode(call.bytes)
-        let now = self.time.now()
-        let result: UsageIngest.Result
-        do {
-            result = try await self.database.transaction(retrySerialization: 3) { tx in
-                try UsageIngest.ingest(&tx, batch, from: caller, now: now)
-            }
-        } catch UsageIngest.Failure.foreignStream {
-            throw ControlError(.notAllowed, "foreign_stream", "The usage stream is another gateway's.")
-        }
-        self.figures.add(result)
-        if result.rejected > 0 || result.mispriced > 0 {
-            self.logger.warning(
-                "usage was not as it should be",
-                metadata: [
-                    "gateway": "\(caller.id)", "stream": "\(batch.stream)", "rejected": "\(result.rejected)",
-                    "mispriced": "\(result.mispriced)",
-                ]
-            )
-        }
+        let result = try await self.intake.take(batch, from: caller, as: call.context)
         let reply = UsageReply(request: Array(SHA256.hash(data: call.bytes)), stream: batch.stream, last: result.last)
         let signed = try await self.signing.current().sign(.usageReply, reply.wireBytes)
         return Answer(body: .bytes(signed, type: Self.wireType))
@@ -149,31 +129,6 @@ package struct DataPlaneRoutes: Sendable {
             return try Value(wire: bytes)
         } catch {
             throw ControlError(.invalid, "invalid_message", "The message is not readable: \(error).")
-        }
-    }
-}
-
-/// What was taken in, for metrics.
-package final class IngestFigures: Sendable {
-    package struct Values: Sendable {
-        package var stored = 0
-        package var rejected = 0
-        package var mispriced = 0
-        package var repeated = 0
-    }
-
-    private let values = Mutex(Values())
-
-    init() {}
-
-    package var current: Values { self.values.withLock { $0 } }
-
-    func add(_ result: UsageIngest.Result) {
-        self.values.withLock { values in
-            values.stored += result.stored
-            values.rejected += result.rejected
-            values.mispriced += result.mispriced
-            if result.stored + result.rejected == 0 { values.repeated += 1 }
         }
     }
 }

@@ -9,18 +9,15 @@ package struct Gateway: Sendable, Audited {
         package let manifest: [UInt8]
         package let keyringEpoch: Int64
         package let nack: Nack?
-        package let otherProcessAt: Timestamp?
 
         package init(
-            seenAt: Timestamp, version: SnapshotVersion, manifest: [UInt8], keyringEpoch: Int64, nack: Nack?,
-            otherProcessAt: Timestamp?
+            seenAt: Timestamp, version: SnapshotVersion, manifest: [UInt8], keyringEpoch: Int64, nack: Nack?
         ) {
             self.seenAt = seenAt
             self.version = version
             self.manifest = manifest
             self.keyringEpoch = keyringEpoch
             self.nack = nack
-            self.otherProcessAt = otherProcessAt
         }
     }
 
@@ -128,13 +125,12 @@ extension Gateway {
                     .required("chunk", .string(.length(0...64))), .required("message", .string(.length(0...500))),
                 ]).orNull
             ),
-            .required("two_live_processes", .bool), .required("revision", .count), .required("created_at", .timestamp),
+            .required("revision", .count), .required("created_at", .timestamp),
         ])
     )
 
     package func json(at time: Timestamp) -> JSONValue {
-        let other = self.report?.otherProcessAt.map { $0.adding(seconds: Self.offlineAfter) > time } ?? false
-        return [
+        [
             "id": JSONValue(self.id), "group": JSONValue(self.group), "name": .string(self.name),
             "status": .string(self.status), "build": .integer(self.build),
             "sync": .string(self.sync(at: time).rawValue),
@@ -147,8 +143,7 @@ extension Gateway {
                     "message": .string(nack.message),
                 ]
             } ?? .null,
-            "two_live_processes": .bool(other), "revision": .integer(self.revision),
-            "created_at": JSONValue(self.createdAt),
+            "revision": .integer(self.revision), "created_at": JSONValue(self.createdAt),
         ]
     }
 }

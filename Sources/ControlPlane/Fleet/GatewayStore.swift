@@ -6,7 +6,7 @@ package enum GatewayStore {
     private static let columns: SQL = """
         select g.id, g.group_id, g.name, g.status, g.build, g.revision, g.created_at, s.seen_at, s.epoch, s.version,
             s.manifest, s.keyring_epoch, s.nack_epoch, s.nack_version, s.nack_code, s.nack_chunk, s.nack_message,
-            s.other_process_at, n.epoch as new_epoch, n.version as new_version, n.manifest_sha256 as new_manifest,
+            n.epoch as new_epoch, n.version as new_version, n.manifest_sha256 as new_manifest,
             n.published_at, o.manifest_sha256 as own_manifest
         from gateway g left join gateway_status s on s.gateway_id = g.id
         left join lateral (
@@ -67,8 +67,7 @@ package enum GatewayStore {
         }
         return Gateway.Report(
             seenAt: seenAt, version: SnapshotVersion(epoch: try row.get("epoch"), version: try row.get("version")),
-            manifest: try row.get("manifest"), keyringEpoch: try row.get("keyring_epoch"), nack: nack,
-            otherProcessAt: try row.optional("other_process_at")
+            manifest: try row.get("manifest"), keyringEpoch: try row.get("keyring_epoch"), nack: nack
         )
     }
 

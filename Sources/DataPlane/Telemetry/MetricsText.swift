@@ -50,7 +50,7 @@ struct MetricsText {
 /// What the gateway tells Prometheus.
 enum GatewayMetrics {
     static func render(
-        _ figures: LoopFigures, policy: PolicyStatus, usage: UsageShipper.Figures?, now: Timestamp
+        _ figures: LoopFigures, policy: PolicyStatus, usage: UsageDelivery.Figures?, now: Timestamp
     ) -> String {
         let counters = figures.counters
         var metrics = MetricsText()
@@ -118,6 +118,7 @@ enum GatewayMetrics {
                 "gatehouse_usage_waiting", "gauge", "Records not acknowledged at the last look.", usage.waiting)
             metrics.single("gatehouse_usage_shipped_total", "counter", "Records delivered.", usage.shipped)
             metrics.single("gatehouse_usage_failures_total", "counter", "Deliveries that failed.", usage.failures)
+            metrics.single("gatehouse_usage_lost_total", "counter", "Records declared lost.", usage.lost)
         }
         return metrics.text
     }

@@ -89,8 +89,7 @@ import Testing
             report: serves.map { version in
                 Gateway.Report(
                     seenAt: now.adding(seconds: -seen), version: version, manifest: [manifest], keyringEpoch: 1,
-                    nack: nack.map { Gateway.Nack(version: version, code: $0, chunk: "", message: "") },
-                    otherProcessAt: nil
+                    nack: nack.map { Gateway.Nack(version: version, code: $0, chunk: "", message: "") }
                 )
             },
             published: published.map {
