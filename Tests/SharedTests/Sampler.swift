@@ -249,6 +249,9 @@ extension Sampler {
         report.message = self.text(0...500)
         return report
     }
+    mutating func time() -> SignedTime {
+        SignedTime(deployment: self.id(), nonce: self.bytes(SignedTime.nonceSizes), time: self.instant())
+    }
     mutating func assertion() -> NodeAssertion {
         NodeAssertion(
             gateway: self.id(), audience: self.id(), method: self.text(0...16), path: self.text(0...200),

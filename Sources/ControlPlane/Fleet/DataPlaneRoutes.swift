@@ -17,6 +17,8 @@ package struct DataPlaneRoutes: Sendable {
     package var figures: IngestFigures { self.intake.figures }
 
     static let wireType = "application/x-protobuf"
+    /// Roots beyond those that this replica knows that are looked for: it may not have read the newest yet.
+    static let rootsAhead = 8
 
     package init(
         database: Database, changes: Changes, feed: TimestampFeed, enrolment: Enrolment, signing: SigningKeyCache,
@@ -54,9 +56,19 @@ package struct DataPlaneRoutes: Sendable {
                 auth: .gateway, success: .bytes(type: "application/octet-stream")
             ) { call in try await self.blob(call) },
             Endpoint(
-                .get, "/dp/v1/roots/{version}", "dataplane.root", "A trust root by its version", auth: .gateway,
+                .get, "/dp/v1/roots/{version}", "dataplane.root",
+                "A trust root by its version: public keys, and who signed for them", auth: .open,
                 success: .bytes(type: Self.wireType)
             ) { call in try await self.root(call) },
+            Endpoint(
+                .get, "/dp/v1/time", "dataplane.time", "The time, signed for the caller's nonce", auth: .open,
+                query: [
+                    QueryParameter(
+                        "nonce", .string(.length(SignedTime.nonceLengths)), "16 to 32 random bytes in base64url.",
+                        isRequired: true
+                    )
+                ], success: .bytes(type: Self.wireType)
+            ) { call in try await self.signedTime(call) },
             Endpoint(
                 .post, "/dp/v1/status", "dataplane.status", "What a gateway serves, and what it refused",
                 auth: .gateway, body: .bytes(limit: 4096), status: 204, success: .empty
@@ -98,13 +110,30 @@ package struct DataPlaneRoutes: Sendable {
     }
 
     private func root(_ call: Call) async throws -> Answer {
-        guard let version = call.path["version"].flatMap({ Int32($0) }) else { throw ControlError.notFound("root") }
+        // Anybody may ask: what is known is not read again, and what is far from it not looked for.
+        let known = try await self.signing.current().roots
+        guard let version = call.path["version"].flatMap({ Int32($0) }), version >= 1,
+            version <= known.count + Self.rootsAhead
+        else { throw ControlError.notFound("root") }
+        if version <= known.count { return Answer(body: .bytes(known[Int(version) - 1], type: Self.wireType)) }
         let bytes = try await self.database.transaction(.readOnly) { tx in
             try tx.queryOne("select envelope from trust_root where version = $1", version)?
                 .get("envelope", as: [UInt8].self)
         }
         guard let bytes else { throw ControlError.notFound("root") }
         return Answer(body: .bytes(bytes, type: Self.wireType))
+    }
+
+    private func signedTime(_ call: Call) async throws -> Answer {
+        guard let nonce = call.query["nonce"]?.string.flatMap({ Base64URL.decode($0) }),
+            SignedTime.nonceSizes.contains(nonce.count)
+        else {
+            throw ControlError(
+                .invalid, "invalid_parameter", "16 to 32 bytes in base64url are needed.", pointer: "nonce")
+        }
+        let keys = try await self.signing.current()
+        let time = SignedTime(deployment: keys.deployment, nonce: nonce, time: self.time.now())
+        return Answer(body: .bytes(try keys.sign(.time, time.wireBytes), type: Self.wireType))
     }
 
     private func status(_ call: Call) async throws -> Answer {

@@ -23,7 +23,8 @@ package struct NodeAuthentication: Sendable {
             return try await self.verified(header: header ?? "", method: method, path: path, body: body)
         } catch let failure as NodeAssertion.Failure {
             throw ControlError(
-                .unauthenticated, "gateway_not_authenticated", Self.explanation(failure),
+                .unauthenticated, failure == .expired ? NodeAssertion.expiredCode : "gateway_not_authenticated",
+                Self.explanation(failure),
                 internalDetail: "gateway assertion: \(failure)"
             )
         }

@@ -105,7 +105,8 @@ package final class PolicyClient: Sendable {
     package func run() async throws {
         var session = try await self.start()
         var failures = 0
-        var lastReport = Timestamp(microseconds: 0)
+        // Not the wall clock, which may be put right by any amount.
+        var reportAt: UInt64 = 0
         while !Task.isCancelled && !Task.isShuttingDownGracefully {
             do {
                 // Short polls while nothing is served; a report is due every 15 s.
@@ -116,10 +117,9 @@ package final class PolicyClient: Sendable {
                 failures = 0
                 var changed = false
                 if let bytes { changed = await self.take(bytes, &session) }
-                let now = self.time.now()
-                if changed || now >= lastReport.adding(seconds: 12) {
+                if changed || self.time.uptime() >= reportAt {
                     try await self.report()
-                    lastReport = now
+                    reportAt = self.time.uptime() + Self.reportInterval
                 }
             } catch is CancellationError {
                 break
@@ -132,6 +132,9 @@ package final class PolicyClient: Sendable {
             await self.serve(&session)
         }
     }
+
+    /// Nanoseconds after which the next report is due.
+    static let reportInterval: UInt64 = 12_000_000_000
 
     /// Full jitter from 100 ms to 15 s.
     static func backoff(_ failures: Int) -> Int {
@@ -205,7 +208,7 @@ package final class PolicyClient: Sendable {
                 guard error.code == .untrusted else { throw error }
             }
             let next = session.verifier.root.version + 1
-            guard let envelope = try await self.client.root(as: self.identity, version: next) else {
+            guard let envelope = try await self.client.root(version: next) else {
                 throw SnapshotError(.untrusted, chunk: "timestamp", "it is not signed by the role that must sign it")
             }
             try session.verifier.advance(root: envelope)

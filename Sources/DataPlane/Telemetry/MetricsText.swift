@@ -39,18 +39,19 @@ struct MetricsText {
 
     /// Microseconds as decimal seconds.
     static func seconds(_ microseconds: Int64) -> String {
-        let whole = microseconds / 1_000_000
-        let digits = String(microseconds % 1_000_000)
+        let sign = microseconds < 0 ? "-" : ""
+        let whole = microseconds.magnitude / 1_000_000
+        let digits = String(microseconds.magnitude % 1_000_000)
         var places = String(repeating: "0", count: 6 - digits.count) + digits
         while places.last == "0" { places.removeLast() }
-        return places.isEmpty ? String(whole) : "\(whole).\(places)"
+        return places.isEmpty ? "\(sign)\(whole)" : "\(sign)\(whole).\(places)"
     }
 }
 
 /// What the gateway tells Prometheus.
 enum GatewayMetrics {
     static func render(
-        _ figures: LoopFigures, policy: PolicyStatus, usage: UsageDelivery.Figures?, now: Timestamp
+        _ figures: LoopFigures, policy: PolicyStatus, usage: UsageDelivery.Figures?, clock: GatewayClock
     ) -> String {
         let counters = figures.counters
         var metrics = MetricsText()
@@ -110,7 +111,13 @@ enum GatewayMetrics {
         if let fresh = policy.fresh {
             metrics.single(
                 "gatehouse_snapshot_age_seconds", "gauge", "Since the control plane last said what is current.",
-                MetricsText.seconds(max(0, now.microseconds - fresh.microseconds))
+                MetricsText.seconds(max(0, clock.time.now().microseconds - fresh.microseconds))
+            )
+        }
+        if let offset = clock.offset {
+            metrics.single(
+                "gatehouse_clock_offset_seconds", "gauge", "What this machine's clock is behind the control plane's.",
+                MetricsText.seconds(offset)
             )
         }
         if let usage {

@@ -49,6 +49,18 @@ final class FakeControlPlane: Sendable {
             timestamp: .init(threshold: 1, keyIDs: [self.timestamp.publicKey.id]))
     }
 
+    /// The root that follows, whose timestamp key is another one.
+    func nextRoot(timestamp: SigningKey) throws -> [UInt8] {
+        var next = self.root
+        next.version = 2
+        next.keys = [self.rootKey.publicKey, self.config.publicKey, timestamp.publicKey]
+        next.timestamp = .init(threshold: 1, keyIDs: [timestamp.publicKey.id])
+        return try self.sign(.root, next, self.rootKey).wireBytes
+    }
+
+    /// A key that the root trusts, but with something else than the time.
+    var wrongKey: SigningKey { self.config }
+
     /// Every batch that arrived, also one that was answered wrongly.
     var batches: [UsageBatch] { self.state.withLock { $0.batches } }
     func last(_ stream: UsageStreamID) -> Int { self.state.withLock { $0.last[stream] ?? 0 } }
