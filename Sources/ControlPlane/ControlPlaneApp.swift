@@ -59,6 +59,9 @@ package struct ControlPlaneApp: Sendable {
             isSchemaRight: SchemaCheck(migrator, direct).isRight,
             figures: {
                 publisher.figures.text + jobs.figures.text + Figure.text(of: database) + dataPlane.figures.current.text
+                    + Figure.text(
+                        "gateway_processes_fenced_total", "counter", "Processes shut out for sharing an identity.",
+                        dataPlane.fencedCount)
             }
         )
         let api = services.api(

@@ -68,7 +68,7 @@ package struct GatewayApp: Sendable {
         let privatePort = try await PrivatePort.bind(
             self.config.privateListen, group: background,
             source: .init(
-                notReady: { policy.status.isServing ? nil : "no current snapshot is served" },
+                notReady: { policy.status.notReady },
                 metrics: { await Self.metrics(loops, policy: policy, shipper: shipper, clock: clock) }
             )
         )
@@ -80,7 +80,8 @@ package struct GatewayApp: Sendable {
             ]
         )
         let drainer = ListenerService(
-            listener: listener, loops: loops, drain: self.config.timeouts.drain, logger: self.logger
+            listener: listener, loops: loops, drain: self.config.timeouts.drain, logger: self.logger,
+            onDrain: { policy.beginDraining() }
         )
         let services = ServiceGroup(
             configuration: .init(
@@ -166,4 +167,3 @@ package struct GatewayApp: Sendable {
 }
 
 extension ClockSync: Service {}
-extension PolicyClient: Service {}

@@ -242,6 +242,7 @@ extension Sampler {
             manifest: self.chance() ? [] : self.bytes(32), keyringEpoch: self.integer(0...Int(Int32.max)),
             sequence: self.integer(0...Int.max))
         report.build = self.integer(0...Int(Int32.max))
+        report.isDraining = self.chance()
         guard self.chance() else { return report }
         report.refused = SnapshotVersion(epoch: self.integer(0...Int(Int32.max)), version: self.integer(0...Int.max))
         report.code = self.text(1...32)
@@ -249,6 +250,7 @@ extension Sampler {
         report.message = self.text(0...500)
         return report
     }
+    mutating func start() -> StartReply { StartReply(epoch: self.integer(1...Int.max)) }
     mutating func time() -> SignedTime {
         SignedTime(deployment: self.id(), nonce: self.bytes(SignedTime.nonceSizes), time: self.instant())
     }

@@ -50,6 +50,7 @@ package enum Permission: String, Sendable, CaseIterable {
     case gatewaysEnroll = "gateways.enroll"
     case gatewaysRead = "gateways.read"
     case gatewaysDelete = "gateways.delete"
+    case gatewaysFence = "gateways.fence"
 
     case changesRead = "changes.read"
     case auditRead = "audit.read"

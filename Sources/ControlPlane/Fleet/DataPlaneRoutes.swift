@@ -13,8 +13,10 @@ package struct DataPlaneRoutes: Sendable {
     private let signing: SigningKeyCache
     private let time: TimeSource
     private let intake: UsageIntake
+    private let processes: GatewayProcesses
     /// For metrics.
     package var figures: IngestFigures { self.intake.figures }
+    package var fencedCount: Int { self.processes.fencedCount }
 
     static let wireType = "application/x-protobuf"
     /// Roots beyond those that this replica knows that are looked for: it may not have read the newest yet.
@@ -30,6 +32,7 @@ package struct DataPlaneRoutes: Sendable {
         self.signing = signing
         self.time = time
         self.intake = UsageIntake(database: database, changes: changes, logger: logger)
+        self.processes = GatewayProcesses(database: database, changes: changes, logger: logger)
     }
 
     package var endpoints: [Endpoint] {
@@ -41,6 +44,13 @@ package struct DataPlaneRoutes: Sendable {
                 guard let token = call.joinToken else { throw ControlError.notFound("join token") }
                 let bytes = try await self.enrolment.enrol(call.bytes, token: token, as: call.context)
                 return Answer(status: 201, body: .bytes(bytes, type: Self.wireType))
+            },
+            Endpoint(
+                .post, "/dp/v1/starts", "dataplane.start", "A process of a gateway has started", auth: .gateway,
+                success: .bytes(type: Self.wireType)
+            ) { call in
+                let epoch = try await self.processes.admit(try Self.caller(call), as: call.context)
+                return Answer(body: .bytes(StartReply(epoch: Int(epoch)).wireBytes, type: Self.wireType))
             },
             Endpoint(
                 .get, "/dp/v1/groups/{group}/timestamp", "dataplane.timestamp",
@@ -90,6 +100,7 @@ package struct DataPlaneRoutes: Sendable {
         guard try call.id("group", GatewayGroupKind.self) == caller.group else {
             throw ControlError.notFound("gateway group")
         }
+        try await self.processes.admit(caller, as: call.context)
         let known = Int(call.query["sequence"]?.integer ?? 0)
         let wait = Int(call.query["wait"]?.integer ?? 0)
         guard let envelope = try await self.feed.timestamp(caller.group, known: known, wait: wait) else {
@@ -99,6 +110,7 @@ package struct DataPlaneRoutes: Sendable {
     }
 
     private func blob(_ call: Call) async throws -> Answer {
+        try await self.processes.admit(try Self.caller(call), as: call.context)
         guard let hash = call.path["sha256"].flatMap({ Hex.decode($0) }), hash.count == 32 else {
             throw ControlError.notFound("blob")
         }
@@ -139,6 +151,8 @@ package struct DataPlaneRoutes: Sendable {
     private func status(_ call: Call) async throws -> Answer {
         let caller = try Self.caller(call)
         let report: StatusReport = try Self.decode(call.bytes)
+        // One that is ending lives beside the next for a while, as it should.
+        if !report.isDraining { _ = try await self.processes.judge(caller, as: call.context) }
         let now = self.time.now()
         try await self.database.transaction { tx in try StatusReports.record(&tx, report, from: caller, now: now) }
         return Answer(status: 204)

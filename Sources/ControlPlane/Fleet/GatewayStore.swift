@@ -19,18 +19,20 @@ package enum GatewayStore {
     package static func fetch(_ id: GatewayID, _ tx: inout Transaction) throws -> Gateway {
         let row = try tx.queryOne(Self.columns + " where g.id = $1 and g.deleted_at is null", id)
         guard let row else { throw ControlError.notFound("gateway") }
-        return try Self.read(row)
+        return try Self.read(row, try GatewayProcessStore.notable(&tx, [id])[id] ?? [])
     }
 
     package static func list(
         group: GatewayGroupID?, _ page: PageRequest, _ tx: inout Transaction
     ) throws -> [Gateway] {
-        try tx.query(
+        let rows = try tx.query(
             Self.columns + """
                  where g.deleted_at is null and ($1::uuid is null or g.group_id = $1)
                 and ($2::uuid is null or g.id > $2) order by g.id limit $3
                 """, group, page.afterID, page.fetchLimit
-        ).map(Self.read)
+        )
+        let processes = try GatewayProcessStore.notable(&tx, try rows.map { try $0.get("id", as: GatewayID.self) })
+        return try rows.map { try Self.read($0, processes[try $0.get("id", as: GatewayID.self)] ?? []) }
     }
 
     /// - Returns: whether it was there.
@@ -45,12 +47,12 @@ package enum GatewayStore {
         ) == 1
     }
 
-    @Sendable private static func read(_ row: Row) throws -> Gateway {
+    private static func read(_ row: Row, _ processes: [GatewayProcess]) throws -> Gateway {
         Gateway(
             id: try row.get("id"), group: try row.get("group_id"), name: try row.get("name"),
             status: try row.get("status"), build: try row.get("build"), revision: try row.get("revision"),
             createdAt: try row.get("created_at"), report: try Self.report(row), published: try Self.published(row),
-            manifestOfReported: try row.optional("own_manifest")
+            manifestOfReported: try row.optional("own_manifest"), processes: processes
         )
     }
 

@@ -21,6 +21,12 @@ package struct ControlPlaneClient: Sendable {
     /// Random for each start of the process.
     package let process: UInt64
 
+    /// The process as the control plane names it: 16 hexadecimal digits.
+    package var processName: String {
+        let digits = String(self.process, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
     package init(http: HTTPClient, baseURL: String, clock: GatewayClock) {
         self.http = http
         self.baseURL = baseURL
@@ -48,6 +54,18 @@ package struct ControlPlaneClient: Sendable {
             limit: 4 << 20, timeout: .seconds(15)
         )
         return try Envelope(wire: answer.body)
+    }
+
+    /// Says that this process has started.
+    ///
+    /// - Returns: its epoch; nil from a control plane that gives none.
+    package func start(as identity: GatewayIdentity) async throws -> Int? {
+        do {
+            let answer = try await self.call(identity, "POST", "/dp/v1/starts", limit: 4096, timeout: .seconds(15))
+            return try StartReply(wire: answer.body).epoch
+        } catch let failure as Failure where failure.status == 404 {
+            return nil
+        }
     }
 
     /// The newest timestamp, or nil when `known` is still the newest after `wait` seconds.
@@ -111,7 +129,7 @@ package struct ControlPlaneClient: Sendable {
         do {
             return try await self.send(
                 method, path, body: body, authorization: header, limit: limit, timeout: timeout)
-        } catch let failure as Failure where failure.code == NodeAssertion.expiredCode {
+        } catch let failure as Failure where failure.code == LinkCode.expired {
             self.clock.doubt()
             throw failure
         }

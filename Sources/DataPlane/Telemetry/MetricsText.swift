@@ -106,6 +106,12 @@ enum GatewayMetrics {
         metrics.single(
             "gatehouse_snapshot_version", "gauge", "Version of the snapshot that is served.", policy.version.version)
         metrics.single("gatehouse_snapshot_serving", "gauge", "1 while requests are served.", policy.isServing ? 1 : 0)
+        metrics.single(
+            "gatehouse_fenced", "gauge", "1 while shut out because another process has this gateway's identity.",
+            policy.isFenced ? 1 : 0)
+        if let epoch = policy.epoch {
+            metrics.single("gatehouse_process_epoch", "gauge", "Counts the starts of this gateway.", epoch)
+        }
         metrics.single("gatehouse_snapshot_applied_total", "counter", "Snapshots taken into service.", policy.applied)
         metrics.single("gatehouse_snapshot_refused_total", "counter", "Snapshots refused.", policy.refusals)
         if let fresh = policy.fresh {

@@ -19,8 +19,6 @@ package struct NodeAssertion: WireMessage, Equatable {
 
     package static let scheme = "Gatehouse-Node"
     package static let sizeLimit = 4096
-    /// What the control plane calls it when a call is refused for its time alone.
-    package static let expiredCode = "assertion_expired"
     /// Seconds that an assertion may be good for.
     package static let lifetime: Int64 = 60
     /// Seconds by which two clocks may differ.

@@ -59,7 +59,7 @@ import Testing
                 let issued = fleet.clock.now.adding(seconds: seconds)
                 let response = await fleet.call(gateway, "GET", path, issued: issued)
                 #expect(response.status == 401)
-                #expect(response.code == NodeAssertion.expiredCode)
+                #expect(response.code == LinkCode.expired)
                 let forged = TestFleet.Process(gateway: gateway.gateway, key: SigningKey(), number: 1)
                 #expect(await fleet.call(forged, "GET", path, issued: issued).code == "gateway_not_authenticated")
             }
