@@ -311,6 +311,14 @@ CREATE TABLE public.gateway_group_organization (
     group_id uuid NOT NULL,
     organization_id uuid NOT NULL
 );
+CREATE TABLE public.gateway_process (
+    gateway_id uuid NOT NULL,
+    process bigint NOT NULL,
+    epoch bigint NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    fenced_at timestamp with time zone,
+    CONSTRAINT gateway_process_epoch_check CHECK ((epoch >= 1))
+);
 CREATE TABLE public.gateway_status (
     gateway_id uuid NOT NULL,
     process bigint NOT NULL,
@@ -324,9 +332,7 @@ CREATE TABLE public.gateway_status (
     nack_version bigint,
     nack_code text,
     nack_chunk text,
-    nack_message text,
-    other_process bigint,
-    other_process_at timestamp with time zone
+    nack_message text
 );
 CREATE TABLE public.idempotency_key (
     actor_id uuid NOT NULL,
@@ -365,6 +371,7 @@ CREATE TABLE public.ledger_check (
     closed_mispriced bigint NOT NULL,
     days_to date NOT NULL,
     closed_daily_cost bigint NOT NULL,
+    lost bigint DEFAULT 0 NOT NULL,
     CONSTRAINT ledger_check_singleton_check CHECK (singleton)
 );
 CREATE TABLE public.model (
@@ -649,6 +656,17 @@ CREATE TABLE public.usage_event_default (
     checked_cost_nano_usd bigint NOT NULL,
     CONSTRAINT usage_event_cost_nano_usd_check CHECK ((cost_nano_usd >= 0))
 );
+CREATE TABLE public.usage_gap (
+    stream_id uuid NOT NULL,
+    from_seq bigint NOT NULL,
+    to_seq bigint NOT NULL,
+    gateway_id uuid NOT NULL,
+    reason text NOT NULL,
+    reported_at timestamp with time zone NOT NULL,
+    CONSTRAINT usage_gap_check CHECK ((to_seq >= from_seq)),
+    CONSTRAINT usage_gap_from_seq_check CHECK ((from_seq >= 1)),
+    CONSTRAINT usage_gap_reason_check CHECK ((reason = ANY (ARRAY['released'::text, 'missing'::text])))
+);
 CREATE TABLE public.usage_rejected (
     stream_id uuid NOT NULL,
     seq bigint NOT NULL,
@@ -731,6 +749,10 @@ ALTER TABLE ONLY public.gateway_group
     ADD CONSTRAINT gateway_group_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.gateway
     ADD CONSTRAINT gateway_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.gateway_process
+    ADD CONSTRAINT gateway_process_gateway_id_epoch_key UNIQUE (gateway_id, epoch);
+ALTER TABLE ONLY public.gateway_process
+    ADD CONSTRAINT gateway_process_pkey PRIMARY KEY (gateway_id, process);
 ALTER TABLE ONLY public.gateway_status
     ADD CONSTRAINT gateway_status_pkey PRIMARY KEY (gateway_id);
 ALTER TABLE ONLY public.idempotency_key
@@ -775,6 +797,8 @@ ALTER TABLE ONLY public.trust_root
     ADD CONSTRAINT trust_root_pkey PRIMARY KEY (version);
 ALTER TABLE ONLY public.usage_daily
     ADD CONSTRAINT usage_daily_pkey PRIMARY KEY (day, organization_id, project_id, key_id, model_id);
+ALTER TABLE ONLY public.usage_gap
+    ADD CONSTRAINT usage_gap_pkey PRIMARY KEY (stream_id, from_seq);
 ALTER TABLE ONLY public.usage_rejected
     ADD CONSTRAINT usage_rejected_pkey PRIMARY KEY (stream_id, seq);
 ALTER TABLE ONLY public.usage_stream
@@ -809,6 +833,8 @@ CREATE INDEX snapshot_dirty_group ON public.snapshot_dirty USING btree (group_id
 CREATE INDEX usage_daily_key ON public.usage_daily USING btree (key_id, day);
 CREATE INDEX usage_event_time ON ONLY public.usage_event USING brin (ingested_at, started_at, request_id);
 CREATE INDEX usage_event_default_ingested_at_started_at_request_id_idx ON public.usage_event_default USING brin (ingested_at, started_at, request_id);
+CREATE INDEX usage_gap_gateway ON public.usage_gap USING btree (gateway_id, reported_at, stream_id, from_seq);
+CREATE INDEX usage_gap_time ON public.usage_gap USING btree (reported_at, stream_id, from_seq);
 CREATE INDEX usage_stream_gateway ON public.usage_stream USING btree (gateway_id, id);
 CREATE INDEX virtual_key_organization ON public.virtual_key USING btree (organization_id, id);
 CREATE INDEX virtual_key_project ON public.virtual_key USING btree (project_id, id);
@@ -852,6 +878,8 @@ ALTER TABLE ONLY public.gateway_group_organization
     ADD CONSTRAINT gateway_group_organization_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.gateway_group_organization
     ADD CONSTRAINT gateway_group_organization_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.gateway_process
+    ADD CONSTRAINT gateway_process_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.gateway_status
     ADD CONSTRAINT gateway_status_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.join_token
@@ -890,6 +918,10 @@ ALTER TABLE ONLY public.snapshot
     ADD CONSTRAINT snapshot_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.snapshot_timestamp
     ADD CONSTRAINT snapshot_timestamp_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.usage_gap
+    ADD CONSTRAINT usage_gap_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.usage_gap
+    ADD CONSTRAINT usage_gap_stream_id_fkey FOREIGN KEY (stream_id) REFERENCES public.usage_stream(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.usage_stream
     ADD CONSTRAINT usage_stream_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.virtual_key
@@ -917,6 +949,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_group TO gatehouse_app
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_group_credential TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_group_key TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_group_organization TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_process TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_status TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_key TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.join_token TO gatehouse_app;
@@ -941,6 +974,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.trust_root TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_daily TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_event TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_event_default TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_gap TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_rejected TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_stream TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.virtual_key TO gatehouse_app;

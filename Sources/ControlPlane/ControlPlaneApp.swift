@@ -50,7 +50,7 @@ package struct ControlPlaneApp: Sendable {
         )
         let signing = SigningKeyCache(database: database, keys: keys, time: self.time)
         let dataPlane = DataPlaneRoutes(
-            database: database, feed: feed,
+            database: database, changes: services.changes, feed: feed,
             enrolment: Enrolment(database: database, changes: services.changes, signing: signing, time: self.time),
             signing: signing, time: self.time, logger: self.logger
         )
@@ -59,6 +59,9 @@ package struct ControlPlaneApp: Sendable {
             isSchemaRight: SchemaCheck(migrator, direct).isRight,
             figures: {
                 publisher.figures.text + jobs.figures.text + Figure.text(of: database) + dataPlane.figures.current.text
+                    + Figure.text(
+                        "gateway_processes_fenced_total", "counter", "Processes shut out for sharing an identity.",
+                        dataPlane.fencedCount)
             }
         )
         let api = services.api(

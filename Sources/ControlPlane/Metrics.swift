@@ -28,11 +28,12 @@ extension IngestFigures.Values {
     /// Prometheus text.
     var text: String {
         """
-        # HELP gatehouse_usage_records_total Usage records taken from gateways, by what became of them.
+        # HELP gatehouse_usage_records_total Usage records from gateways, by what became of them.
         # TYPE gatehouse_usage_records_total counter
         gatehouse_usage_records_total{result="stored"} \(self.stored)
         gatehouse_usage_records_total{result="rejected"} \(self.rejected)
         gatehouse_usage_records_total{result="mispriced"} \(self.mispriced)
+        gatehouse_usage_records_total{result="lost"} \(self.lost)
         # HELP gatehouse_usage_batches_repeated_total Batches that were stored already or came too early.
         # TYPE gatehouse_usage_batches_repeated_total counter
         gatehouse_usage_batches_repeated_total \(self.repeated)
@@ -65,6 +66,7 @@ extension Jobs.Figures {
             ("ledger_checked_at_seconds", "When that was checked, in Unix time.", ledger.checkedAt.seconds),
             ("ledger_records", "Usage records stored.", figures.events),
             ("ledger_records_rejected", "Usage records rejected.", figures.rejected),
+            ("ledger_records_lost", "Usage records declared lost.", figures.lost),
             ("ledger_records_delivered", "Usage records that the streams say were delivered.", figures.watermarks),
             ("ledger_records_nano_usd", "Money in the records.", figures.eventCost),
             ("ledger_days_nano_usd", "Money in the daily sums.", figures.dailyCost),

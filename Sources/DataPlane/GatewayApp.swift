@@ -44,32 +44,32 @@ package struct GatewayApp: Sendable {
     private func run(
         group: MultiThreadedEventLoopGroup, background: MultiThreadedEventLoopGroup, http: HTTPClient
     ) async throws {
-        let client = ControlPlaneClient(http: http, baseURL: self.config.controlURL, time: self.time)
+        let clock = GatewayClock(machine: self.time)
+        let time = clock.time
+        let client = ControlPlaneClient(http: http, baseURL: self.config.controlURL, clock: clock)
         let store = try SnapshotStore(folder: "\(self.config.stateFolder)/control")
         let identity = try await self.identity(client, store)
+        let clockSync = self.clockSync(clock, client, identity, store)
+        await clockSync.start()
         let spool = try UsageSpool(folder: "\(self.config.stateFolder)/usage", logger: self.logger)
-        try spool.recover(now: self.time.now())
+        spool.recover(now: time.now())
         let mock = try await MockServer.start(group: background)
         let loops = try await RequestLoops.start(
-            on: group, self.loopSettings(mockPort: mock.port), spool: spool, time: self.time
+            on: group, self.loopSettings(mockPort: mock.port), spool: spool, time: time
         )
         let policy = PolicyClient(
-            client: client, identity: identity, store: store, publisher: loops.publisher, time: self.time,
+            client: client, identity: identity, store: store, publisher: loops.publisher, time: time,
             logger: self.logger
         )
-        let shipper = UsageShipper(
-            spool: spool, client: client, identity: identity, store: store, time: self.time, logger: self.logger,
-            restoreSigns: { policy.status.restoreSigns }
-        )
-        let keeper = SpoolKeeper(spool: spool)
+        let shipper = self.shipper(spool, client, identity, store, policy, time)
+        let keeper = SpoolKeeper(spool: spool, time: time)
         let tls = try self.serverTLS()
         let listener = try await Listener.bind(self.config.listen, tls: tls, loops: loops)
-        let time = self.time
         let privatePort = try await PrivatePort.bind(
             self.config.privateListen, group: background,
             source: .init(
-                notReady: { policy.status.isServing ? nil : "no current snapshot is served" },
-                metrics: { await Self.metrics(loops, policy: policy, shipper: shipper, time: time) }
+                notReady: { policy.status.notReady },
+                metrics: { await Self.metrics(loops, policy: policy, shipper: shipper, clock: clock) }
             )
         )
         self.logger.info(
@@ -80,11 +80,12 @@ package struct GatewayApp: Sendable {
             ]
         )
         let drainer = ListenerService(
-            listener: listener, loops: loops, drain: self.config.timeouts.drain, logger: self.logger
+            listener: listener, loops: loops, drain: self.config.timeouts.drain, logger: self.logger,
+            onDrain: { policy.beginDraining() }
         )
         let services = ServiceGroup(
             configuration: .init(
-                services: ([policy, keeper, shipper, drainer] as [any Service]).map { .init(service: $0) },
+                services: ([clockSync, policy, keeper, shipper, drainer] as [any Service]).map { .init(service: $0) },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: self.logger
             )
         )
@@ -92,6 +93,31 @@ package struct GatewayApp: Sendable {
         await privatePort.close()
         await mock.close()
         self.logger.info("gateway stopped")
+    }
+
+    private func clockSync(
+        _ clock: GatewayClock, _ client: ControlPlaneClient, _ identity: GatewayIdentity, _ store: SnapshotStore
+    ) -> ClockSync {
+        ClockSync(
+            clock: clock,
+            source: .init(
+                deployment: identity.deployment, root: { try store.loadRoot() },
+                nextRoot: { try await client.root(version: $0) }, time: { try await client.time(nonce: $0) }
+            ), logger: self.logger
+        )
+    }
+
+    private func shipper(
+        _ spool: UsageSpool, _ client: ControlPlaneClient, _ identity: GatewayIdentity, _ store: SnapshotStore,
+        _ policy: PolicyClient, _ time: TimeSource
+    ) -> UsageShipper {
+        let logger = self.logger
+        return UsageShipper(spool: spool, restoreSigns: { policy.status.restoreSigns }) {
+            UsageDelivery(
+                spool: spool, gateway: identity.gateway, time: time, logger: logger,
+                root: { try store.loadRoot() }, send: { try await client.usage(as: identity, $0) }
+            )
+        }
     }
 
     /// Who this gateway is; enrols it when it is new.
@@ -132,13 +158,12 @@ package struct GatewayApp: Sendable {
     }
 
     private static func metrics(
-        _ loops: RequestLoops, policy: PolicyClient, shipper: UsageShipper, time: TimeSource
+        _ loops: RequestLoops, policy: PolicyClient, shipper: UsageShipper, clock: GatewayClock
     ) async -> String {
         GatewayMetrics.render(
-            await loops.figures(), policy: policy.status, usage: shipper.figures, now: time.now()
+            await loops.figures(), policy: policy.status, usage: shipper.figures, clock: clock
         )
     }
 }
 
-extension PolicyClient: Service {}
-extension UsageShipper: Service {}
+extension ClockSync: Service {}

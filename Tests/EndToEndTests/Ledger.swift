@@ -7,6 +7,8 @@ struct Ledger: Sendable {
     let requests: [String: Int]
     let events: Int
     let rejected: Int
+    /// Records that gateways declared lost.
+    let lost: Int
     let watermarks: Int
     let eventCost: Int64
     let dailyCost: Int64
@@ -23,6 +25,7 @@ struct Ledger: Sendable {
             let row = try tx.queryOne(
                 """
                 select (select count(*) from usage_event) as events, (select count(*) from usage_rejected) as rejected,
+                    (select coalesce(sum(to_seq - from_seq + 1), 0)::bigint from usage_gap) as lost,
                     (select coalesce(sum(last_seq), 0)::bigint from usage_stream) as watermarks,
                     (select coalesce(sum(cost_nano_usd), 0)::bigint from usage_event) as event_cost,
                     (select coalesce(sum(cost_nano_usd), 0)::bigint from usage_daily) as daily_cost,
@@ -33,6 +36,7 @@ struct Ledger: Sendable {
             return Ledger(
                 requests: requests, events: Int(try row.get("events", as: Int64.self)),
                 rejected: Int(try row.get("rejected", as: Int64.self)),
+                lost: Int(try row.get("lost", as: Int64.self)),
                 watermarks: Int(try row.get("watermarks", as: Int64.self)), eventCost: try row.get("event_cost"),
                 dailyCost: try row.get("daily_cost"), mispriced: Int(try row.get("mispriced", as: Int64.self))
             )
@@ -46,8 +50,9 @@ struct Ledger: Sendable {
         }
         let missing = answered.filter { self.requests[$0] == nil }
         if !missing.isEmpty { return "\(missing.count) of \(answered.count) answered requests are missing" }
-        if self.events + self.rejected != self.watermarks {
-            return "\(self.events) events and \(self.rejected) rejected, but the streams say \(self.watermarks)"
+        if self.events + self.rejected + self.lost != self.watermarks {
+            return "\(self.events) events, \(self.rejected) rejected, \(self.lost) lost, but the streams say "
+                + "\(self.watermarks)"
         }
         if self.eventCost != self.dailyCost { return "events cost \(self.eventCost), days \(self.dailyCost)" }
         if self.mispriced != 0 { return "\(self.mispriced) records are mispriced" }

@@ -135,9 +135,12 @@ final class Stack: Sendable {
 
     /// Starts a gateway; with a join token the first time.
     ///
-    /// - Parameter controlURL: where it finds the control plane, when not directly.
+    /// - Parameters:
+    ///   - controlURL: where it finds the control plane, when not directly.
+    ///   - more: of its environment.
     func startGateway(
-        _ place: GatewayPlace, joinToken: String? = nil, controlURL: String? = nil, waitReady: Bool = true
+        _ place: GatewayPlace, joinToken: String? = nil, controlURL: String? = nil, waitReady: Bool = true,
+        environment more: [String: String] = [:]
     ) async throws -> ChildProcess {
         var settings = [
             "GATEHOUSE_CONTROL_URL": controlURL ?? self.controlURL,
@@ -146,6 +149,7 @@ final class Stack: Sendable {
             "GATEHOUSE_LOOPS": "2",
         ]
         if let joinToken { settings["GATEHOUSE_JOIN_TOKEN"] = joinToken }
+        settings.merge(more) { $1 }
         let process = try ChildProcess(Self.binaries + "/gatehouse-gateway", environment: Self.environment(settings))
         if waitReady {
             try await process.waitForPort(place.privatePort)

@@ -216,12 +216,16 @@ extension Sampler {
         return record
     }
     mutating func batch() -> UsageBatch {
-        UsageBatch(
-            gateway: self.id(), stream: self.id(), from: self.integer(1...(Int.max / 2)),
-            records: self.many(1...3) { $0.record() })
+        let from = self.integer(1...UsageBatch.sequenceLimit)
+        var lost: UsageLoss?
+        if from > 1 && self.chance() {
+            lost = UsageLoss(from: self.integer(1...from - 1), reason: self.pick(UsageLossReason.allCases))
+        }
+        return UsageBatch(
+            gateway: self.id(), stream: self.id(), from: from, records: self.many(1...3) { $0.record() }, lost: lost)
     }
     mutating func reply() -> UsageReply {
-        UsageReply(request: self.bytes(32), stream: self.id(), last: self.integer(0...(Int.max / 2)))
+        UsageReply(request: self.bytes(32), stream: self.id(), last: self.integer(0...UsageReply.lastLimit))
     }
     mutating func enrolment() -> EnrolmentRequest {
         EnrolmentRequest(
@@ -238,12 +242,17 @@ extension Sampler {
             manifest: self.chance() ? [] : self.bytes(32), keyringEpoch: self.integer(0...Int(Int32.max)),
             sequence: self.integer(0...Int.max))
         report.build = self.integer(0...Int(Int32.max))
+        report.isDraining = self.chance()
         guard self.chance() else { return report }
         report.refused = SnapshotVersion(epoch: self.integer(0...Int(Int32.max)), version: self.integer(0...Int.max))
         report.code = self.text(1...32)
         report.chunk = self.text(0...64)
         report.message = self.text(0...500)
         return report
+    }
+    mutating func start() -> StartReply { StartReply(epoch: self.integer(1...Int.max)) }
+    mutating func time() -> SignedTime {
+        SignedTime(deployment: self.id(), nonce: self.bytes(SignedTime.nonceSizes), time: self.instant())
     }
     mutating func assertion() -> NodeAssertion {
         NodeAssertion(

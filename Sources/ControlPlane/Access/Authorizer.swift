@@ -58,6 +58,8 @@ package struct Authorizer: Sendable {
     package func check(_ permission: Permission, for actor: Actor) throws(ControlError) {
         // A join token is worth one enrolment; whether it is a good one is decided where it is used up.
         if actor.kind == .joinToken && permission == .gatewaysEnroll { return }
+        // What a gateway may bring about is its own: what it says of its usage, and that it is shut out.
+        if actor.kind == .gateway && (permission == .usageDeclareLost || permission == .gatewaysFence) { return }
         guard actor.role == .root else {
             throw ControlError(.notAllowed, "permission_denied", "The permission \(permission.rawValue) is needed.")
         }

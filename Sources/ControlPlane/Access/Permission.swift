@@ -50,10 +50,12 @@ package enum Permission: String, Sendable, CaseIterable {
     case gatewaysEnroll = "gateways.enroll"
     case gatewaysRead = "gateways.read"
     case gatewaysDelete = "gateways.delete"
+    case gatewaysFence = "gateways.fence"
 
     case changesRead = "changes.read"
     case auditRead = "audit.read"
     case usageRead = "usage.read"
+    case usageDeclareLost = "usage.declare_lost"
     case apiTokensCreate = "api_tokens.create"
     case trustRootRotate = "trust_root.rotate"
 }

@@ -2,7 +2,6 @@ import Crypto
 package import Logging
 package import Postgres
 package import Shared
-import Synchronization
 
 /// The endpoints that gateways call.
 ///
@@ -13,23 +12,27 @@ package struct DataPlaneRoutes: Sendable {
     private let enrolment: Enrolment
     private let signing: SigningKeyCache
     private let time: TimeSource
-    private let logger: Logger
+    private let intake: UsageIntake
+    private let processes: GatewayProcesses
     /// For metrics.
-    package let figures: IngestFigures
+    package var figures: IngestFigures { self.intake.figures }
+    package var fencedCount: Int { self.processes.fencedCount }
 
     static let wireType = "application/x-protobuf"
+    /// Roots beyond those that this replica knows that are looked for: it may not have read the newest yet.
+    static let rootsAhead = 8
 
     package init(
-        database: Database, feed: TimestampFeed, enrolment: Enrolment, signing: SigningKeyCache, time: TimeSource,
-        logger: Logger
+        database: Database, changes: Changes, feed: TimestampFeed, enrolment: Enrolment, signing: SigningKeyCache,
+        time: TimeSource, logger: Logger
     ) {
         self.database = database
         self.feed = feed
         self.enrolment = enrolment
         self.signing = signing
         self.time = time
-        self.logger = logger
-        self.figures = IngestFigures()
+        self.intake = UsageIntake(database: database, changes: changes, logger: logger)
+        self.processes = GatewayProcesses(database: database, changes: changes, logger: logger)
     }
 
     package var endpoints: [Endpoint] {
@@ -41,6 +44,13 @@ package struct DataPlaneRoutes: Sendable {
                 guard let token = call.joinToken else { throw ControlError.notFound("join token") }
                 let bytes = try await self.enrolment.enrol(call.bytes, token: token, as: call.context)
                 return Answer(status: 201, body: .bytes(bytes, type: Self.wireType))
+            },
+            Endpoint(
+                .post, "/dp/v1/starts", "dataplane.start", "A process of a gateway has started", auth: .gateway,
+                success: .bytes(type: Self.wireType)
+            ) { call in
+                let epoch = try await self.processes.admit(try Self.caller(call), as: call.context)
+                return Answer(body: .bytes(StartReply(epoch: Int(epoch)).wireBytes, type: Self.wireType))
             },
             Endpoint(
                 .get, "/dp/v1/groups/{group}/timestamp", "dataplane.timestamp",
@@ -56,9 +66,19 @@ package struct DataPlaneRoutes: Sendable {
                 auth: .gateway, success: .bytes(type: "application/octet-stream")
             ) { call in try await self.blob(call) },
             Endpoint(
-                .get, "/dp/v1/roots/{version}", "dataplane.root", "A trust root by its version", auth: .gateway,
+                .get, "/dp/v1/roots/{version}", "dataplane.root",
+                "A trust root by its version: public keys, and who signed for them", auth: .open,
                 success: .bytes(type: Self.wireType)
             ) { call in try await self.root(call) },
+            Endpoint(
+                .get, "/dp/v1/time", "dataplane.time", "The time, signed for the caller's nonce", auth: .open,
+                query: [
+                    QueryParameter(
+                        "nonce", .string(.length(SignedTime.nonceLengths)), "16 to 32 random bytes in base64url.",
+                        isRequired: true
+                    )
+                ], success: .bytes(type: Self.wireType)
+            ) { call in try await self.signedTime(call) },
             Endpoint(
                 .post, "/dp/v1/status", "dataplane.status", "What a gateway serves, and what it refused",
                 auth: .gateway, body: .bytes(limit: 4096), status: 204, success: .empty
@@ -80,6 +100,7 @@ package struct DataPlaneRoutes: Sendable {
         guard try call.id("group", GatewayGroupKind.self) == caller.group else {
             throw ControlError.notFound("gateway group")
         }
+        try await self.processes.admit(caller, as: call.context)
         let known = Int(call.query["sequence"]?.integer ?? 0)
         let wait = Int(call.query["wait"]?.integer ?? 0)
         guard let envelope = try await self.feed.timestamp(caller.group, known: known, wait: wait) else {
@@ -89,6 +110,7 @@ package struct DataPlaneRoutes: Sendable {
     }
 
     private func blob(_ call: Call) async throws -> Answer {
+        try await self.processes.admit(try Self.caller(call), as: call.context)
         guard let hash = call.path["sha256"].flatMap({ Hex.decode($0) }), hash.count == 32 else {
             throw ControlError.notFound("blob")
         }
@@ -100,7 +122,12 @@ package struct DataPlaneRoutes: Sendable {
     }
 
     private func root(_ call: Call) async throws -> Answer {
-        guard let version = call.path["version"].flatMap({ Int32($0) }) else { throw ControlError.notFound("root") }
+        // Anybody may ask: what is known is not read again, and what is far from it not looked for.
+        let known = try await self.signing.current().roots
+        guard let version = call.path["version"].flatMap({ Int32($0) }), version >= 1,
+            version <= known.count + Self.rootsAhead
+        else { throw ControlError.notFound("root") }
+        if version <= known.count { return Answer(body: .bytes(known[Int(version) - 1], type: Self.wireType)) }
         let bytes = try await self.database.transaction(.readOnly) { tx in
             try tx.queryOne("select envelope from trust_root where version = $1", version)?
                 .get("envelope", as: [UInt8].self)
@@ -109,9 +136,23 @@ package struct DataPlaneRoutes: Sendable {
         return Answer(body: .bytes(bytes, type: Self.wireType))
     }
 
+    private func signedTime(_ call: Call) async throws -> Answer {
+        guard let nonce = call.query["nonce"]?.string.flatMap({ Base64URL.decode($0) }),
+            SignedTime.nonceSizes.contains(nonce.count)
+        else {
+            throw ControlError(
+                .invalid, "invalid_parameter", "16 to 32 bytes in base64url are needed.", pointer: "nonce")
+        }
+        let keys = try await self.signing.current()
+        let time = SignedTime(deployment: keys.deployment, nonce: nonce, time: self.time.now())
+        return Answer(body: .bytes(try keys.sign(.time, time.wireBytes), type: Self.wireType))
+    }
+
     private func status(_ call: Call) async throws -> Answer {
         let caller = try Self.caller(call)
         let report: StatusReport = try Self.decode(call.bytes)
+        // One that is ending lives beside the next for a while, as it should.
+        if !report.isDraining { _ = try await self.processes.judge(caller, as: call.context) }
         let now = self.time.now()
         try await self.database.transaction { tx in try StatusReports.record(&tx, report, from: caller, now: now) }
         return Answer(status: 204)
@@ -120,25 +161,7 @@ package struct DataPlaneRoutes: Sendable {
     private func usage(_ call: Call) async throws -> Answer {
         let caller = try Self.caller(call)
         let batch: UsageBatch = try Self.decode(call.bytes)
-        let now = self.time.now()
-        let result: UsageIngest.Result
-        do {
-            result = try await self.database.transaction(retrySerialization: 3) { tx in
-                try UsageIngest.ingest(&tx, batch, from: caller, now: now)
-            }
-        } catch UsageIngest.Failure.foreignStream {
-            throw ControlError(.notAllowed, "foreign_stream", "The usage stream is another gateway's.")
-        }
-        self.figures.add(result)
-        if result.rejected > 0 || result.mispriced > 0 {
-            self.logger.warning(
-                "usage was not as it should be",
-                metadata: [
-                    "gateway": "\(caller.id)", "stream": "\(batch.stream)", "rejected": "\(result.rejected)",
-                    "mispriced": "\(result.mispriced)",
-                ]
-            )
-        }
+        let result = try await self.intake.take(batch, from: caller, as: call.context)
         let reply = UsageReply(request: Array(SHA256.hash(data: call.bytes)), stream: batch.stream, last: result.last)
         let signed = try await self.signing.current().sign(.usageReply, reply.wireBytes)
         return Answer(body: .bytes(signed, type: Self.wireType))
@@ -149,31 +172,6 @@ package struct DataPlaneRoutes: Sendable {
             return try Value(wire: bytes)
         } catch {
             throw ControlError(.invalid, "invalid_message", "The message is not readable: \(error).")
-        }
-    }
-}
-
-/// What was taken in, for metrics.
-package final class IngestFigures: Sendable {
-    package struct Values: Sendable {
-        package var stored = 0
-        package var rejected = 0
-        package var mispriced = 0
-        package var repeated = 0
-    }
-
-    private let values = Mutex(Values())
-
-    init() {}
-
-    package var current: Values { self.values.withLock { $0 } }
-
-    func add(_ result: UsageIngest.Result) {
-        self.values.withLock { values in
-            values.stored += result.stored
-            values.rejected += result.rejected
-            values.mispriced += result.mispriced
-            if result.stored + result.rejected == 0 { values.repeated += 1 }
         }
     }
 }

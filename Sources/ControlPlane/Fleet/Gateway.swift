@@ -9,18 +9,15 @@ package struct Gateway: Sendable, Audited {
         package let manifest: [UInt8]
         package let keyringEpoch: Int64
         package let nack: Nack?
-        package let otherProcessAt: Timestamp?
 
         package init(
-            seenAt: Timestamp, version: SnapshotVersion, manifest: [UInt8], keyringEpoch: Int64, nack: Nack?,
-            otherProcessAt: Timestamp?
+            seenAt: Timestamp, version: SnapshotVersion, manifest: [UInt8], keyringEpoch: Int64, nack: Nack?
         ) {
             self.seenAt = seenAt
             self.version = version
             self.manifest = manifest
             self.keyringEpoch = keyringEpoch
             self.nack = nack
-            self.otherProcessAt = otherProcessAt
         }
     }
 
@@ -52,7 +49,7 @@ package struct Gateway: Sendable, Audited {
     }
 
     package enum Sync: String, Sendable, CaseIterable {
-        case synced, pending, lagging, nacked, diverged, offline, incompatible
+        case synced, pending, lagging, nacked, diverged, offline, incompatible, fenced
     }
 
     package let id: GatewayID
@@ -66,10 +63,13 @@ package struct Gateway: Sendable, Audited {
     package let published: Published?
     /// The manifest that we have for the version that it reports; nil when we know none.
     package let manifestOfReported: [UInt8]?
+    /// The newest process, and those that were fenced: newest first.
+    package let processes: [GatewayProcess]
 
     package init(
         id: GatewayID, group: GatewayGroupID, name: String, status: String, build: Int64, revision: Int64,
-        createdAt: Timestamp, report: Report?, published: Published?, manifestOfReported: [UInt8]?
+        createdAt: Timestamp, report: Report?, published: Published?, manifestOfReported: [UInt8]?,
+        processes: [GatewayProcess]
     ) {
         self.id = id
         self.group = group
@@ -81,6 +81,7 @@ package struct Gateway: Sendable, Audited {
         self.report = report
         self.published = published
         self.manifestOfReported = manifestOfReported
+        self.processes = processes
     }
 
     /// Seconds without a report after which a gateway counts as offline.
@@ -93,6 +94,7 @@ package struct Gateway: Sendable, Audited {
     /// Gateways that say something wrong come before those that are merely late.
     package func sync(at time: Timestamp) -> Sync {
         guard let report, report.seenAt.adding(seconds: Self.offlineAfter) > time else { return .offline }
+        if self.processes.first?.fencedAt != nil { return .fenced }
         if let nack = report.nack { return nack.code == "incompatible" ? .incompatible : .nacked }
         guard let published else { return report.version.version == 0 ? .synced : .diverged }
         if report.version.version > 0 {
@@ -128,13 +130,15 @@ extension Gateway {
                     .required("chunk", .string(.length(0...64))), .required("message", .string(.length(0...500))),
                 ]).orNull
             ),
-            .required("two_live_processes", .bool), .required("revision", .count), .required("created_at", .timestamp),
+            .required(
+                "processes",
+                Schema.list(of: GatewayProcess.schema).described("The newest, and those that were fenced.")),
+            .required("revision", .count), .required("created_at", .timestamp),
         ])
     )
 
     package func json(at time: Timestamp) -> JSONValue {
-        let other = self.report?.otherProcessAt.map { $0.adding(seconds: Self.offlineAfter) > time } ?? false
-        return [
+        [
             "id": JSONValue(self.id), "group": JSONValue(self.group), "name": .string(self.name),
             "status": .string(self.status), "build": .integer(self.build),
             "sync": .string(self.sync(at: time).rawValue),
@@ -147,7 +151,7 @@ extension Gateway {
                     "message": .string(nack.message),
                 ]
             } ?? .null,
-            "two_live_processes": .bool(other), "revision": .integer(self.revision),
+            "processes": .array(self.processes.map(\.json)), "revision": .integer(self.revision),
             "created_at": JSONValue(self.createdAt),
         ]
     }

@@ -6,7 +6,7 @@ package enum GatewayStore {
     private static let columns: SQL = """
         select g.id, g.group_id, g.name, g.status, g.build, g.revision, g.created_at, s.seen_at, s.epoch, s.version,
             s.manifest, s.keyring_epoch, s.nack_epoch, s.nack_version, s.nack_code, s.nack_chunk, s.nack_message,
-            s.other_process_at, n.epoch as new_epoch, n.version as new_version, n.manifest_sha256 as new_manifest,
+            n.epoch as new_epoch, n.version as new_version, n.manifest_sha256 as new_manifest,
             n.published_at, o.manifest_sha256 as own_manifest
         from gateway g left join gateway_status s on s.gateway_id = g.id
         left join lateral (
@@ -19,18 +19,20 @@ package enum GatewayStore {
     package static func fetch(_ id: GatewayID, _ tx: inout Transaction) throws -> Gateway {
         let row = try tx.queryOne(Self.columns + " where g.id = $1 and g.deleted_at is null", id)
         guard let row else { throw ControlError.notFound("gateway") }
-        return try Self.read(row)
+        return try Self.read(row, try GatewayProcessStore.notable(&tx, [id])[id] ?? [])
     }
 
     package static func list(
         group: GatewayGroupID?, _ page: PageRequest, _ tx: inout Transaction
     ) throws -> [Gateway] {
-        try tx.query(
+        let rows = try tx.query(
             Self.columns + """
                  where g.deleted_at is null and ($1::uuid is null or g.group_id = $1)
                 and ($2::uuid is null or g.id > $2) order by g.id limit $3
                 """, group, page.afterID, page.fetchLimit
-        ).map(Self.read)
+        )
+        let processes = try GatewayProcessStore.notable(&tx, try rows.map { try $0.get("id", as: GatewayID.self) })
+        return try rows.map { try Self.read($0, processes[try $0.get("id", as: GatewayID.self)] ?? []) }
     }
 
     /// - Returns: whether it was there.
@@ -45,12 +47,12 @@ package enum GatewayStore {
         ) == 1
     }
 
-    @Sendable private static func read(_ row: Row) throws -> Gateway {
+    private static func read(_ row: Row, _ processes: [GatewayProcess]) throws -> Gateway {
         Gateway(
             id: try row.get("id"), group: try row.get("group_id"), name: try row.get("name"),
             status: try row.get("status"), build: try row.get("build"), revision: try row.get("revision"),
             createdAt: try row.get("created_at"), report: try Self.report(row), published: try Self.published(row),
-            manifestOfReported: try row.optional("own_manifest")
+            manifestOfReported: try row.optional("own_manifest"), processes: processes
         )
     }
 
@@ -67,8 +69,7 @@ package enum GatewayStore {
         }
         return Gateway.Report(
             seenAt: seenAt, version: SnapshotVersion(epoch: try row.get("epoch"), version: try row.get("version")),
-            manifest: try row.get("manifest"), keyringEpoch: try row.get("keyring_epoch"), nack: nack,
-            otherProcessAt: try row.optional("other_process_at")
+            manifest: try row.get("manifest"), keyringEpoch: try row.get("keyring_epoch"), nack: nack
         )
     }
 

@@ -23,7 +23,8 @@ package struct NodeAuthentication: Sendable {
             return try await self.verified(header: header ?? "", method: method, path: path, body: body)
         } catch let failure as NodeAssertion.Failure {
             throw ControlError(
-                .unauthenticated, "gateway_not_authenticated", Self.explanation(failure),
+                .unauthenticated, failure == .expired ? LinkCode.expired : "gateway_not_authenticated",
+                Self.explanation(failure),
                 internalDetail: "gateway assertion: \(failure)"
             )
         }
@@ -48,15 +49,20 @@ package struct NodeAuthentication: Sendable {
             try tx.queryOne(
                 "select group_id, identity_key from gateway where id = $1 and status = 'active'", claim.gateway
             ).map { row in
-                (try row.get("group_id", as: GatewayGroupID.self), try row.get("identity_key", as: [UInt8].self))
+                (
+                    try row.get("group_id", as: GatewayGroupID.self), try row.get("identity_key", as: [UInt8].self),
+                    try GatewayProcessStore.standing(&tx, claim.gateway, process: claim.process)
+                )
             }
         }
-        guard let (group, bytes) = found, let key = VerifyingKey(bytes: bytes) else {
+        guard let (group, bytes, standing) = found, let key = VerifyingKey(bytes: bytes) else {
             throw NodeAssertion.Failure.unknownGateway
         }
         try claim.verify(
             envelope, key: key, audience: self.deployment, method: method, path: path, body: body, now: self.time.now()
         )
-        return GatewayCaller(id: claim.gateway, group: group, process: claim.process)
+        return GatewayCaller(
+            id: claim.gateway, group: group, process: claim.process, issued: claim.issued, standing: standing
+        )
     }
 }

@@ -4,8 +4,6 @@ package import Shared
 /// What gateways say of themselves.
 package enum StatusReports {
     /// Records a report.
-    ///
-    /// A second live process under one identity is remembered with the time it was seen.
     package static func record(
         _ tx: inout Transaction, _ report: StatusReport, from caller: GatewayCaller, now: Timestamp
     ) throws {
@@ -16,10 +14,6 @@ package enum StatusReports {
                 nack_epoch, nack_version, nack_code, nack_chunk, nack_message)
             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
             on conflict (gateway_id) do update set
-                other_process = case when gateway_status.process <> excluded.process
-                    then gateway_status.process else gateway_status.other_process end,
-                other_process_at = case when gateway_status.process <> excluded.process
-                    then gateway_status.seen_at else gateway_status.other_process_at end,
                 process = excluded.process, seen_at = excluded.seen_at, epoch = excluded.epoch,
                 version = excluded.version, manifest = excluded.manifest, keyring_epoch = excluded.keyring_epoch,
                 sequence = excluded.sequence, nack_epoch = excluded.nack_epoch, nack_version = excluded.nack_version,

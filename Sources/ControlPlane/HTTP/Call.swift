@@ -72,13 +72,20 @@ package struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
 package struct GatewayCaller: Sendable {
     package let id: GatewayID
     package let group: GatewayGroupID
-    /// The process that signed: two live ones under one identity are seen.
+    /// The process that signed, and when it did.
     package let process: UInt64
+    package let issued: Timestamp
+    /// How it stands to other processes under the same identity.
+    package let standing: ProcessStanding
 
-    package init(id: GatewayID, group: GatewayGroupID, process: UInt64) {
+    package init(
+        id: GatewayID, group: GatewayGroupID, process: UInt64, issued: Timestamp, standing: ProcessStanding
+    ) {
         self.id = id
         self.group = group
         self.process = process
+        self.issued = issued
+        self.standing = standing
     }
 }
 

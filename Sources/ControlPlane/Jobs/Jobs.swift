@@ -96,7 +96,8 @@ package final class Jobs: Sendable {
             "the ledger does not hold",
             metadata: [
                 "events": "\(check.identities.events)", "rejected": "\(check.identities.rejected)",
-                "watermarks": "\(check.identities.watermarks)", "event_cost": "\(check.identities.eventCost)",
+                "lost": "\(check.identities.lost)", "watermarks": "\(check.identities.watermarks)",
+                "event_cost": "\(check.identities.eventCost)",
                 "daily_cost": "\(check.identities.dailyCost)",
             ]
         )

@@ -69,8 +69,8 @@ package struct LedgerCheck: Sendable, Equatable {
         let all = closed + open
         let streams = try LedgerCheckStore.streams(&tx)
         let identities = LedgerIdentities(
-            events: all.events, rejected: streams.rejected, watermarks: streams.watermarks, eventCost: all.eventCost,
-            dailyCost: all.dailyCost, mispriced: all.mispriced
+            events: all.events, rejected: streams.rejected, lost: streams.lost, watermarks: streams.watermarks,
+            eventCost: all.eventCost, dailyCost: all.dailyCost, mispriced: all.mispriced
         )
         return LedgerCheck(
             identities: identities, holds: identities.holds, checkedAt: now, wholeAt: last?.wholeAt ?? now,
@@ -86,7 +86,7 @@ package enum LedgerCheckStore {
         return try row.map { row in
             LedgerCheck(
                 identities: LedgerIdentities(
-                    events: try row.get("events"), rejected: try row.get("rejected"),
+                    events: try row.get("events"), rejected: try row.get("rejected"), lost: try row.get("lost"),
                     watermarks: try row.get("watermarks"), eventCost: try row.get("event_cost"),
                     dailyCost: try row.get("daily_cost"), mispriced: try row.get("mispriced")
                 ),
@@ -106,12 +106,14 @@ package enum LedgerCheckStore {
         _ = try tx.execute(
             """
             insert into ledger_check (checked_at, whole_at, holds, events, rejected, watermarks, event_cost, daily_cost,
-                mispriced, events_to, closed_events, closed_event_cost, closed_mispriced, days_to, closed_daily_cost)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, date '1970-01-01' + $14::int, $15)
+                mispriced, events_to, closed_events, closed_event_cost, closed_mispriced, days_to, closed_daily_cost,
+                lost)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, date '1970-01-01' + $14::int, $15, $16)
             """,
             check.checkedAt, check.wholeAt, check.holds, identities.events, identities.rejected, identities.watermarks,
             identities.eventCost, identities.dailyCost, identities.mispriced, check.eventsTo, check.closed.events,
-            check.closed.eventCost, check.closed.mispriced, Int32(clamping: check.daysTo), check.closed.dailyCost
+            check.closed.eventCost, check.closed.mispriced, Int32(clamping: check.daysTo), check.closed.dailyCost,
+            identities.lost
         )
     }
 
@@ -148,14 +150,15 @@ package enum LedgerCheckStore {
         return result
     }
 
-    /// One row a stream, and one a rejected record, of which there are few unless a gateway is wrong.
-    static func streams(_ tx: inout Transaction) throws -> (rejected: Int64, watermarks: Int64) {
+    /// One row a stream, and one a rejected record or a gap, of which there are few unless a gateway is wrong.
+    static func streams(_ tx: inout Transaction) throws -> (rejected: Int64, lost: Int64, watermarks: Int64) {
         let row = try tx.queryOne(
             """
             select (select count(*) from usage_rejected) as rejected,
+                (select coalesce(sum(to_seq - from_seq + 1), 0)::bigint from usage_gap) as lost,
                 (select coalesce(sum(last_seq), 0)::bigint from usage_stream) as watermarks
             """
         )
-        return (try row?.get("rejected") ?? 0, try row?.get("watermarks") ?? 0)
+        return (try row?.get("rejected") ?? 0, try row?.get("lost") ?? 0, try row?.get("watermarks") ?? 0)
     }
 }

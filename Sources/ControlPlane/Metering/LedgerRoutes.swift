@@ -27,7 +27,8 @@ extension LedgerCheck {
             .required("holds", .bool), .required("checked_at", .timestamp),
             .required("whole_at", Schema.timestamp.described("When everything was last read, not only what is new.")),
             .required("records", .count), .required("records_rejected", .count),
-            .required("records_delivered", Schema.count.described("What the streams say: stored and rejected.")),
+            .required("records_lost", Schema.count.described("What gateways declared lost: see /v1/usage/gaps.")),
+            .required("records_delivered", Schema.count.described("What the streams say: stored, rejected, lost.")),
             .required("records_nano_usd", .decimal), .required("days_nano_usd", .decimal),
             .required("mispriced", .count),
         ])
@@ -37,6 +38,7 @@ extension LedgerCheck {
         [
             "holds": .bool(self.holds), "checked_at": JSONValue(self.checkedAt), "whole_at": JSONValue(self.wholeAt),
             "records": .integer(self.identities.events), "records_rejected": .integer(self.identities.rejected),
+            "records_lost": .integer(self.identities.lost),
             "records_delivered": .integer(self.identities.watermarks),
             "records_nano_usd": .string(String(self.identities.eventCost)),
             "days_nano_usd": .string(String(self.identities.dailyCost)),

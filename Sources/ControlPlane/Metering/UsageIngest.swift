@@ -11,6 +11,8 @@ package enum UsageIngest {
         package let rejected: Int
         /// Records whose cost is not what the control plane computes.
         package let mispriced: Int
+        /// Records that the batch declared lost, and that were taken for it.
+        package let lost: Int
     }
 
     package enum Failure: Error, Sendable, Equatable {
@@ -18,12 +20,33 @@ package enum UsageIngest {
         case foreignStream
     }
 
-    /// Stores a batch when it begins right after what the stream has; otherwise stores nothing and says what it has.
+    /// Stores a batch that declares no loss when it begins right after what the stream has; otherwise stores nothing and
+    /// says what it has.
     ///
     /// Everything is in the caller's transaction: the watermark, the records, the sums.
     package static func ingest(
         _ tx: inout Transaction, _ batch: UsageBatch, from caller: GatewayCaller, now: Timestamp
     ) throws -> Result {
+        let last = try self.lock(&tx, batch, from: caller)
+        guard batch.lost == nil, batch.from == last + 1 else { return Result(nothingAfter: last) }
+        return try self.store(&tx, batch, from: caller, now: now)
+    }
+
+    /// The same for a batch that declares a loss: exactly from the next number on, or nothing is stored.
+    ///
+    /// Part of an audited change, which is why it needs the permit.
+    static func ingest(
+        _ tx: inout Transaction, _ batch: UsageBatch, lost: UsageLoss, from caller: GatewayCaller, now: Timestamp,
+        _ permit: borrowing Permit
+    ) throws -> Result {
+        let last = try self.lock(&tx, batch, from: caller)
+        guard lost.from == last + 1 else { return Result(nothingAfter: last) }
+        try UsageGapStore.insert(&tx, UsageGap(batch, lost, at: now), permit)
+        return try self.store(&tx, batch, from: caller, now: now)
+    }
+
+    /// The last number that is stored of the batch's stream, which nobody else changes until the transaction ends.
+    private static func lock(_ tx: inout Transaction, _ batch: UsageBatch, from caller: GatewayCaller) throws -> Int {
         _ = try tx.execute(
             "insert into usage_stream (id, gateway_id) values ($1, $2) on conflict do nothing",
             batch.stream, caller.id
@@ -34,8 +57,12 @@ package enum UsageIngest {
         guard let stream, try stream.get("gateway_id", as: GatewayID.self) == caller.id,
             batch.gateway == caller.id
         else { throw Failure.foreignStream }
-        let last = Int(try stream.get("last_seq", as: Int64.self))
-        guard batch.from == last + 1 else { return Result(last: last, stored: 0, rejected: 0, mispriced: 0) }
+        return Int(try stream.get("last_seq", as: Int64.self))
+    }
+
+    private static func store(
+        _ tx: inout Transaction, _ batch: UsageBatch, from caller: GatewayCaller, now: Timestamp
+    ) throws -> Result {
         _ = try tx.execute(
             "update usage_stream set last_seq = $2, updated_at = now() where id = $1", batch.stream, Int64(batch.to)
         )
@@ -45,9 +72,10 @@ package enum UsageIngest {
         var rejected = 0
         for (offset, record) in batch.records.enumerated() {
             let sequence = batch.from + offset
-            guard let organization = organizations[record.project] else {
+            guard let organization = organizations[record.project], record.isPlausible else {
                 rejected += 1
-                try self.reject(&tx, record, sequence, batch, "its project is not in the gateway's group")
+                let reason = record.isPlausible ? "its project is not in the gateway's group" : "it is not possible"
+                try self.reject(&tx, record, sequence, batch, reason)
                 continue
             }
             let checked = record.price.flatMap { prices[$0] }.map {
@@ -61,7 +89,8 @@ package enum UsageIngest {
         try UsageStore.fold(&tx, accepted)
         return Result(
             last: batch.to, stored: accepted.count, rejected: rejected,
-            mispriced: accepted.count { $0.checked != $0.record.cost }
+            mispriced: accepted.count { $0.checked != $0.record.cost },
+            lost: batch.lost.map { batch.from - $0.from } ?? 0
         )
     }
 
@@ -99,6 +128,28 @@ package enum UsageIngest {
             """, batch.stream, Int64(sequence), batch.gateway, reason, record.wireBytes
         )
     }
+}
+
+extension UsageIngest.Result {
+    /// Nothing was stored: the stream has what it had.
+    init(nothingAfter last: Int) { self.init(last: last, stored: 0, rejected: 0, mispriced: 0, lost: 0) }
+}
+
+extension UsageRecord {
+    /// Whether it can be: of this time, with units and money that sums have room for.
+    ///
+    /// What cannot be added up would otherwise fail, with its whole batch, each time it is sent again.
+    fileprivate var isPlausible: Bool {
+        Self.times.contains(self.started.seconds) && self.cost.amount <= Self.costLimit
+            && Meter.allCases.allSatisfy { self.counters[$0] <= Self.unitsLimit }
+    }
+
+    /// The years 2000 to 2199.
+    private static let times: Range<Int64> = 946_684_800..<7_258_118_400
+    /// Most units of one meter.
+    private static let unitsLimit: Int64 = 1 << 40
+    /// A million dollars.
+    private static let costLimit: Int64 = 1_000_000_000_000_000
 }
 
 /// The items of prices, by price.

@@ -63,6 +63,14 @@ package struct UsageReading: Sendable {
         return Page(found, page, position: \.position)
     }
 
+    /// What gateways declared lost, newest first.
+    package func gaps(gateway: GatewayID?, _ page: PageRequest) async throws -> Page<UsageGap> {
+        let found = try await self.database.transaction(.readOnly) { tx in
+            try UsageGapStore.list(&tx, gateway: gateway, page)
+        }
+        return Page(found, page, position: \.position)
+    }
+
     package enum Grouping: String, Sendable, CaseIterable {
         case key, project, model, day
     }
@@ -148,6 +156,16 @@ package enum UsageRoutes {
             ) { call in
                 try await usage.records(
                     UsageReading.Filter(call), try PageRequest(call, size: UsageEntry.positionSize)
+                ).answer(\.json)
+            },
+            Endpoint(
+                .get, "/v1/usage/gaps", "usage.gaps", "List usage that gateways declared lost, newest first",
+                auth: .bearer(.usageRead),
+                query: [QueryParameter("gateway", .id(GatewayKind.self), "Of one gateway.")] + PageRequest.parameters,
+                success: .json(.page(of: UsageGap.schema))
+            ) { call in
+                try await usage.gaps(
+                    gateway: call.filter("gateway"), try PageRequest(call, size: UsageGap.positionSize)
                 ).answer(\.json)
             },
             Endpoint(

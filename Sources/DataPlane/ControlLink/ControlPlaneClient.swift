@@ -11,18 +11,26 @@ package struct ControlPlaneClient: Sendable {
         package let description: String
         /// The HTTP status; 0 when there was no answer.
         package let status: Int
+        /// What programs may go by; empty when the answer named none.
+        package var code = ""
     }
 
     private let http: HTTPClient
     private let baseURL: String
-    private let time: TimeSource
+    private let clock: GatewayClock
     /// Random for each start of the process.
     package let process: UInt64
 
-    package init(http: HTTPClient, baseURL: String, time: TimeSource) {
+    /// The process as the control plane names it: 16 hexadecimal digits.
+    package var processName: String {
+        let digits = String(self.process, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    package init(http: HTTPClient, baseURL: String, clock: GatewayClock) {
         self.http = http
         self.baseURL = baseURL
-        self.time = time
+        self.clock = clock
         self.process = .random(in: 1 ... .max)
     }
 
@@ -48,6 +56,18 @@ package struct ControlPlaneClient: Sendable {
         return try Envelope(wire: answer.body)
     }
 
+    /// Says that this process has started.
+    ///
+    /// - Returns: its epoch; nil from a control plane that gives none.
+    package func start(as identity: GatewayIdentity) async throws -> Int? {
+        do {
+            let answer = try await self.call(identity, "POST", "/dp/v1/starts", limit: 4096, timeout: .seconds(15))
+            return try StartReply(wire: answer.body).epoch
+        } catch let failure as Failure where failure.status == 404 {
+            return nil
+        }
+    }
+
     /// The newest timestamp, or nil when `known` is still the newest after `wait` seconds.
     package func timestamp(
         as identity: GatewayIdentity, known sequence: Int, wait: Int
@@ -62,11 +82,19 @@ package struct ControlPlaneClient: Sendable {
         return try await self.call(identity, "GET", path, limit: limit, timeout: .seconds(60)).body
     }
 
+    /// The time, signed for a nonce.
+    package func time(nonce: [UInt8]) async throws -> Envelope {
+        let answer = try await self.send(
+            "GET", "/dp/v1/time?nonce=\(Base64URL.encode(nonce))", limit: SignedTime.sizeLimit, timeout: .seconds(5)
+        )
+        return try Envelope(wire: answer.body)
+    }
+
     /// The envelope of a root's version; nil when there is none yet.
-    package func root(as identity: GatewayIdentity, version: Int) async throws -> [UInt8]? {
+    package func root(version: Int) async throws -> [UInt8]? {
         do {
-            return try await self.call(
-                identity, "GET", "/dp/v1/roots/\(version)", limit: 64 << 10, timeout: .seconds(15)
+            return try await self.send(
+                "GET", "/dp/v1/roots/\(version)", limit: 64 << 10, timeout: .seconds(15)
             ).body
         } catch let failure as Failure where failure.status == 404 {
             return nil
@@ -93,20 +121,27 @@ package struct ControlPlaneClient: Sendable {
     ) async throws -> (status: Int, body: [UInt8]) {
         let assertion = NodeAssertion(
             gateway: identity.gateway, audience: identity.deployment, method: method, path: path, body: body,
-            issued: self.time.now(), process: self.process
+            issued: self.clock.time.now(), process: self.process
         )
         guard let header = assertion.header(signedBy: identity.signing) else {
             throw Failure(description: "the call could not be signed", status: 0)
         }
-        return try await self.send(method, path, body: body, authorization: header, limit: limit, timeout: timeout)
+        do {
+            return try await self.send(
+                method, path, body: body, authorization: header, limit: limit, timeout: timeout)
+        } catch let failure as Failure where failure.code == LinkCode.expired {
+            self.clock.doubt()
+            throw failure
+        }
     }
 
     private func send(
-        _ method: String, _ path: String, body: [UInt8], authorization: String, limit: Int, timeout: TimeAmount
+        _ method: String, _ path: String, body: [UInt8] = [], authorization: String? = nil, limit: Int,
+        timeout: TimeAmount
     ) async throws -> (status: Int, body: [UInt8]) {
         var request = HTTPClientRequest(url: self.baseURL + path)
         request.method = .RAW(value: method)
-        request.headers.add(name: "authorization", value: authorization)
+        if let authorization { request.headers.add(name: "authorization", value: authorization) }
         if !body.isEmpty {
             request.headers.add(name: "content-type", value: "application/x-protobuf")
             request.body = .bytes(body)
@@ -117,7 +152,9 @@ package struct ControlPlaneClient: Sendable {
         guard status == 200 || status == 201 || status == 204 || status == 304 else {
             let text = String(decoding: bytes.readableBytesView.prefix(300), as: UTF8.self)
             throw Failure(
-                description: "the control plane answered \(status) to \(method) \(path): \(text)", status: status)
+                description: "the control plane answered \(status) to \(method) \(path): \(text)", status: status,
+                code: ProblemCode.read(Array(bytes.readableBytesView))
+            )
         }
         return (status, Array(bytes.readableBytesView))
     }

@@ -8,13 +8,13 @@ import Synchronization
 /// download -> hash -> signature -> rollback check -> bounded decode -> validate -> index -> swap -> persist -> ack. Any
 /// failure is reported and leaves what is served as it is.
 package final class PolicyClient: Sendable {
-    private let client: ControlPlaneClient
-    private let identity: GatewayIdentity
+    let client: ControlPlaneClient
+    let identity: GatewayIdentity
     private let store: SnapshotStore
     private let publisher: PolicyPublisher
-    private let time: TimeSource
-    private let logger: Logger
-    private let shared = Mutex(PolicyStatus())
+    let time: TimeSource
+    let logger: Logger
+    let shared = Mutex(PolicyStatus())
 
     package init(
         client: ControlPlaneClient, identity: GatewayIdentity, store: SnapshotStore, publisher: PolicyPublisher,
@@ -31,7 +31,7 @@ package final class PolicyClient: Sendable {
     package var status: PolicyStatus { self.shared.withLock { $0 } }
 
     /// What one task owns while it runs.
-    private struct Session {
+    struct Session {
         var verifier: SnapshotVerifier
         var highWater: SnapshotHighWater
         var index: PolicyIndex?
@@ -44,7 +44,7 @@ package final class PolicyClient: Sendable {
     ///
     /// A snapshot is signed under the root of its time, which may have been rotated since: each is verified by the
     /// newest root that verifies it. What the network brings is verified by the newest root alone.
-    private func start() async throws -> Session {
+    func start() async throws -> Session {
         let roots = try self.store.loadRoots().reversed().map { SnapshotVerifier(root: $0, group: self.identity.group) }
         guard let newest = roots.first else { throw SnapshotError(.untrusted, chunk: "root", "there is none") }
         var session = Session(verifier: newest, highWater: try self.store.loadHighWater())
@@ -102,45 +102,8 @@ package final class PolicyClient: Sendable {
         throw failure
     }
 
-    package func run() async throws {
-        var session = try await self.start()
-        var failures = 0
-        var lastReport = Timestamp(microseconds: 0)
-        while !Task.isCancelled && !Task.isShuttingDownGracefully {
-            do {
-                // Short polls while nothing is served; a report is due every 15 s.
-                let sequence = self.status.sequence
-                let bytes = try await cancelWhenGracefulShutdown {
-                    try await self.client.timestamp(as: self.identity, known: sequence, wait: 12)
-                }
-                failures = 0
-                var changed = false
-                if let bytes { changed = await self.take(bytes, &session) }
-                let now = self.time.now()
-                if changed || now >= lastReport.adding(seconds: 12) {
-                    try await self.report()
-                    lastReport = now
-                }
-            } catch is CancellationError {
-                break
-            } catch {
-                failures += 1
-                self.logger.warning("the control plane cannot be reached", metadata: ["error": "\(error)"])
-                let delay = Self.backoff(failures)
-                try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .milliseconds(delay)) }
-            }
-            await self.serve(&session)
-        }
-    }
-
-    /// Full jitter from 100 ms to 15 s.
-    static func backoff(_ failures: Int) -> Int {
-        let ceiling = min(15_000, 200 << min(failures, 7))
-        return Int.random(in: 100...max(101, ceiling))
-    }
-
     /// Tells the loops whether they may serve: there is a snapshot, and it is not older than the group allows.
-    private func serve(_ session: inout Session) async {
+    func serve(_ session: inout Session) async {
         guard let index = session.index, let fresh = self.status.fresh else { return }
         let serving = self.time.now() <= fresh.adding(seconds: Int64(session.limits.maxStaleSeconds))
         let unchanged = self.shared.withLock { status in
@@ -153,7 +116,7 @@ package final class PolicyClient: Sendable {
     /// Takes a timestamp and what it names.
     ///
     /// - Returns: whether something was applied or refused.
-    private func take(_ bytes: [UInt8], _ session: inout Session) async -> Bool {
+    func take(_ bytes: [UInt8], _ session: inout Session) async -> Bool {
         var offered = SnapshotVersion(epoch: 0, version: 0)
         do {
             let statement = try await self.verify(bytes, &session)
@@ -205,7 +168,7 @@ package final class PolicyClient: Sendable {
                 guard error.code == .untrusted else { throw error }
             }
             let next = session.verifier.root.version + 1
-            guard let envelope = try await self.client.root(as: self.identity, version: next) else {
+            guard let envelope = try await self.client.root(version: next) else {
                 throw SnapshotError(.untrusted, chunk: "timestamp", "it is not signed by the role that must sign it")
             }
             try session.verifier.advance(root: envelope)
@@ -279,21 +242,5 @@ package final class PolicyClient: Sendable {
             document, manifest: manifest, manifestSHA256: statement.manifest, keyEncryptionKey: key
         )
         return (index, manifest)
-    }
-
-    private func report() async throws {
-        let status = self.status
-        var report = StatusReport(
-            process: self.client.process, version: status.version, manifest: status.manifest,
-            keyringEpoch: max(status.keyringEpoch, status.keyringEpochSeen),
-            sequence: max(status.sequence, status.sequenceSeen)
-        )
-        if let refused = status.refused {
-            report.refused = refused.version
-            report.code = refused.error.code.rawValue
-            report.chunk = String(refused.error.chunk.prefix(64))
-            report.message = String(refused.error.message.prefix(400))
-        }
-        try await self.client.report(as: self.identity, report)
     }
 }

@@ -8,8 +8,14 @@ package struct ListenerService: Service {
     private let loops: RequestLoops
     private let drainTime: Duration
     private let logger: Logger
+    private let onDrain: @Sendable () -> Void
 
-    package init(listener: Listener, loops: RequestLoops, drain: Duration, logger: Logger) {
+    /// - Parameter onDrain: told when the gateway begins to end.
+    package init(
+        listener: Listener, loops: RequestLoops, drain: Duration, logger: Logger,
+        onDrain: @escaping @Sendable () -> Void = {}
+    ) {
+        self.onDrain = onDrain
         self.listener = listener
         self.loops = loops
         self.drainTime = drain
@@ -24,6 +30,7 @@ package struct ListenerService: Service {
     /// Takes no more, waits for what is under way, and cuts off what is left after the time.
     package func drain() async {
         self.logger.info("draining")
+        self.onDrain()
         await self.listener.close()
         await self.loops.each { $0.drain() }
         let deadline = ContinuousClock.now.advanced(by: self.drainTime)

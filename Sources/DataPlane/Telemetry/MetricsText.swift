@@ -39,18 +39,19 @@ struct MetricsText {
 
     /// Microseconds as decimal seconds.
     static func seconds(_ microseconds: Int64) -> String {
-        let whole = microseconds / 1_000_000
-        let digits = String(microseconds % 1_000_000)
+        let sign = microseconds < 0 ? "-" : ""
+        let whole = microseconds.magnitude / 1_000_000
+        let digits = String(microseconds.magnitude % 1_000_000)
         var places = String(repeating: "0", count: 6 - digits.count) + digits
         while places.last == "0" { places.removeLast() }
-        return places.isEmpty ? String(whole) : "\(whole).\(places)"
+        return places.isEmpty ? "\(sign)\(whole)" : "\(sign)\(whole).\(places)"
     }
 }
 
 /// What the gateway tells Prometheus.
 enum GatewayMetrics {
     static func render(
-        _ figures: LoopFigures, policy: PolicyStatus, usage: UsageShipper.Figures?, now: Timestamp
+        _ figures: LoopFigures, policy: PolicyStatus, usage: UsageDelivery.Figures?, clock: GatewayClock
     ) -> String {
         let counters = figures.counters
         var metrics = MetricsText()
@@ -105,12 +106,24 @@ enum GatewayMetrics {
         metrics.single(
             "gatehouse_snapshot_version", "gauge", "Version of the snapshot that is served.", policy.version.version)
         metrics.single("gatehouse_snapshot_serving", "gauge", "1 while requests are served.", policy.isServing ? 1 : 0)
+        metrics.single(
+            "gatehouse_fenced", "gauge", "1 while shut out because another process has this gateway's identity.",
+            policy.isFenced ? 1 : 0)
+        if let epoch = policy.epoch {
+            metrics.single("gatehouse_process_epoch", "gauge", "Counts the starts of this gateway.", epoch)
+        }
         metrics.single("gatehouse_snapshot_applied_total", "counter", "Snapshots taken into service.", policy.applied)
         metrics.single("gatehouse_snapshot_refused_total", "counter", "Snapshots refused.", policy.refusals)
         if let fresh = policy.fresh {
             metrics.single(
                 "gatehouse_snapshot_age_seconds", "gauge", "Since the control plane last said what is current.",
-                MetricsText.seconds(max(0, now.microseconds - fresh.microseconds))
+                MetricsText.seconds(max(0, clock.time.now().microseconds - fresh.microseconds))
+            )
+        }
+        if let offset = clock.offset {
+            metrics.single(
+                "gatehouse_clock_offset_seconds", "gauge", "What this machine's clock is behind the control plane's.",
+                MetricsText.seconds(offset)
             )
         }
         if let usage {
@@ -118,6 +131,7 @@ enum GatewayMetrics {
                 "gatehouse_usage_waiting", "gauge", "Records not acknowledged at the last look.", usage.waiting)
             metrics.single("gatehouse_usage_shipped_total", "counter", "Records delivered.", usage.shipped)
             metrics.single("gatehouse_usage_failures_total", "counter", "Deliveries that failed.", usage.failures)
+            metrics.single("gatehouse_usage_lost_total", "counter", "Records declared lost.", usage.lost)
         }
         return metrics.text
     }

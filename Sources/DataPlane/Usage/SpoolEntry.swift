@@ -61,14 +61,14 @@ package struct SpoolEntry {
         writer.seal()
     }
 
-    /// Reads the entry at `base`; nil when there is none or it is damaged.
+    /// Reads the entry at `base`; nil when there is none, or it is damaged or not one that could be sent.
     package init?(at base: UnsafeRawPointer) {
         let reader = WordReader(base: base)
         let head = reader.word(0)
         guard reader.isSealed, let kind = SpoolEntryKind(rawValue: UInt8(truncatingIfNeeded: head)),
             let outcome = RequestOutcome(rawValue: UInt8(truncatingIfNeeded: head >> 8)),
             let tier = ServiceTier(rawValue: UInt8(truncatingIfNeeded: head >> 16)),
-            let sequence = Int(exactly: Int64(bitPattern: reader.word(2))), sequence >= 0,
+            let sequence = Int(exactly: reader.word(2)), sequence <= UsageBatch.sequenceLimit,
             let request = reader.id(3), let key = reader.id(5), let project = reader.id(7),
             let code = reader.text(35)
         else { return nil }
@@ -91,6 +91,8 @@ package struct SpoolEntry {
         record.snapshot = SnapshotVersion(epoch: Int(reader.signed(23)), version: Int(reader.signed(24)))
         for (offset, meter) in Meter.allCases.enumerated() { record.counters[meter] = reader.signed(25 + offset) }
         record.code = code
+        // What the control plane would refuse is damaged: sent on, it would hold up all that comes after it.
+        guard record.isWellFormed else { return nil }
         self.kind = kind
         self.sequence = sequence
         self.record = record

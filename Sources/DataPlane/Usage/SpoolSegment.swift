@@ -25,7 +25,10 @@ package final class SpoolSegment: Sendable {
     private let base: UncheckedPointer
     /// Entries that are complete and may be read.
     private let committed: Atomic<Int>
+    /// Entries that are on the disk too.
     private let synced: Atomic<Int>
+    /// Whether the disk refused the last time: what it has is then not known.
+    private let isDoubtful: Atomic<Bool>
 
     private struct UncheckedPointer: @unchecked Sendable {
         let pointer: UnsafeMutableRawPointer
@@ -58,29 +61,51 @@ package final class SpoolSegment: Sendable {
     }
 
     /// Opens a segment that an earlier process left; nil when it is not one of this format.
+    ///
+    /// A damaged entry does not hide those after it: they count, and it is read as nil.
+    ///
+    /// - Throws: when the file cannot be read, which says nothing of what is in it.
     package static func adopt(_ path: String) throws(FileError) -> SpoolSegment? {
         let descriptor = open(path, O_RDWR | O_CLOEXEC)
         guard descriptor >= 0 else { throw FileError(path: path, operation: "open", code: errno) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_size == Self.fileSize else {
+        let header: [UInt64]?
+        do throws(FileError) {
+            header = try Self.readThrough(path, descriptor)
+        } catch {
             close(descriptor)
-            return nil
+            throw error
         }
-        var header = [UInt64](repeating: 0, count: 5)
-        let size = header.count * 8
-        guard header.withUnsafeMutableBytes({ pread(descriptor, $0.baseAddress, size, 0) }) == size,
-            header[0] == Self.magic, header[4] == UInt64(SpoolEntry.size), let ordinal = Int(exactly: header[3])
+        guard let header, header[0] == Self.magic, header[4] == UInt64(SpoolEntry.size),
+            let ordinal = Int(exactly: header[3]), ordinal <= Int(Int32.max)
         else {
             close(descriptor)
             return nil
         }
         let stream = UsageStreamID(UUIDValue(high: header[1], low: header[2]))
         let adopted = try SpoolSegment(path, descriptor: descriptor, stream: stream, ordinal: ordinal)
-        var count = 0
-        while count < Self.capacity, SpoolEntry(at: adopted.address(count)) != nil { count += 1 }
-        adopted.committed.store(count, ordering: .releasing)
+        let last = (0..<Self.capacity).last { SpoolEntry(at: adopted.address($0)) != nil }
+        adopted.committed.store(last.map { $0 + 1 } ?? 0, ordering: .releasing)
         // The earlier process may have ended before it synced: `synced` stays 0.
         return adopted
+    }
+
+    /// Reads a whole file, and returns the words of its header; nil when it has not the size of a segment.
+    ///
+    /// All of it, because a disk that fails under a mapping kills the process, where a read is told.
+    private static func readThrough(_ path: String, _ descriptor: Int32) throws(FileError) -> [UInt64]? {
+        var header: [UInt64]?
+        var piece = [UInt64](repeating: 0, count: 8192)
+        var offset = 0
+        while true {
+            let got = piece.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, $0.count, off_t(offset)) }
+            if got < 0 && errno == EINTR { continue }
+            guard got >= 0 else { throw FileError(path: path, operation: "read", code: errno) }
+            if got == 0 { break }
+            if offset == 0 && got >= Self.headerSize { header = Array(piece[..<(Self.headerSize / 8)]) }
+            offset += got
+            guard offset <= Self.fileSize else { return nil }
+        }
+        return offset == Self.fileSize ? header : nil
     }
 
     private init(_ path: String, descriptor: Int32, stream: UsageStreamID, ordinal: Int) throws(FileError) {
@@ -97,6 +122,7 @@ package final class SpoolSegment: Sendable {
         self.base = UncheckedPointer(pointer: mapped)
         self.committed = Atomic(0)
         self.synced = Atomic(0)
+        self.isDoubtful = Atomic(false)
     }
 
     deinit {
@@ -107,6 +133,9 @@ package final class SpoolSegment: Sendable {
     private func address(_ index: Int) -> UnsafeMutableRawPointer {
         self.base.pointer + Self.headerSize + index * SpoolEntry.size
     }
+
+    /// Entries that survive a loss of the host: the first so many.
+    package var syncedCount: Int { self.synced.load(ordering: .acquiring) }
 
     /// Entries that may be read.
     package var count: Int { self.committed.load(ordering: .acquiring) }
@@ -129,11 +158,38 @@ package final class SpoolSegment: Sendable {
     }
 
     /// Writes what is new through to the disk; returns false when the disk refused.
+    ///
+    /// Any thread may call it, also while another does.
     package func sync() -> Bool {
         let count = self.count
-        guard count > self.synced.load(ordering: .relaxed) else { return true }
-        guard fdatasync(self.descriptor) == 0 else { return false }
-        self.synced.store(count, ordering: .relaxed)
+        let synced = self.syncedCount
+        guard count > synced else { return true }
+        // After a refusal the system takes the pages for written. Written again, they are tried again.
+        if self.isDoubtful.load(ordering: .relaxed) && !self.writeAgain(from: synced, to: count) { return false }
+        guard fdatasync(self.descriptor) == 0 else {
+            self.isDoubtful.store(true, ordering: .relaxed)
+            return false
+        }
+        self.isDoubtful.store(false, ordering: .relaxed)
+        self.synced.max(count, ordering: .releasing)
+        return true
+    }
+
+    /// Stores entries that nobody changes any more once more, and the header.
+    private func writeAgain(from first: Int, to end: Int) -> Bool {
+        let ranges = [
+            0..<Self.headerSize, Self.headerSize + first * SpoolEntry.size..<Self.headerSize + end * SpoolEntry.size,
+        ]
+        for range in ranges {
+            var offset = range.lowerBound
+            while offset < range.upperBound {
+                let written = pwrite(
+                    self.descriptor, self.base.pointer + offset, range.upperBound - offset, off_t(offset))
+                if written < 0 && errno == EINTR { continue }
+                guard written > 0 else { return false }
+                offset += written
+            }
+        }
         return true
     }
 

@@ -19,6 +19,8 @@ package final class SpoolStream: Sendable {
         /// Made ahead of need, so that a loop never waits for the file system.
         var spare: SpoolSegment?
         var nextOrdinal: Int
+        /// The highest number among those let go: they were acknowledged.
+        var released: Int
     }
 
     /// Whether a spare segment is ready; read by the loop without a lock.
@@ -28,10 +30,11 @@ package final class SpoolStream: Sendable {
     package static func create(_ id: UsageStreamID, in spool: String) throws(FileError) -> SpoolStream {
         let folder = "\(spool)/\(id)"
         try Files.makeFolder(folder)
+        Files.syncFolder(spool)
         guard let lock = try FileLock("\(folder)/lock") else {
             throw FileError(path: folder, operation: "lock", code: EBUSY)
         }
-        let stream = SpoolStream(id, folder: folder, lock: lock, segments: [], nextOrdinal: 1)
+        let stream = SpoolStream(id, folder: folder, lock: lock, segments: [], nextOrdinal: 1, released: 0)
         try stream.prepareSpare()
         _ = stream.advance()
         try stream.prepareSpare()
@@ -39,6 +42,8 @@ package final class SpoolStream: Sendable {
     }
 
     /// A stream that an earlier process left; nil when a live process still has it.
+    ///
+    /// - Throws: when one of its files cannot be read: only what was adopted whole says which records are gone.
     package static func adopt(_ id: UsageStreamID, in spool: String) throws(FileError) -> SpoolStream? {
         let folder = "\(spool)/\(id)"
         guard let lock = try FileLock("\(folder)/lock") else { return nil }
@@ -52,14 +57,33 @@ package final class SpoolStream: Sendable {
             }
         }
         segments.sort { $0.ordinal < $1.ordinal }
-        return SpoolStream(id, folder: folder, lock: lock, segments: segments, nextOrdinal: next)
+        return SpoolStream(
+            id, folder: folder, lock: lock, segments: segments, nextOrdinal: next, released: try Self.released(folder)
+        )
     }
 
-    private init(_ id: UsageStreamID, folder: String, lock: FileLock, segments: [SpoolSegment], nextOrdinal: Int) {
+    private static let releasedName = "released"
+
+    /// What an earlier process noted when it let go of segments.
+    private static func released(_ folder: String) throws(FileError) -> Int {
+        let bytes: [UInt8]
+        do throws(FileError) {
+            bytes = try Files.read("\(folder)/\(Self.releasedName)", limit: 32)
+        } catch {
+            if error.isMissing { return 0 }
+            throw error
+        }
+        let number = Int(String(decoding: bytes, as: UTF8.self)) ?? 0
+        return (0...UsageBatch.sequenceLimit).contains(number) ? number : 0
+    }
+
+    private init(
+        _ id: UsageStreamID, folder: String, lock: FileLock, segments: [SpoolSegment], nextOrdinal: Int, released: Int
+    ) {
         self.id = id
         self.folder = folder
         self.lock = lock
-        self.state = Mutex(State(segments: segments, spare: nil, nextOrdinal: nextOrdinal))
+        self.state = Mutex(State(segments: segments, spare: nil, nextOrdinal: nextOrdinal, released: released))
         self.spareReady = Atomic(false)
     }
 
@@ -80,6 +104,7 @@ package final class SpoolStream: Sendable {
         let digits = String(ordinal)
         let name = String(repeating: "0", count: max(0, 8 - digits.count)) + digits
         let segment = try SpoolSegment.create("\(self.folder)/\(name).seg", stream: self.id, ordinal: ordinal)
+        Files.syncFolder(self.folder)
         self.state.withLock { state in
             state.spare = segment
             self.spareReady.store(true, ordering: .releasing)
@@ -97,18 +122,34 @@ package final class SpoolStream: Sendable {
         }
     }
 
+    /// Writes what is new through to the disk; returns false when the disk refused.
     package func sync() -> Bool { self.segments.reduce(true) { $1.sync() && $0 } }
 
-    /// Removes the oldest segments for which `isDone` holds; the newest stays.
-    package func prune(_ isDone: (SpoolSegment) -> Bool) {
-        let removed = self.state.withLock { state in
-            var removed: [SpoolSegment] = []
-            while state.segments.count > 1, let first = state.segments.first, isDone(first) {
-                removed.append(state.segments.removeFirst())
+    /// Whether every entry is on the disk.
+    package var isSynced: Bool { self.segments.allSatisfy { $0.syncedCount >= $0.count } }
+
+    /// The highest number of a record that was acknowledged and let go; 0 for none.
+    package var released: Int { self.state.withLock { $0.released } }
+
+    /// Removes the oldest segments for which `isDone` holds, whose records are acknowledged; the newest stays.
+    ///
+    /// What they had is noted first, so that it is never taken for lost.
+    package func prune(_ isDone: (SpoolSegment) -> Bool) throws(FileError) {
+        let done = self.segments.dropLast().prefix { isDone($0) }
+        guard !done.isEmpty else { return }
+        var highest = self.released
+        for segment in done {
+            for index in 0..<segment.count {
+                guard let entry = segment.entry(index), entry.kind == .closed else { continue }
+                highest = max(highest, entry.sequence)
             }
-            return removed
         }
-        for segment in removed { segment.remove() }
+        try Files.replace("\(self.folder)/\(Self.releasedName)", with: Array("\(highest)".utf8))
+        self.state.withLock { state in
+            state.released = highest
+            state.segments.removeFirst(done.count)
+        }
+        for segment in done { segment.remove() }
     }
 
     /// Removes the stream from the disk.
@@ -120,6 +161,7 @@ package final class SpoolStream: Sendable {
             return all
         }
         for segment in segments { segment.remove() }
+        unlink("\(self.folder)/\(Self.releasedName)")
         unlink("\(self.folder)/lock")
         rmdir(self.folder)
     }

@@ -33,17 +33,27 @@ package final class UsageSpool: Sendable {
     }
 
     /// Takes over what earlier processes left: every request that was open when they ended is closed at its bound.
-    package func recover(now: Timestamp) throws(FileError) {
+    ///
+    /// Called at the start and every minute: a stream that another process still had, or whose files could not be read,
+    /// is taken over when that has changed.
+    package func recover(now: Timestamp) {
+        let known = Set(self.streams.map(\.id))
         for name in Files.names(in: self.folder) {
-            guard let id = UsageStreamID(name), !self.live.withLock({ $0.contains(id) }),
-                let stream = try SpoolStream.adopt(id, in: self.folder)
-            else { continue }
-            let closed = try SpoolRecovery.closeOpenEntries(of: stream, now: now)
-            self.logger.info(
-                "recovered usage of an earlier process",
-                metadata: ["stream": "\(id)", "interrupted": "\(closed)"]
-            )
-            self.state.withLock { $0.append(stream) }
+            guard let id = UsageStreamID(name), !known.contains(id) else { continue }
+            do throws(FileError) {
+                guard let stream = try SpoolStream.adopt(id, in: self.folder) else { continue }
+                let closed = try SpoolRecovery.closeOpenEntries(of: stream, now: now)
+                self.logger.info(
+                    "recovered usage of an earlier process",
+                    metadata: ["stream": "\(id)", "interrupted": "\(closed)"]
+                )
+                self.state.withLock { $0.append(stream) }
+            } catch {
+                self.logger.error(
+                    "usage of an earlier process cannot be read; it is tried again every minute",
+                    metadata: ["stream": "\(id)", "error": "\(error)"]
+                )
+            }
         }
     }
 
@@ -68,9 +78,14 @@ package final class UsageSpool: Sendable {
             } catch {
                 self.logger.error("no room for usage", metadata: ["error": "\(error)"])
             }
-            if !stream.sync() {
-                self.logger.error("usage could not be written through", metadata: ["stream": "\(stream.id)"])
-            }
+        }
+        self.sync()
+    }
+
+    /// Writes all through to the disk; what is not there is not delivered.
+    package func sync() {
+        for stream in self.streams where !stream.sync() {
+            self.logger.error("usage could not be written through", metadata: ["stream": "\(stream.id)"])
         }
     }
 }
@@ -106,7 +121,8 @@ package enum SpoolRecovery {
             record.outcome = .interrupted
             record.isEstimate = true
             record.code = "gateway_interrupted"
-            record.durationMicroseconds = max(0, now.microseconds - record.started.microseconds)
+            let (duration, overflow) = now.microseconds.subtractingReportingOverflow(record.started.microseconds)
+            record.durationMicroseconds = overflow ? 0 : max(0, duration)
             sequence += 1
             if segment?.append(record, kind: .closed, sequence: sequence) != true {
                 try stream.prepareSpare()

@@ -14,6 +14,12 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
         return Timestamp(microseconds: sum)
     }
 
+    /// The instant so many microseconds later, saturating.
+    package func adding(microseconds: Int64) -> Timestamp {
+        let (sum, overflow) = self.microseconds.addingReportingOverflow(microseconds)
+        return Timestamp(microseconds: overflow ? (microseconds < 0 ? .min : .max) : sum)
+    }
+
     package var seconds: Int64 { Self.floorDivide(self.microseconds, 1_000_000) }
     package var milliseconds: Int64 { Self.floorDivide(self.microseconds, 1000) }
 

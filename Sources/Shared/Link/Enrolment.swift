@@ -95,6 +95,8 @@ package struct StatusReport: WireMessage, Equatable {
     package var code: String
     package var chunk: String
     package var message: String
+    /// The process is ending: another one may already have taken its place.
+    package var isDraining = false
 
     private static let codeLimit = 32
     private static let chunkLimit = 64
@@ -147,6 +149,7 @@ package struct StatusReport: WireMessage, Equatable {
             case 10: self.code = try reader.text(limit: Self.codeLimit, "status.code")
             case 11: self.chunk = try reader.text(limit: Self.chunkLimit, "status.chunk")
             case 12: self.message = try reader.text(limit: Self.messageLimit, "status.message")
+            case 1010: self.isDraining = try reader.bool("status.draining")
             default: try reader.skip()
             }
         }
@@ -166,5 +169,6 @@ package struct StatusReport: WireMessage, Equatable {
         writer.text(10, Self.cut(self.code, Self.codeLimit))
         writer.text(11, Self.cut(self.chunk, Self.chunkLimit))
         writer.text(12, Self.cut(self.message, Self.messageLimit))
+        writer.bool(1010, self.isDraining)
     }
 }

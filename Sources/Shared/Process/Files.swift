@@ -62,7 +62,7 @@ package enum Files {
             unlink(temporary)
             throw FileError(path: path, operation: "write", code: failure)
         }
-        Self.syncFolder(of: path)
+        Self.syncFolder(path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ".")
     }
 
     /// Creates a folder with its parents, readable by the owner alone.
@@ -111,8 +111,8 @@ package enum Files {
         return 0
     }
 
-    private static func syncFolder(of path: String) {
-        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+    /// Writes the names in a folder through to the disk: a file that was made there survives a loss of the host.
+    package static func syncFolder(_ folder: String) {
         let descriptor = open(folder.isEmpty ? "/" : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { return }
         fsync(descriptor)

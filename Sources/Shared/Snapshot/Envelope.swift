@@ -9,6 +9,7 @@ package enum PayloadType: String, Sendable, CaseIterable {
     case assertion = "application/vnd.gatehouse.assertion.v1+protobuf"
     case usageReply = "application/vnd.gatehouse.usage-reply.v1+protobuf"
     case enrolmentReply = "application/vnd.gatehouse.enrolment-reply.v1+protobuf"
+    case time = "application/vnd.gatehouse.time.v1+protobuf"
 }
 
 /// A key that signs, with its identifier.

@@ -58,6 +58,18 @@ package struct UsageRecord: WireMessage, Hashable {
     /// The stable code of a refusal or failure; empty otherwise.
     package var code = ""
 
+    /// Whether every number is in the range that the wire format gives it.
+    package var isWellFormed: Bool {
+        Self.statuses.contains(self.status) && Self.attemptCounts.contains(self.attempts)
+            && Self.epochs.contains(self.snapshot.epoch) && self.snapshot.version >= 0
+            && self.durationMicroseconds >= 0 && self.firstByteMicroseconds >= 0 && self.cost >= .zero
+            && Meter.allCases.allSatisfy { self.counters[$0] >= 0 }
+    }
+
+    private static let statuses = 0...999
+    private static let attemptCounts = 0...1000
+    private static let epochs = 0...Int(Int32.max)
+
     package static let sizeLimit = 1024
     package static let codeLimit = 64
 
@@ -86,13 +98,13 @@ package struct UsageRecord: WireMessage, Hashable {
             case 10: self.started = Timestamp(microseconds: try reader.int64())
             case 11: self.durationMicroseconds = try Self.count(&reader, "usage.duration")
             case 12: self.firstByteMicroseconds = try Self.count(&reader, "usage.first_byte")
-            case 13: self.status = try reader.integer(in: 0...999, "usage.status")
+            case 13: self.status = try reader.integer(in: Self.statuses, "usage.status")
             case 14: outcome = try reader.enumeration("usage.outcome")
             case 15: self.isStream = try reader.bool("usage.stream")
             case 16: self.isEstimate = try reader.bool("usage.estimate")
             case 17: self.cost = NanoUSD(try Self.count(&reader, "usage.cost"))
-            case 18: self.attempts = try reader.integer(in: 0...1000, "usage.attempts")
-            case 19: epoch = try reader.integer(in: 0...Int(Int32.max), "usage.epoch")
+            case 18: self.attempts = try reader.integer(in: Self.attemptCounts, "usage.attempts")
+            case 19: epoch = try reader.integer(in: Self.epochs, "usage.epoch")
             case 20: version = try reader.integer(in: 0...Int.max, "usage.version")
             case 21: self.code = try reader.text(limit: Self.codeLimit, "usage.code")
             case 31...60:

@@ -81,7 +81,8 @@ import Testing
 
     private static func gateway(
         seen: Int64 = 1, serves: SnapshotVersion?, manifest: UInt8 = 1, ours: UInt8? = 1,
-        published: SnapshotVersion?, publishedAgo: Int64 = 5, nack: String? = nil
+        published: SnapshotVersion?, publishedAgo: Int64 = 5, nack: String? = nil,
+        fenced: [Bool] = []
     ) -> Gateway {
         Gateway(
             id: TimeSource.system.newID(), group: TimeSource.system.newID(), name: "g", status: "active", build: 1,
@@ -89,14 +90,16 @@ import Testing
             report: serves.map { version in
                 Gateway.Report(
                     seenAt: now.adding(seconds: -seen), version: version, manifest: [manifest], keyringEpoch: 1,
-                    nack: nack.map { Gateway.Nack(version: version, code: $0, chunk: "", message: "") },
-                    otherProcessAt: nil
+                    nack: nack.map { Gateway.Nack(version: version, code: $0, chunk: "", message: "") }
                 )
             },
             published: published.map {
                 Gateway.Published(version: $0, manifest: [1], at: now.adding(seconds: -publishedAgo))
             },
-            manifestOfReported: ours.map { [$0] }
+            manifestOfReported: ours.map { [$0] },
+            processes: fenced.map {
+                GatewayProcess(number: 1, epoch: 1, startedAt: now, fencedAt: $0 ? now : nil)
+            }
         )
     }
 
@@ -111,6 +114,10 @@ import Testing
         #expect(sync(Self.gateway(serves: one, published: two, nack: "incompatible")) == .incompatible)
         #expect(sync(Self.gateway(serves: two, manifest: 9, published: two)) == .diverged)
         #expect(sync(Self.gateway(serves: two, ours: nil, published: one)) == .diverged)
+        #expect(sync(Self.gateway(serves: two, published: two, fenced: [true, true])) == .fenced)
+        #expect(sync(Self.gateway(serves: one, published: two, nack: "bad_chunk", fenced: [true])) == .fenced)
+        #expect(sync(Self.gateway(serves: two, published: two, fenced: [false, true])) == .synced)
+        #expect(sync(Self.gateway(seen: 46, serves: two, published: two, fenced: [true, true])) == .offline)
         #expect(sync(Self.gateway(seen: 46, serves: two, published: two)) == .offline)
         #expect(sync(Self.gateway(serves: nil, published: two)) == .offline)
     }

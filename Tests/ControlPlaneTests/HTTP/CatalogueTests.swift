@@ -39,7 +39,9 @@ import Testing
             #expect(Set(endpoints.map(\.operation)).count == endpoints.count)
             #expect(Set(endpoints.map { "\($0.method) \($0.path)" }).count == endpoints.count)
             let asked = Set(endpoints.compactMap(\.auth.permission))
-            let others: Set<Permission> = [.apiTokensCreate, .gatewaysEnroll, .trustRootRotate]
+            let others: Set<Permission> = [
+                .apiTokensCreate, .gatewaysEnroll, .gatewaysFence, .trustRootRotate, .usageDeclareLost,
+            ]
             #expect(Set(Permission.allCases).subtracting(asked) == others)
         }
     }

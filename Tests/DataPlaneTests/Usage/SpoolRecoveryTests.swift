@@ -86,7 +86,7 @@ import Testing
             }
             #expect(journal.open(SpoolFixture.record(9000)))
             #expect(journal.open(SpoolFixture.record(9001)))
-            stream.prune { $0.ordinal == 1 }
+            try stream.prune { $0.ordinal == 1 }
             #expect(stream.closed.isEmpty)
         }
         let stream = try self.adopt()
@@ -114,7 +114,7 @@ import Testing
         #expect(live.segments.count == 1)
         let spool = try UsageSpool(
             folder: self.fixture.path, logger: Logger(label: "spool", factory: { _ in SwiftLogNoOpLogHandler() }))
-        try spool.recover(now: .init(microseconds: 0))
+        spool.recover(now: .init(microseconds: 0))
         #expect(spool.streams.isEmpty)
     }
 
@@ -152,7 +152,7 @@ import Testing
         let journal = try #require(UsageJournal(stream: live))
         #expect(journal.open(SpoolFixture.record(5)))
         for _ in 0..<2 {
-            try spool.recover(now: .init(microseconds: 0))
+            spool.recover(now: .init(microseconds: 0))
             #expect(spool.streams.count == 4)
         }
         #expect(spool.streams.map(\.closed.count).sorted() == [0, 1, 2, 3])

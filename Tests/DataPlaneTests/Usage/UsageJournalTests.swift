@@ -63,9 +63,9 @@ import Testing
         #expect(stream.segments.map(\.ordinal) == [1, 2, 3])
         #expect(stream.closed.map(\.sequence) == Array(1...count))
         #expect(stream.sync())
-        stream.prune { $0.ordinal < 3 }
+        try stream.prune { $0.ordinal < 3 }
         #expect(stream.segments.map(\.ordinal) == [3])
-        stream.prune { _ in true }
+        try stream.prune { _ in true }
         #expect(stream.segments.map(\.ordinal) == [3], "the newest stays")
         #expect(Files.names(in: stream.folder).filter { $0.hasSuffix(".seg") }.count == 2)
         stream.destroy()

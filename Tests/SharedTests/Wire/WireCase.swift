@@ -57,6 +57,8 @@ struct WireCase: Sendable, CustomTestStringConvertible {
         WireCase("EnrolmentRequest", required: [2, 3]) { $0.enrolment() },
         WireCase("EnrolmentReply", required: [1, 2]) { $0.enrolmentReply() },
         WireCase("StatusReport", required: []) { $0.status() },
+        WireCase("StartReply", required: [1]) { $0.start() },
+        WireCase("SignedTime", required: [1, 2]) { $0.time() },
         WireCase("NodeAssertion", required: [1, 2]) { $0.assertion() },
     ]
 }

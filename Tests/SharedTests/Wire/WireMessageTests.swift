@@ -258,7 +258,7 @@ import Testing
         record.snapshot = SnapshotVersion(epoch: Int(Int32.max), version: .max)
         #expect(record.wireBytes.count <= UsageRecord.sizeLimit)
         let batch = UsageBatch(
-            gateway: sampler.id(), stream: sampler.id(), from: Int.max / 2,
+            gateway: sampler.id(), stream: sampler.id(), from: UsageBatch.sequenceLimit,
             records: Array(repeating: record, count: UsageBatch.recordsLimit))
         #expect(batch.wireBytes.count <= UsageBatch.sizeLimit)
         #expect(try UsageBatch(wire: batch.wireBytes) == batch)
