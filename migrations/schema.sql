@@ -1,19 +1,34 @@
-CREATE FUNCTION public.audit_append(organization uuid, leaf bytea, OUT log uuid, OUT leaf_index bigint, OUT leaf_hash bytea) RETURNS record
+CREATE FUNCTION public.audit_append(organization uuid, in_lane text, leaf bytea, OUT log uuid, OUT leaf_index bigint, OUT leaf_hash bytea) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public'
     AS $$
 begin
     if organization is null then
-        insert into public.audit_log as l (id, organization_id, size) values (gen_random_uuid(), null, 1)
-        on conflict ((1)) where organization_id is null do update set size = l.size + 1
+        insert into public.audit_log as l (id, organization_id, lane, size)
+        values (gen_random_uuid(), null, in_lane, 1)
+        on conflict (lane) where organization_id is null do update set size = l.size + 1
         returning l.id, l.size - 1 into log, leaf_index;
     else
-        insert into public.audit_log as l (id, organization_id, size) values (gen_random_uuid(), organization, 1)
-        on conflict (organization_id) do update set size = l.size + 1
+        insert into public.audit_log as l (id, organization_id, lane, size)
+        values (gen_random_uuid(), organization, in_lane, 1)
+        on conflict (organization_id, lane) do update set size = l.size + 1
         returning l.id, l.size - 1 into log, leaf_index;
     end if;
     leaf_hash := sha256('\x00'::bytea || audit_append.leaf);
     insert into public.audit_leaf (log_id, index, leaf, hash) values (log, leaf_index, audit_append.leaf, leaf_hash);
+end $$;
+CREATE FUNCTION public.audit_log_open(organization uuid, in_lane text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public'
+    AS $$
+declare
+    found_id uuid;
+begin
+    insert into public.audit_log (id, organization_id, lane) values (gen_random_uuid(), organization, in_lane)
+    on conflict do nothing;
+    select l.id into found_id from public.audit_log l
+    where l.lane = in_lane and (l.organization_id = organization or (organization is null and l.organization_id is null));
+    return found_id;
 end $$;
 CREATE FUNCTION public.audit_refuse() RETURNS trigger
     LANGUAGE plpgsql
@@ -204,6 +219,8 @@ CREATE TABLE public.audit_log (
     id uuid NOT NULL,
     organization_id uuid,
     size bigint DEFAULT 0 NOT NULL,
+    lane text NOT NULL,
+    CONSTRAINT audit_log_lane_check CHECK ((lane = ANY (ARRAY['changes'::text, 'denials'::text]))),
     CONSTRAINT audit_log_size_check CHECK ((size >= 0))
 );
 CREATE TABLE public.blob (
@@ -706,7 +723,7 @@ ALTER TABLE ONLY public.api_token
 ALTER TABLE ONLY public.audit_leaf
     ADD CONSTRAINT audit_leaf_pkey PRIMARY KEY (log_id, index);
 ALTER TABLE ONLY public.audit_log
-    ADD CONSTRAINT audit_log_organization_id_key UNIQUE (organization_id);
+    ADD CONSTRAINT audit_log_organization_lane UNIQUE (organization_id, lane);
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.blob
@@ -787,7 +804,7 @@ ALTER TABLE ONLY public.virtual_key_secret
     ADD CONSTRAINT virtual_key_secret_key_id_ordinal_key UNIQUE (key_id, ordinal);
 ALTER TABLE ONLY public.virtual_key_secret
     ADD CONSTRAINT virtual_key_secret_pkey PRIMARY KEY (digest);
-CREATE UNIQUE INDEX audit_log_system ON public.audit_log USING btree ((1)) WHERE (organization_id IS NULL);
+CREATE UNIQUE INDEX audit_log_system ON public.audit_log USING btree (lane) WHERE (organization_id IS NULL);
 CREATE INDEX change_at ON public.change USING btree (at, id);
 CREATE INDEX change_organization ON public.change USING btree (organization_id, id);
 CREATE INDEX change_publication_version ON public.change_publication USING btree (group_id, epoch, version);
@@ -899,8 +916,10 @@ ALTER TABLE ONLY public.virtual_key
 ALTER TABLE ONLY public.virtual_key_secret
     ADD CONSTRAINT virtual_key_secret_key_id_fkey FOREIGN KEY (key_id) REFERENCES public.virtual_key(id) ON DELETE RESTRICT;
 GRANT USAGE ON SCHEMA public TO gatehouse_app;
-REVOKE ALL ON FUNCTION public.audit_append(organization uuid, leaf bytea, OUT log uuid, OUT leaf_index bigint, OUT leaf_hash bytea) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.audit_append(organization uuid, leaf bytea, OUT log uuid, OUT leaf_index bigint, OUT leaf_hash bytea) TO gatehouse_app;
+REVOKE ALL ON FUNCTION public.audit_append(organization uuid, in_lane text, leaf bytea, OUT log uuid, OUT leaf_index bigint, OUT leaf_hash bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.audit_append(organization uuid, in_lane text, leaf bytea, OUT log uuid, OUT leaf_index bigint, OUT leaf_hash bytea) TO gatehouse_app;
+REVOKE ALL ON FUNCTION public.audit_log_open(organization uuid, in_lane text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.audit_log_open(organization uuid, in_lane text) TO gatehouse_app;
 REVOKE ALL ON FUNCTION public.usage_event_partition(day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.usage_event_partition(day date) TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_token TO gatehouse_app;

@@ -34,7 +34,9 @@ package struct ControlPlaneApp: Sendable {
         let database = Database(config: self.config.database, logger: self.logger)
         let deployment = try await Self.deployment(database, keys: keys)
         let nodes = NodeAuthentication(database: database, deployment: deployment, time: self.time)
-        let services = ControlPlaneServices(database: database, keys: keys, time: self.time)
+        let services = ControlPlaneServices(
+            database: database, keys: keys, time: self.time, logger: self.logger
+        )
         let publisher = Publisher(
             database: database,
             listener: Listener(config: direct, channels: ["gatehouse_snapshot"], logger: self.logger),
@@ -58,7 +60,8 @@ package struct ControlPlaneApp: Sendable {
             database: database, metrics: services.metrics,
             isSchemaRight: SchemaCheck(migrator, direct).isRight,
             figures: {
-                publisher.figures.text + jobs.figures.text + Figure.text(of: database) + dataPlane.figures.current.text
+                publisher.figures.text + jobs.figures.text + services.denials.figures.text
+                    + Figure.text(of: database) + dataPlane.figures.current.text
             }
         )
         let api = services.api(
@@ -71,9 +74,11 @@ package struct ControlPlaneApp: Sendable {
             api: api, host: self.config.host, port: self.config.port, tls: self.config.tls, logger: self.logger,
             onPort: onPort
         )
-        // Stopped in reverse order: the server drains, then nobody waits for timestamps, then publishing ends.
+        // Stopped in reverse order: the server drains, then nobody waits for timestamps, then publishing ends, and
+        // what was denied until then is recorded.
         var group = ServiceGroupConfiguration(
             services: [
+                .init(service: Loop { await services.denials.run() }),
                 .init(service: Loop { await jobs.run() }),
                 .init(service: Loop { try await publisher.run() }),
                 .init(service: Loop { await feed.run() }),

@@ -78,7 +78,7 @@ package struct DataPlaneRoutes: Sendable {
     private func timestamp(_ call: Call) async throws -> Answer {
         let caller = try Self.caller(call)
         guard try call.id("group", GatewayGroupKind.self) == caller.group else {
-            throw ControlError.notFound("gateway group")
+            throw ControlError.hidden("gateway group")
         }
         let known = Int(call.query["sequence"]?.integer ?? 0)
         let wait = Int(call.query["wait"]?.integer ?? 0)

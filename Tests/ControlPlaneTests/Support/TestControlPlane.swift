@@ -43,7 +43,9 @@ struct TestControlPlane: Sendable {
             var config = database.config
             config.setRole = "gatehouse_app"
             let served = Database(config: config, logger: database.logger)
-            let services = ControlPlaneServices(database: served, keys: keys, time: .system)
+            let services = ControlPlaneServices(
+                database: served, keys: keys, time: .system, logger: database.logger
+            )
             let context = OperationContext(
                 actor: .localOperator(of: try #require(deployment)), request: TimeSource.system.newID(),
                 time: TimeSource.system.now()
