@@ -25,10 +25,11 @@ struct FleetAhead: Sendable {
         var found = FleetAhead()
         found.report = try tx.queryOne(
             """
-            with ours as (
-                select coalesce(max(epoch), 0) as epoch, coalesce(max(version) filter (where epoch = (
-                    select max(epoch) from snapshot where group_id = $1)), 0) as version
-                from snapshot where group_id = $1)
+            with newest as (
+                select epoch, version from snapshot where group_id = $1 order by epoch desc, version desc limit 1),
+            ours as (
+                select coalesce((select epoch from newest), 0) as epoch,
+                    coalesce((select version from newest), 0) as version)
             select g.id, s.epoch, s.version, s.manifest from gateway_status s
             join gateway g on g.id = s.gateway_id
             cross join ours

@@ -6,64 +6,6 @@ import Testing
 
 /// Refused gateways and join tokens, over the endpoints that gateways call.
 @Suite(.timeLimit(.minutes(2))) struct NodeDenialTests {
-    private struct Node {
-        let api: API
-        let deployment: DeploymentID
-        let group: GatewayGroupID
-        let gateway: GatewayID
-        let key: SigningKey
-
-        func call(_ target: String, by id: GatewayID? = nil, issued: Int64 = 0) async -> APIResponse {
-            let assertion = NodeAssertion(
-                gateway: id ?? self.gateway, audience: self.deployment, method: "GET", path: target, body: [],
-                issued: TimeSource.system.now().adding(seconds: issued), process: 1
-            )
-            var request = APIRequest(
-                "GET", target, headers: ["authorization": assertion.header(signedBy: self.key) ?? ""])
-            request.remoteAddress = "198.51.100.9"
-            return await self.api.respond(to: request)
-        }
-
-        func enrol(_ token: String) async -> APIResponse {
-            let body = EnrolmentRequest(
-                name: "g", identityKey: self.key.publicKey.bytes, sealingKey: self.key.publicKey.bytes, build: 1
-            ).wireBytes
-            return await self.api.respond(
-                to: APIRequest(
-                    "POST", "/dp/v1/enroll", headers: ["authorization": "Bearer \(token)"], body: body))
-        }
-    }
-
-    private func node(_ plane: TestControlPlane) async throws -> Node {
-        let services = plane.services
-        let group = try #require(GatewayGroupID(try await plane.make("/v1/gateway-groups", ["name": "eu"]).id))
-        let gateway: GatewayID = TimeSource.system.newID()
-        let key = SigningKey()
-        let bytes = key.publicKey.bytes
-        let deployment = try await plane.database.database.transaction { tx -> DeploymentID in
-            _ = try tx.execute(
-                "insert into gateway (id, group_id, name, identity_key, sealing_key) values ($1, $2, 'g', $3, $3)",
-                gateway, group, bytes
-            )
-            return try tx.query("select id from deployment")[0].get("id")
-        }
-        let nodes = NodeAuthentication(database: services.database, deployment: deployment, time: .system)
-        let signing = SigningKeyCache(database: services.database, keys: services.keys, time: .system)
-        let routes = DataPlaneRoutes(
-            database: services.database,
-            feed: TimestampFeed(
-                database: services.database,
-                listener: Listener(config: plane.database.config, channels: ["x"], logger: TestPostgres.logger)),
-            enrolment: Enrolment(
-                database: services.database, changes: services.changes, signing: signing, time: .system),
-            signing: signing, time: .system, logger: TestPostgres.logger
-        )
-        let api = services.api(routes.endpoints, logger: TestPostgres.logger) { header, method, target, body in
-            try await nodes.authenticate(header: header, method: method, path: target, body: body)
-        }
-        return Node(api: api, deployment: deployment, group: group, gateway: gateway, key: key)
-    }
-
     private func events(_ plane: TestControlPlane) async throws -> [JSONValue] {
         await plane.services.denials.flush()
         let page = try await plane.send("GET", "/v1/audit-events?lane=denials")
@@ -72,7 +14,7 @@ import Testing
 
     @Test func `a gateway that is refused leaves an event with who it said it was`() async throws {
         try await TestControlPlane.with { plane in
-            let node = try await self.node(plane)
+            let node = try await TestNode.make(plane)
             let stranger: GatewayID = TimeSource.system.newID()
             let path = "/dp/v1/groups/\(node.group)/timestamp"
             #expect(await node.call(path).status == 304)
@@ -95,7 +37,7 @@ import Testing
     @Test func `a join token that is good for nothing leaves an event, and one that was used says whose`() async throws
     {
         try await TestControlPlane.with { plane in
-            let node = try await self.node(plane)
+            let node = try await TestNode.make(plane)
             let made = try await plane.send("POST", "/v1/join-tokens", ["group": JSONValue(node.group)])
             let text = try #require(made["secret"]?.string.flatMap { JoinToken(parsing: $0) }?.token)
             #expect(await node.enrol(text.secret.reveal()).status == 201)

@@ -43,3 +43,19 @@ begin
 end $$;
 revoke execute on function audit_append(uuid, text, bytea), audit_log_open(uuid, text) from public;
 grant execute on function audit_append(uuid, text, bytea), audit_log_open(uuid, text) to gatehouse_app;
+
+-- Indexes that the plans on a populated database lacked.
+
+-- Deleting a scope node asks whether it owns any.
+create index provider_node on provider (node_id);
+create index route_node on route (node_id);
+-- Organizations, units and projects are listed apart from each other, routes by alias.
+create index scope_node_kind on scope_node (kind, id);
+create index route_by_alias on route (alias, id);
+-- Each second the publisher looks at the gateways of a group; those that were removed are more in the end.
+create index gateway_active on gateway (group_id, id) where status = 'active';
+-- The policies of a snapshot are those of the keys that have restrictions.
+create index virtual_key_restricted on virtual_key (organization_id)
+    where deleted_at is null and (allowed_models is not null or cardinality(allowed_networks) > 0);
+-- Removed a month after they were used or expired.
+create index join_token_end on join_token (least(used_at, expires_at));
