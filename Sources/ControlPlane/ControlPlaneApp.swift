@@ -71,8 +71,8 @@ package struct ControlPlaneApp: Sendable {
             }
         )
         let server = HTTPServer(
-            api: api, host: self.config.host, port: self.config.port, tls: self.config.tls, logger: self.logger,
-            onPort: onPort
+            api: api, host: self.config.host, port: self.config.port, tls: self.config.tls, limits: self.limits(),
+            logger: self.logger, onPort: onPort
         )
         // Stopped in reverse order: the server drains, then nobody waits for timestamps, then publishing ends, and
         // what was denied until then is recorded.
@@ -89,6 +89,19 @@ package struct ControlPlaneApp: Sendable {
         group.maximumGracefulShutdownDuration = .seconds(35)
         try await ServiceGroup(configuration: group).run()
         await database.shutdown()
+    }
+
+    private func limits() -> ConnectionLimits {
+        var limits = ConnectionLimits()
+        limits.connections = self.config.connections
+        limits.fitDescriptors()
+        if limits.connections < self.config.connections {
+            self.logger.warning(
+                "fewer connections than set: the process may not open as many files",
+                metadata: ["connections": "\(limits.connections)"]
+            )
+        }
+        return limits
     }
 
     package func migrator() throws -> Migrator {
