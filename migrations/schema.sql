@@ -1,19 +1,34 @@
-CREATE FUNCTION public.audit_append(organization uuid, leaf bytea, OUT log uuid, OUT leaf_index bigint, OUT leaf_hash bytea) RETURNS record
+CREATE FUNCTION public.audit_append(organization uuid, in_lane text, leaf bytea, OUT log uuid, OUT leaf_index bigint, OUT leaf_hash bytea) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public'
     AS $$
 begin
     if organization is null then
-        insert into public.audit_log as l (id, organization_id, size) values (gen_random_uuid(), null, 1)
-        on conflict ((1)) where organization_id is null do update set size = l.size + 1
+        insert into public.audit_log as l (id, organization_id, lane, size)
+        values (gen_random_uuid(), null, in_lane, 1)
+        on conflict (lane) where organization_id is null do update set size = l.size + 1
         returning l.id, l.size - 1 into log, leaf_index;
     else
-        insert into public.audit_log as l (id, organization_id, size) values (gen_random_uuid(), organization, 1)
-        on conflict (organization_id) do update set size = l.size + 1
+        insert into public.audit_log as l (id, organization_id, lane, size)
+        values (gen_random_uuid(), organization, in_lane, 1)
+        on conflict (organization_id, lane) do update set size = l.size + 1
         returning l.id, l.size - 1 into log, leaf_index;
     end if;
     leaf_hash := sha256('\x00'::bytea || audit_append.leaf);
     insert into public.audit_leaf (log_id, index, leaf, hash) values (log, leaf_index, audit_append.leaf, leaf_hash);
+end $$;
+CREATE FUNCTION public.audit_log_open(organization uuid, in_lane text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public'
+    AS $$
+declare
+    found_id uuid;
+begin
+    insert into public.audit_log (id, organization_id, lane) values (gen_random_uuid(), organization, in_lane)
+    on conflict do nothing;
+    select l.id into found_id from public.audit_log l
+    where l.lane = in_lane and (l.organization_id = organization or (organization is null and l.organization_id is null));
+    return found_id;
 end $$;
 CREATE FUNCTION public.audit_refuse() RETURNS trigger
     LANGUAGE plpgsql
@@ -204,6 +219,8 @@ CREATE TABLE public.audit_log (
     id uuid NOT NULL,
     organization_id uuid,
     size bigint DEFAULT 0 NOT NULL,
+    lane text NOT NULL,
+    CONSTRAINT audit_log_lane_check CHECK ((lane = ANY (ARRAY['changes'::text, 'denials'::text]))),
     CONSTRAINT audit_log_size_check CHECK ((size >= 0))
 );
 CREATE TABLE public.blob (
@@ -724,7 +741,7 @@ ALTER TABLE ONLY public.api_token
 ALTER TABLE ONLY public.audit_leaf
     ADD CONSTRAINT audit_leaf_pkey PRIMARY KEY (log_id, index);
 ALTER TABLE ONLY public.audit_log
-    ADD CONSTRAINT audit_log_organization_id_key UNIQUE (organization_id);
+    ADD CONSTRAINT audit_log_organization_lane UNIQUE (organization_id, lane);
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.blob
@@ -811,21 +828,27 @@ ALTER TABLE ONLY public.virtual_key_secret
     ADD CONSTRAINT virtual_key_secret_key_id_ordinal_key UNIQUE (key_id, ordinal);
 ALTER TABLE ONLY public.virtual_key_secret
     ADD CONSTRAINT virtual_key_secret_pkey PRIMARY KEY (digest);
-CREATE UNIQUE INDEX audit_log_system ON public.audit_log USING btree ((1)) WHERE (organization_id IS NULL);
+CREATE UNIQUE INDEX audit_log_system ON public.audit_log USING btree (lane) WHERE (organization_id IS NULL);
 CREATE INDEX change_at ON public.change USING btree (at, id);
 CREATE INDEX change_organization ON public.change USING btree (organization_id, id);
 CREATE INDEX change_publication_version ON public.change_publication USING btree (group_id, epoch, version);
 CREATE INDEX credential_provider ON public.credential USING btree (provider_id, id);
+CREATE INDEX gateway_active ON public.gateway USING btree (group_id, id) WHERE (status = 'active'::text);
 CREATE INDEX gateway_group_members ON public.gateway USING btree (group_id, id);
 CREATE UNIQUE INDEX gateway_group_name ON public.gateway_group USING btree (lower(name)) WHERE (deleted_at IS NULL);
 CREATE INDEX gateway_group_organization_org ON public.gateway_group_organization USING btree (organization_id);
 CREATE INDEX idempotency_key_age ON public.idempotency_key USING btree (created_at);
+CREATE INDEX join_token_end ON public.join_token USING btree (LEAST(used_at, expires_at));
 CREATE UNIQUE INDEX model_name ON public.model USING btree (provider_id, name) WHERE (deleted_at IS NULL);
 CREATE UNIQUE INDEX provider_name ON public.provider USING btree (COALESCE(node_id, '00000000-0000-0000-0000-000000000000'::uuid), lower(name)) WHERE (deleted_at IS NULL);
+CREATE INDEX provider_node ON public.provider USING btree (node_id);
 CREATE UNIQUE INDEX route_alias ON public.route USING btree (COALESCE(node_id, '00000000-0000-0000-0000-000000000000'::uuid), alias) WHERE (deleted_at IS NULL);
+CREATE INDEX route_by_alias ON public.route USING btree (alias, id);
+CREATE INDEX route_node ON public.route USING btree (node_id);
 CREATE INDEX route_target_credential ON public.route_target USING btree (credential_id);
 CREATE INDEX route_target_model ON public.route_target USING btree (model_id);
 CREATE INDEX scope_closure_descendant ON public.scope_closure USING btree (descendant_id, depth);
+CREATE INDEX scope_node_kind ON public.scope_node USING btree (kind, id);
 CREATE UNIQUE INDEX scope_node_name ON public.scope_node USING btree (COALESCE(parent_id, '00000000-0000-0000-0000-000000000000'::uuid), kind, lower(name)) WHERE (deleted_at IS NULL);
 CREATE INDEX scope_node_organization ON public.scope_node USING btree (organization_id, kind, id);
 CREATE INDEX scope_node_parent ON public.scope_node USING btree (parent_id);
@@ -838,6 +861,7 @@ CREATE INDEX usage_gap_time ON public.usage_gap USING btree (reported_at, stream
 CREATE INDEX usage_stream_gateway ON public.usage_stream USING btree (gateway_id, id);
 CREATE INDEX virtual_key_organization ON public.virtual_key USING btree (organization_id, id);
 CREATE INDEX virtual_key_project ON public.virtual_key USING btree (project_id, id);
+CREATE INDEX virtual_key_restricted ON public.virtual_key USING btree (organization_id) WHERE ((deleted_at IS NULL) AND ((allowed_models IS NOT NULL) OR (cardinality(allowed_networks) > 0)));
 ALTER INDEX public.usage_event_time ATTACH PARTITION public.usage_event_default_ingested_at_started_at_request_id_idx;
 CREATE TRIGGER audit_leaf_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_leaf FOR EACH STATEMENT EXECUTE FUNCTION public.audit_refuse();
 ALTER TABLE public.audit_leaf ENABLE ALWAYS TRIGGER audit_leaf_immutable;
@@ -931,8 +955,10 @@ ALTER TABLE ONLY public.virtual_key
 ALTER TABLE ONLY public.virtual_key_secret
     ADD CONSTRAINT virtual_key_secret_key_id_fkey FOREIGN KEY (key_id) REFERENCES public.virtual_key(id) ON DELETE RESTRICT;
 GRANT USAGE ON SCHEMA public TO gatehouse_app;
-REVOKE ALL ON FUNCTION public.audit_append(organization uuid, leaf bytea, OUT log uuid, OUT leaf_index bigint, OUT leaf_hash bytea) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.audit_append(organization uuid, leaf bytea, OUT log uuid, OUT leaf_index bigint, OUT leaf_hash bytea) TO gatehouse_app;
+REVOKE ALL ON FUNCTION public.audit_append(organization uuid, in_lane text, leaf bytea, OUT log uuid, OUT leaf_index bigint, OUT leaf_hash bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.audit_append(organization uuid, in_lane text, leaf bytea, OUT log uuid, OUT leaf_index bigint, OUT leaf_hash bytea) TO gatehouse_app;
+REVOKE ALL ON FUNCTION public.audit_log_open(organization uuid, in_lane text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.audit_log_open(organization uuid, in_lane text) TO gatehouse_app;
 REVOKE ALL ON FUNCTION public.usage_event_partition(day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.usage_event_partition(day date) TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_token TO gatehouse_app;

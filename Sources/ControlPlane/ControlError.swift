@@ -18,6 +18,10 @@ package struct ControlError: Error, Sendable {
     package var pointer: String?
     /// For the log only.
     package var internalDetail: String?
+    /// For the audit log only: why this denies the caller something.
+    ///
+    /// What is unauthenticated or not allowed denies also without it.
+    package var evidence: Denial.Evidence?
 
     package init(
         _ kind: Kind, _ code: String, _ detail: String, pointer: String? = nil, internalDetail: String? = nil
@@ -32,6 +36,20 @@ package struct ControlError: Error, Sendable {
     /// What does not exist, was deleted, or may not be seen: all the same to the caller.
     package static func notFound(_ noun: String) -> ControlError {
         ControlError(.notFound, "not_found", "There is no such \(noun).")
+    }
+
+    /// What exists but is not for this caller: to him the same as what does not, to the audit log a denial.
+    package static func hidden(_ noun: String) -> ControlError {
+        var error = ControlError.notFound(noun)
+        error.evidence = Denial.Evidence("not_visible")
+        return error
+    }
+
+    /// The same with what the audit log is told.
+    package func because(_ reason: String, actor: Actor? = nil) -> ControlError {
+        var error = self
+        error.evidence = Denial.Evidence(reason, actor: actor)
+        return error
     }
 
     package static func conflict(_ code: String, _ detail: String) -> ControlError {

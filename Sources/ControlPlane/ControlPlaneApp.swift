@@ -34,7 +34,9 @@ package struct ControlPlaneApp: Sendable {
         let database = Database(config: self.config.database, logger: self.logger)
         let deployment = try await Self.deployment(database, keys: keys)
         let nodes = NodeAuthentication(database: database, deployment: deployment, time: self.time)
-        let services = ControlPlaneServices(database: database, keys: keys, time: self.time)
+        let services = ControlPlaneServices(
+            database: database, keys: keys, time: self.time, logger: self.logger
+        )
         let publisher = Publisher(
             database: database,
             listener: Listener(config: direct, channels: ["gatehouse_snapshot"], logger: self.logger),
@@ -58,7 +60,8 @@ package struct ControlPlaneApp: Sendable {
             database: database, metrics: services.metrics,
             isSchemaRight: SchemaCheck(migrator, direct).isRight,
             figures: {
-                publisher.figures.text + jobs.figures.text + Figure.text(of: database) + dataPlane.figures.current.text
+                publisher.figures.text + jobs.figures.text + services.denials.figures.text
+                    + Figure.text(of: database) + dataPlane.figures.current.text
                     + Figure.text(
                         "gateway_processes_fenced_total", "counter", "Processes shut out for sharing an identity.",
                         dataPlane.fencedCount)
@@ -71,12 +74,14 @@ package struct ControlPlaneApp: Sendable {
             }
         )
         let server = HTTPServer(
-            api: api, host: self.config.host, port: self.config.port, tls: self.config.tls, logger: self.logger,
-            onPort: onPort
+            api: api, host: self.config.host, port: self.config.port, tls: self.config.tls, limits: self.limits(),
+            logger: self.logger, onPort: onPort
         )
-        // Stopped in reverse order: the server drains, then nobody waits for timestamps, then publishing ends.
+        // Stopped in reverse order: the server drains, then nobody waits for timestamps, then publishing ends, and
+        // what was denied until then is recorded.
         var group = ServiceGroupConfiguration(
             services: [
+                .init(service: Loop { await services.denials.run() }),
                 .init(service: Loop { await jobs.run() }),
                 .init(service: Loop { try await publisher.run() }),
                 .init(service: Loop { await feed.run() }),
@@ -87,6 +92,19 @@ package struct ControlPlaneApp: Sendable {
         group.maximumGracefulShutdownDuration = .seconds(35)
         try await ServiceGroup(configuration: group).run()
         await database.shutdown()
+    }
+
+    private func limits() -> ConnectionLimits {
+        var limits = ConnectionLimits()
+        limits.connections = self.config.connections
+        limits.fitDescriptors()
+        if limits.connections < self.config.connections {
+            self.logger.warning(
+                "fewer connections than set: the process may not open as many files",
+                metadata: ["connections": "\(limits.connections)"]
+            )
+        }
+        return limits
     }
 
     package func migrator() throws -> Migrator {

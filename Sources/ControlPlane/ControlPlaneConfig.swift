@@ -11,6 +11,7 @@ package import Shared
 /// - `GATEHOUSE_KEK_FILE` (required): the key-encryption keys, readable by us alone
 /// - `GATEHOUSE_CONTROL_LISTEN` (default 127.0.0.1:7070): address and port
 /// - `GATEHOUSE_CONTROL_TLS_CERT`, `GATEHOUSE_CONTROL_TLS_KEY` (PEM files, both or none)
+/// - `GATEHOUSE_CONTROL_CONNECTIONS` (default 4096, 64…100000): most connections of clients at once
 /// - `GATEHOUSE_MIGRATIONS` (default `migrations` beside the executable): the folder of migrations
 /// - `GATEHOUSE_LOG_LEVEL` (default info): trace, debug, info, notice, warning, error or critical
 package struct ControlPlaneConfig: Sendable {
@@ -25,6 +26,7 @@ package struct ControlPlaneConfig: Sendable {
     package var host: String
     package var port: Int
     package var tls: TLS?
+    package var connections: Int
     package var kekFile: String
     package var migrations: String
     package var logLevel: Logger.Level
@@ -47,6 +49,7 @@ package struct ControlPlaneConfig: Sendable {
             throw SettingsError("GATEHOUSE_CONTROL_TLS_CERT and GATEHOUSE_CONTROL_TLS_KEY: both are needed, or none")
         }
         if let certificate, let key { self.tls = TLS(certificate: certificate, key: key) }
+        self.connections = try settings.integer("GATEHOUSE_CONTROL_CONNECTIONS", default: 4096, in: 64...100_000)
         let folder = executable.lastIndex(of: "/").map { String(executable[..<$0]) } ?? "."
         self.migrations = settings.text("GATEHOUSE_MIGRATIONS", default: folder + "/migrations")
         let level = settings.text("GATEHOUSE_LOG_LEVEL", default: "info")

@@ -10,8 +10,10 @@ package struct ControlPlaneServices: Sendable {
     package let authorizer: Authorizer
     package let changes: Changes
     package let metrics = RequestMetrics()
+    package let denials: Denials
 
-    package init(database: Database, keys: KeyEncryptionKeys, time: TimeSource) {
+    package init(database: Database, keys: KeyEncryptionKeys, time: TimeSource, logger: Logger) {
+        self.denials = Denials(database: database, keys: keys, time: time, logger: logger)
         self.database = database
         self.keys = keys
         self.time = time
@@ -41,7 +43,7 @@ package struct ControlPlaneServices: Sendable {
         endpoints.append(OpenAPI.endpoint(describing: endpoints))
         return API(
             catalogue: Catalogue(endpoints), authorizer: self.authorizer, authenticateGateway: authenticateGateway,
-            time: self.time, logger: logger, metrics: self.metrics
+            time: self.time, logger: logger, metrics: self.metrics, denials: self.denials
         )
     }
 

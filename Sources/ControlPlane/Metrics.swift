@@ -24,6 +24,23 @@ extension Publisher.Figures {
     }
 }
 
+extension Denials.Figures {
+    /// Prometheus text.
+    var text: String {
+        var text = "# HELP gatehouse_denials_total Requests refused for who sent them, by reason.\n"
+        text += "# TYPE gatehouse_denials_total counter\n"
+        for (reason, count) in self.byReason.sorted(by: { $0.key < $1.key }) {
+            text += "gatehouse_denials_total{reason=\"\(reason)\"} \(count)\n"
+        }
+        return text
+            + Figure.text("denials_waiting", "gauge", "Entries of denials that wait to be recorded.", self.waiting)
+            + Figure.text(
+                "denials_dropped_total", "counter", "Denials recorded as a number, without their caller.", self.dropped)
+            + Figure.text("denials_recorded_total", "counter", "Audit events written for denials.", self.written)
+            + Figure.text("denials_failures_total", "counter", "Failures to record denials.", self.failures)
+    }
+}
+
 extension IngestFigures.Values {
     /// Prometheus text.
     var text: String {

@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Glibc
 import NIOCore
 import NIOHTTP1
+import Postgres
 import TestKit
 import Testing
 
@@ -75,8 +76,21 @@ import Testing
             )
             let text = String(buffer: try await metrics.body.collect(upTo: 1 << 20))
             #expect(text.contains("gatehouse_database_connections_busy"))
+            #expect(text.contains("gatehouse_denials_total{reason=\"no_credential\"} 1\n"))
+            let units = HTTPClientRequest(url: "http://127.0.0.1:\(port)/v1/units")
+            #expect(try await client.execute(units, timeout: .seconds(10)).status == .unauthorized)
             #expect(try await server.terminate() == .code(0))
             #expect(!server.errors.tail().contains(token))
+            // What was denied in the last moment is recorded before the process ends.
+            let denied = try await database.database.transaction(.readOnly) { tx in
+                try tx.query(
+                    """
+                    select convert_from(l.leaf, 'UTF8')::jsonb ->> 'operation' as operation from audit_leaf l
+                    join audit_log g on g.id = l.log_id where g.lane = 'denials' order by l.index
+                    """
+                ).map { try $0.get("operation", as: String.self) }
+            }
+            #expect(denied == ["organizations.list", "units.list"])
             try await Self.checkTLS(folder, environment, port)
         }
     }

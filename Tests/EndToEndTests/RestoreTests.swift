@@ -93,6 +93,9 @@ import Testing
 
             try await stack.eventually("a new epoch is open") { try await self.standing(stack).epoch > ahead.epoch }
             print("a new epoch took \(ContinuousClock.now - began)")
+            let opened = try #require(try await self.openings(stack).first)
+            #expect(opened.contains("\"after\":{\"epoch\":\(ahead.epoch + 1),\"version\":1}"))
+            #expect(opened.contains("\"version\":{\"epoch\":\(ahead.epoch),\"version\":\(ahead.version)}"))
             // One gateway is idle: what it delivered and what was forgotten comes again all the same.
             try await self.settled(stack, answered)
             print("usage took \(ContinuousClock.now - began)")
@@ -118,9 +121,23 @@ import Testing
                 let gateways = try await stack.api("GET", "/v1/gateways").member("items") as? [[String: Any]]
                 return gateways?.allSatisfy { $0["sync"] as? String == "synced" } == true
             }
+            #expect(try await self.openings(stack).count == 1)
             #expect(try await gateway.terminate() == .code(0))
             #expect(try await restarted.terminate() == .code(0))
             #expect(try await control.terminate() == .code(0))
+        }
+    }
+
+    /// What the audit log says of the epochs that were opened.
+    private func openings(_ stack: Stack) async throws -> [String] {
+        try await stack.read { tx in
+            try tx.query(
+                """
+                select convert_from(l.leaf, 'UTF8') as leaf from audit_leaf l join audit_log g on g.id = l.log_id
+                where g.organization_id is null and g.lane = 'changes'
+                    and convert_from(l.leaf, 'UTF8') like '%snapshot_epoch.opened%'
+                """
+            ).map { try $0.get("leaf") }
         }
     }
 

@@ -25,20 +25,24 @@ package struct Authorizer: Sendable {
     ///
     /// Throws `unauthenticated` without saying what was wrong.
     package func authenticate(_ field: String?, at time: Timestamp) async throws -> Actor {
+        guard let field else { throw Self.unauthenticated.because("no_credential") }
         guard let token = Self.bearer(field).flatMap({ TokenText(parsing: $0) }),
             token.kind == .serviceAccountToken || token.kind == .personalToken
-        else { throw Self.unauthenticated }
+        else { throw Self.unauthenticated.because("malformed_credential") }
         let digest = token.digest
-        let actor = try await self.database.transaction(.readOnly) { tx -> Actor? in
+        let found = try await self.database.transaction(.readOnly) { tx -> (Actor, refused: String?)? in
             let row = try tx.queryOne(
                 "select subject_id, role, expires_at, revoked_at from api_token where digest = $1", digest
             )
-            guard let row, try row.optional("revoked_at", as: Timestamp.self) == nil else { return nil }
-            if let expires = try row.optional("expires_at", as: Timestamp.self), expires <= time { return nil }
+            guard let row else { return nil }
             let role = Actor.Role(rawValue: try row.get("role")) ?? .none
-            return Actor(kind: .serviceAccount, id: try row.get("subject_id"), role: role)
+            let actor = Actor(kind: .serviceAccount, id: try row.get("subject_id"), role: role)
+            if try row.optional("revoked_at", as: Timestamp.self) != nil { return (actor, "revoked_credential") }
+            let expires: Timestamp? = try row.optional("expires_at")
+            return (actor, expires.map { $0 <= time } == true ? "expired_credential" : nil)
         }
-        guard let actor else { throw Self.unauthenticated }
+        guard let (actor, refused) = found else { throw Self.unauthenticated.because("unknown_credential") }
+        if let refused { throw Self.unauthenticated.because(refused, actor: actor) }
         return actor
     }
 

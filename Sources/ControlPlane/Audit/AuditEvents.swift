@@ -9,6 +9,7 @@ package struct AuditEvents: Sendable {
         package let id: AuditLogID
         /// Nil for the system's log.
         package let organization: OrganizationID?
+        package let lane: AuditLane
         package let size: Int64
     }
 
@@ -26,26 +27,33 @@ package struct AuditEvents: Sendable {
         let found = try await self.database.transaction(.readOnly) { tx in
             try tx.query(
                 """
-                select id, organization_id, size from audit_log where ($1::uuid is null or id > $1) order by id limit $2
+                select id, organization_id, lane, size from audit_log where ($1::uuid is null or id > $1)
+                order by id limit $2
                 """, page.afterID, page.fetchLimit
             ).map { row in
-                Log(id: try row.get("id"), organization: try row.optional("organization_id"), size: try row.get("size"))
+                Log(
+                    id: try row.get("id"), organization: try row.optional("organization_id"),
+                    lane: AuditLane(rawValue: try row.get("lane")) ?? .changes, size: try row.get("size")
+                )
             }
         }
         return Page(found, page, position: \.id.bytes)
     }
 
     /// The leaves of an organization's log, or of the system's, newest first.
-    package func leaves(organization: OrganizationID?, _ page: PageRequest) async throws -> Page<Leaf> {
+    package func leaves(organization: OrganizationID?, lane: AuditLane, _ page: PageRequest) async throws -> Page<Leaf>
+    {
         let before = page.after.map { Int64(bitPattern: $0.bigEndianUInt64(at: 0)) }
         let found = try await self.database.transaction(.readOnly) { tx in
             try tx.query(
                 """
                 select l.log_id, l.index, l.leaf, l.hash, l.appended_at from audit_leaf l
-                join audit_log g on g.id = l.log_id
-                where g.organization_id is not distinct from $1::uuid and ($2::bigint is null or l.index < $2)
+                where l.log_id = (
+                        select g.id from audit_log g where g.lane = $4
+                            and (g.organization_id = $1::uuid or ($1::uuid is null and g.organization_id is null)))
+                    and ($2::bigint is null or l.index < $2)
                 order by l.index desc limit $3
-                """, organization, before, page.fetchLimit
+                """, organization, before, page.fetchLimit, lane.rawValue
             ).map { row in
                 Leaf(
                     log: try row.get("log_id"), index: try row.get("index"), bytes: try row.get("leaf"),
@@ -66,12 +74,15 @@ extension AuditEvents.Log {
         "AuditLog",
         .object([
             .required("id", .id(AuditLogKind.self)), .required("organization", Schema.id(OrganizationKind.self).orNull),
-            .required("size", .count),
+            .required("lane", .string(.oneOf(AuditLane.allCases.map(\.rawValue)))), .required("size", .count),
         ])
     )
 
     var json: JSONValue {
-        ["id": JSONValue(self.id), "organization": JSONValue(self.organization), "size": .integer(self.size)]
+        [
+            "id": JSONValue(self.id), "organization": JSONValue(self.organization),
+            "lane": .string(self.lane.rawValue), "size": .integer(self.size),
+        ]
     }
 }
 
@@ -107,12 +118,18 @@ package enum AuditRoutes {
                 .get, "/v1/audit-events", "audit_events.list",
                 "List the audit events of an organization, or of the system, newest first", auth: .bearer(.auditRead),
                 query: [
-                    QueryParameter("organization", .id(OrganizationKind.self), "Whose log; the system's when absent.")
+                    QueryParameter("organization", .id(OrganizationKind.self), "Whose log; the system's when absent."),
+                    QueryParameter(
+                        "lane", .string(.oneOf(AuditLane.allCases.map(\.rawValue))),
+                        "changes (when absent) or denials: who was refused what."
+                    ),
                 ]
                     + PageRequest.parameters, success: .json(.page(of: AuditEvents.Leaf.schema))
             ) { call in
-                try await events.leaves(organization: call.filter("organization"), try PageRequest(call, size: 8))
-                    .answer(\.json)
+                let lane = call.query["lane"]?.string.flatMap { AuditLane(rawValue: $0) } ?? .changes
+                return try await events.leaves(
+                    organization: call.filter("organization"), lane: lane, try PageRequest(call, size: 8)
+                ).answer(\.json)
             },
             Endpoint(
                 .get, "/v1/audit-logs", "audit_logs.list", "List the audit logs and their sizes",

@@ -30,9 +30,9 @@ package struct AuditLeaves: Sendable {
             let leaf = try self.leaf(&tx, record, context: context)
             var receipts: [AuditReceipt] = []
             if let organization = record.organization {
-                receipts.append(try Self.append(&tx, leaf, to: organization))
+                receipts.append(try AuditLogStore.append(&tx, leaf, to: organization, .changes))
             }
-            if toSystem { receipts.append(try Self.append(&tx, leaf, to: nil)) }
+            if toSystem { receipts.append(try AuditLogStore.append(&tx, leaf, to: nil, .changes)) }
             return receipts
         } catch {
             if case PostgresError.server(let failure) = error, failure.sqlState.isTransient { throw error }
@@ -41,18 +41,6 @@ package struct AuditLeaves: Sendable {
                 internalDetail: "\(error)"
             )
         }
-    }
-
-    private static func append(
-        _ tx: inout Transaction, _ leaf: [UInt8], to organization: OrganizationID?
-    ) throws -> AuditReceipt {
-        let row = try tx.queryOne(
-            "select log, leaf_index, leaf_hash from audit_append($1::uuid, $2)", organization, leaf
-        )
-        guard let row else { throw ControlError(.unavailable, "audit_unavailable", "The audit log did not answer.") }
-        return AuditReceipt(
-            log: try row.get("log"), index: try row.get("leaf_index"), leafHash: try row.get("leaf_hash")
-        )
     }
 
     /// The final form of a leaf, version 1.
@@ -89,7 +77,9 @@ package struct AuditLeaves: Sendable {
         var sealed: [JSONValue] = []
         if let address = context.remoteAddress {
             let subject = (context.actor.id, context.actor.text)
-            sealed.append(try self.seal(&tx, ["remote_address": .string(address)], of: subject, record.change))
+            sealed.append(
+                try SubjectKeys.seal(
+                    &tx, ["remote_address": .string(address)], of: subject, in: "\(record.change)", keys: self.keys))
         }
         var names: [String: JSONValue] = [:]
         for (name, state) in [("before", record.before), ("after", record.after)] {
@@ -99,7 +89,8 @@ package struct AuditLeaves: Sendable {
         if !names.isEmpty {
             let subject =
                 record.organization.map { ($0.value, $0.description) } ?? (context.actor.id, context.actor.text)
-            sealed.append(try self.seal(&tx, .object(names), of: subject, record.change))
+            sealed.append(
+                try SubjectKeys.seal(&tx, .object(names), of: subject, in: "\(record.change)", keys: self.keys))
         }
         return sealed
     }
@@ -108,47 +99,5 @@ package struct AuditLeaves: Sendable {
         let bytes = value.utf8
         guard bytes.count > Self.personalLimit / 2 else { return value }
         return ["name": value["name"] ?? .null, "sha256": .string(Hex.encode(SHA256.hash(data: bytes)))]
-    }
-
-    private func seal(
-        _ tx: inout Transaction, _ value: JSONValue, of subject: (id: UUIDValue, text: String), _ change: ChangeID
-    ) throws -> JSONValue {
-        let key = try SubjectKeys.key(of: subject.id, &tx, keys: self.keys)
-        let context = "gatehouse audit|\(change)|\(subject.text)"
-        let box = try AES.GCM.seal(value.utf8, using: key, authenticating: Array(context.utf8))
-        guard let combined = box.combined else {
-            throw ControlError(.unavailable, "audit_unavailable", "The change could not be recorded.")
-        }
-        return ["subject": .string(subject.text), "sealed": .string(Base64URL.encode(combined))]
-    }
-}
-
-/// The keys that personal data is under, one for each subject.
-///
-/// Without its key, what is about a subject is gone.
-enum SubjectKeys {
-    private static func context(_ subject: UUIDValue) -> String { "gatehouse subject|\(Crockford.encode(subject))" }
-
-    /// The subject's key; made when there is none.
-    static func key(of subject: UUIDValue, _ tx: inout Transaction, keys: KeyEncryptionKeys) throws -> SymmetricKey {
-        if let found = try Self.find(subject, &tx, keys) { return found }
-        let wrapped = try keys.wrap(SymmetricKey(size: .bits256), context: Self.context(subject))
-        _ = try tx.execute(
-            "insert into subject_key (subject_id, kek_id, wrapped_key) values ($1, $2, $3) on conflict do nothing",
-            subject, wrapped.kekID, wrapped.bytes
-        )
-        guard let made = try Self.find(subject, &tx, keys) else {
-            throw ControlError(.unavailable, "busy", "The subject's key is not there yet; try again.")
-        }
-        return made
-    }
-
-    private static func find(
-        _ subject: UUIDValue, _ tx: inout Transaction, _ keys: KeyEncryptionKeys
-    ) throws -> SymmetricKey? {
-        let row = try tx.queryOne("select kek_id, wrapped_key from subject_key where subject_id = $1", subject)
-        guard let row else { return nil }
-        let wrapped = WrappedKey(kekID: try row.get("kek_id"), bytes: try row.get("wrapped_key"))
-        return try keys.unwrap(wrapped, context: Self.context(subject))
     }
 }

@@ -13,6 +13,17 @@ package struct Target: Sendable, Hashable {
         self.text = id.description
     }
 
+    /// Reads an identifier of any of the kinds; nil for text that is none.
+    package init?(_ text: String) {
+        guard text.utf8.count <= 64, let underscore = text.firstIndex(of: "_"),
+            let kind = Self.kinds[String(text[..<underscore])],
+            let id = Crockford.decode(Array(text[text.index(after: underscore)...].utf8)[...])
+        else { return nil }
+        self.kind = kind
+        self.id = id
+        self.text = text
+    }
+
     /// Names of what identifiers name, by prefix.
     ///
     /// Append only.

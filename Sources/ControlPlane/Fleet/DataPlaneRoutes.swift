@@ -98,7 +98,7 @@ package struct DataPlaneRoutes: Sendable {
     private func timestamp(_ call: Call) async throws -> Answer {
         let caller = try Self.caller(call)
         guard try call.id("group", GatewayGroupKind.self) == caller.group else {
-            throw ControlError.notFound("gateway group")
+            throw ControlError.hidden("gateway group")
         }
         try await self.processes.admit(caller, as: call.context)
         let known = Int(call.query["sequence"]?.integer ?? 0)

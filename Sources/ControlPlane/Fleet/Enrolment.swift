@@ -27,14 +27,16 @@ package struct Enrolment: Sendable {
             throw ControlError(.invalid, "invalid_enrolment", "The enrolment request is not readable: \(error).")
         }
         try Self.check(request)
-        guard let text = TokenText(parsing: token.reveal()), text.kind == .joinToken else { throw Self.badToken }
+        guard let text = TokenText(parsing: token.reveal()), text.kind == .joinToken else {
+            throw Self.badToken.because("malformed_credential")
+        }
         let digest = text.digest
         let found = try await self.database.transaction(.readOnly) { tx in
             try tx.queryOne("select id, group_id from join_token where digest = $1", digest).map { row in
                 (try row.get("id", as: JoinTokenID.self), try row.get("group_id", as: GatewayGroupID.self))
             }
         }
-        guard let (tokenID, group) = found else { throw Self.badToken }
+        guard let (tokenID, group) = found else { throw Self.badToken.because("unknown_credential") }
         let gateway: GatewayID = self.time.newID()
         let actor = Actor(kind: .joinToken, id: tokenID.value, role: .none)
         let joined = OperationContext(
@@ -43,7 +45,7 @@ package struct Enrolment: Sendable {
         let enrolled = EnrolledGateway(id: gateway, group: group, token: tokenID, name: request.name)
         _ = try await self.changes.perform(.gatewaysEnroll, on: Target(gateway), as: joined) { tx, permit in
             guard try EnrolmentStore.useUp(tokenID, by: gateway, at: context.time, &tx, permit) else {
-                throw Self.badToken
+                throw Self.badToken.because("spent_join_token", actor: actor)
             }
             try EnrolmentStore.insert(enrolled, request, &tx, permit)
             return Change(enrolled, in: nil, after: enrolled)

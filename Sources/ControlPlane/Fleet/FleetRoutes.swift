@@ -70,14 +70,21 @@ package enum FleetRoutes {
         return [
             Endpoint(
                 .get, "/v1/gateways", "gateways.list", "List gateways and how they stand", auth: .bearer(.gatewaysRead),
-                query: [QueryParameter("group", .id(GatewayGroupKind.self), "Those of one group.")]
-                    + PageRequest.parameters, success: .json(.page(of: Gateway.schema))
+                query: [
+                    QueryParameter("group", .id(GatewayGroupKind.self), "Those of one group."),
+                    QueryParameter(
+                        "status", .string(.oneOf(Gateway.Status.allCases.map(\.rawValue))),
+                        "active (when absent), or removed: those that were, with removed_at."
+                    ),
+                ] + PageRequest.parameters, success: .json(.page(of: Gateway.schema))
             ) { call in
-                let page = try await fleet.gateways(group: call.filter("group"), try PageRequest(call))
+                let status = call.query["status"]?.string.flatMap { Gateway.Status(rawValue: $0) } ?? .active
+                let page = try await fleet.gateways(group: call.filter("group"), status: status, try PageRequest(call))
                 return page.answer { $0.json(at: call.context.time) }
             },
             Endpoint(
-                .get, item, "gateways.get", "Read a gateway and how it stands", auth: .bearer(.gatewaysRead),
+                .get, item, "gateways.get", "Read a gateway and how it stands, also one that was removed",
+                auth: .bearer(.gatewaysRead),
                 success: .json(Gateway.schema)
             ) { call in
                 let gateway = try await fleet.gateway(try call.id())

@@ -48,6 +48,13 @@ package struct Gateway: Sendable, Audited {
         }
     }
 
+    package enum Status: String, Sendable, CaseIterable {
+        /// May call, and is given snapshots and keys.
+        case active
+        /// Is refused, and stays only to be read.
+        case removed
+    }
+
     package enum Sync: String, Sendable, CaseIterable {
         case synced, pending, lagging, nacked, diverged, offline, incompatible, fenced
     }
@@ -59,6 +66,8 @@ package struct Gateway: Sendable, Audited {
     package let build: Int64
     package let revision: Int64
     package let createdAt: Timestamp
+    /// When it was removed; nil while it is one of the group's.
+    package let removedAt: Timestamp?
     package let report: Report?
     package let published: Published?
     /// The manifest that we have for the version that it reports; nil when we know none.
@@ -68,9 +77,10 @@ package struct Gateway: Sendable, Audited {
 
     package init(
         id: GatewayID, group: GatewayGroupID, name: String, status: String, build: Int64, revision: Int64,
-        createdAt: Timestamp, report: Report?, published: Published?, manifestOfReported: [UInt8]?,
-        processes: [GatewayProcess]
+        createdAt: Timestamp, removedAt: Timestamp? = nil, report: Report?, published: Published?,
+        manifestOfReported: [UInt8]?, processes: [GatewayProcess]
     ) {
+        self.removedAt = removedAt
         self.id = id
         self.group = group
         self.name = name
@@ -119,7 +129,8 @@ extension Gateway {
         "Gateway",
         .object([
             .required("id", .id(GatewayKind.self)), .required("group", .id(GatewayGroupKind.self)),
-            .required("name", .name), .required("status", .choice("active", "removed")), .required("build", .count),
+            .required("name", .name), .required("status", .string(.oneOf(Status.allCases.map(\.rawValue)))),
+            .required("build", .count),
             .required("sync", .string(.oneOf(Sync.allCases.map(\.rawValue)))),
             .required("seen_at", Schema.timestamp.orNull), .required("serves", Self.versionSchema.orNull),
             .required("published", Self.versionSchema.orNull), .required("keyring_epoch", Schema.count.orNull),
@@ -134,6 +145,7 @@ extension Gateway {
                 "processes",
                 Schema.list(of: GatewayProcess.schema).described("The newest, and those that were fenced.")),
             .required("revision", .count), .required("created_at", .timestamp),
+            .required("removed_at", Schema.timestamp.orNull),
         ])
     )
 
@@ -152,7 +164,7 @@ extension Gateway {
                 ]
             } ?? .null,
             "processes": .array(self.processes.map(\.json)), "revision": .integer(self.revision),
-            "created_at": JSONValue(self.createdAt),
+            "created_at": JSONValue(self.createdAt), "removed_at": JSONValue(self.removedAt),
         ]
     }
 }

@@ -4,7 +4,7 @@ package import Shared
 /// The SQL of gateways.
 package enum GatewayStore {
     private static let columns: SQL = """
-        select g.id, g.group_id, g.name, g.status, g.build, g.revision, g.created_at, s.seen_at, s.epoch, s.version,
+        select g.id, g.group_id, g.name, g.status, g.build, g.revision, g.created_at, g.deleted_at, s.seen_at, s.epoch, s.version,
             s.manifest, s.keyring_epoch, s.nack_epoch, s.nack_version, s.nack_code, s.nack_chunk, s.nack_message,
             n.epoch as new_epoch, n.version as new_version, n.manifest_sha256 as new_manifest,
             n.published_at, o.manifest_sha256 as own_manifest
@@ -16,20 +16,21 @@ package enum GatewayStore {
         left join snapshot o on o.group_id = g.group_id and o.epoch = s.epoch and o.version = s.version
         """
 
+    /// The gateway, also when it was removed.
     package static func fetch(_ id: GatewayID, _ tx: inout Transaction) throws -> Gateway {
-        let row = try tx.queryOne(Self.columns + " where g.id = $1 and g.deleted_at is null", id)
+        let row = try tx.queryOne(Self.columns + " where g.id = $1", id)
         guard let row else { throw ControlError.notFound("gateway") }
         return try Self.read(row, try GatewayProcessStore.notable(&tx, [id])[id] ?? [])
     }
 
     package static func list(
-        group: GatewayGroupID?, _ page: PageRequest, _ tx: inout Transaction
+        group: GatewayGroupID?, status: Gateway.Status, _ page: PageRequest, _ tx: inout Transaction
     ) throws -> [Gateway] {
         let rows = try tx.query(
             Self.columns + """
-                 where g.deleted_at is null and ($1::uuid is null or g.group_id = $1)
+                 where g.status = $4 and ($1::uuid is null or g.group_id = $1)
                 and ($2::uuid is null or g.id > $2) order by g.id limit $3
-                """, group, page.afterID, page.fetchLimit
+                """, group, page.afterID, page.fetchLimit, status.rawValue
         )
         let processes = try GatewayProcessStore.notable(&tx, try rows.map { try $0.get("id", as: GatewayID.self) })
         return try rows.map { try Self.read($0, processes[try $0.get("id", as: GatewayID.self)] ?? []) }
@@ -51,7 +52,8 @@ package enum GatewayStore {
         Gateway(
             id: try row.get("id"), group: try row.get("group_id"), name: try row.get("name"),
             status: try row.get("status"), build: try row.get("build"), revision: try row.get("revision"),
-            createdAt: try row.get("created_at"), report: try Self.report(row), published: try Self.published(row),
+            createdAt: try row.get("created_at"), removedAt: try row.optional("deleted_at"),
+            report: try Self.report(row), published: try Self.published(row),
             manifestOfReported: try row.optional("own_manifest"), processes: processes
         )
     }
@@ -87,9 +89,11 @@ extension Fleet {
         try await self.database.transaction(.readOnly) { tx in try GatewayStore.fetch(id, &tx) }
     }
 
-    package func gateways(group: GatewayGroupID?, _ page: PageRequest) async throws -> Page<Gateway> {
+    package func gateways(
+        group: GatewayGroupID?, status: Gateway.Status, _ page: PageRequest
+    ) async throws -> Page<Gateway> {
         let found = try await self.database.transaction(.readOnly) { tx in
-            try GatewayStore.list(group: group, page, &tx)
+            try GatewayStore.list(group: group, status: status, page, &tx)
         }
         return Page(found, page, position: \.id.bytes)
     }

@@ -47,11 +47,13 @@ package struct API: Sendable {
     private let time: TimeSource
     private let logger: Logger
     private let metrics: RequestMetrics
+    private let denials: Denials
 
     package init(
         catalogue: Catalogue, authorizer: Authorizer, authenticateGateway: @escaping GatewayAuthenticator,
-        time: TimeSource, logger: Logger, metrics: RequestMetrics
+        time: TimeSource, logger: Logger, metrics: RequestMetrics, denials: Denials
     ) {
+        self.denials = denials
         self.catalogue = catalogue
         self.authorizer = authorizer
         self.authenticateGateway = authenticateGateway
@@ -75,9 +77,9 @@ package struct API: Sendable {
         do {
             let (endpoint, path) = try self.route(request)
             operation = endpoint.operation
-            answer = try await self.handle(request, endpoint, path, id)
+            answer = await self.answer(request, endpoint, path, id)
         } catch {
-            answer = self.problem(ControlError(error), id, operation)
+            answer = self.problem(error, id, operation)
         }
         answer.headers.append((name: "x-request-id", value: id.description))
         self.metrics.count(operation, status: answer.status, nanoseconds: self.time.uptime() - began)
@@ -95,11 +97,26 @@ package struct API: Sendable {
         }
     }
 
-    private func handle(
+    private func answer(
         _ request: APIRequest, _ endpoint: Endpoint, _ path: [String: String], _ id: RequestID
-    ) async throws -> Answer {
+    ) async -> Answer {
         let now = self.time.now()
         var actor = Actor.anonymous
+        do {
+            return try await self.handle(request, endpoint, path, id, at: now, by: &actor)
+        } catch {
+            let error = ControlError(error)
+            let denial = Denial(error, of: request, to: endpoint, path: path, actor: actor, id: id, at: now)
+            if let denial { self.denials.record(denial) }
+            return self.problem(error, id, endpoint.operation)
+        }
+    }
+
+    /// - Parameter actor: set as soon as the caller has proved who he is.
+    private func handle(
+        _ request: APIRequest, _ endpoint: Endpoint, _ path: [String: String], _ id: RequestID, at now: Timestamp,
+        by actor: inout Actor
+    ) async throws -> Answer {
         var gateway: GatewayCaller?
         var joinToken: Secret<String>?
         let credentials = request.headers["authorization"]
@@ -111,6 +128,7 @@ package struct API: Sendable {
         case .joinToken:
             guard let text = Authorizer.bearer(credentials) else {
                 throw ControlError(.unauthenticated, "unauthenticated", "A join token is needed.")
+                    .because(credentials == nil ? "no_credential" : "malformed_credential")
             }
             joinToken = Secret(text)
         case .gateway:

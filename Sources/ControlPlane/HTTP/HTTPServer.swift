@@ -13,18 +13,20 @@ package struct HTTPServer: Service {
     private let host: String
     private let port: Int
     private let tls: ControlPlaneConfig.TLS?
+    private let limits: ConnectionLimits
     private let logger: Logger
     private let onPort: @Sendable (Int) async -> Void
 
     /// - Parameter onPort: told the port once it is open.
     package init(
-        api: API, host: String, port: Int, tls: ControlPlaneConfig.TLS?, logger: Logger,
+        api: API, host: String, port: Int, tls: ControlPlaneConfig.TLS?, limits: ConnectionLimits, logger: Logger,
         onPort: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         self.api = api
         self.host = host
         self.port = port
         self.tls = tls
+        self.limits = limits
         self.logger = logger
         self.onPort = onPort
     }
@@ -38,7 +40,12 @@ package struct HTTPServer: Service {
         let logger = self.logger
         let application = Application(
             responder: responder, server: try self.builder(),
-            configuration: ApplicationConfiguration(address: .hostname(self.host, port: self.port)),
+            configuration: ApplicationConfiguration(
+                address: .hostname(self.host, port: self.port),
+                availableConnectionsDelegate: MaximumAvailableConnections(
+                    self.limits.connections, logger: Logger(label: "gatehouse.http") { _ in SwiftLogNoOpLogHandler() }
+                )
+            ),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? 0
                 logger.info("listening", metadata: ["port": "\(port)"])
@@ -49,13 +56,23 @@ package struct HTTPServer: Service {
     }
 
     private func builder() throws -> HTTPServerBuilder {
-        guard let tls else { return .http1() }
+        let limits = self.limits
+        var decoder = HTTP1Channel.Configuration.DecoderConfiguration()
+        decoder.maxHeaderFieldSize = limits.headBytes
+        decoder.maxHeaderListSize = limits.headBytes
+        decoder.maxHeaderFieldCount = limits.headFields
+        let http1 = HTTPServerBuilder.http1(
+            configuration: HTTP1Channel.Configuration(
+                additionalChannelHandlers: [ConnectionDeadlinesHandler(limits)], httpDecoderConfiguration: decoder
+            )
+        )
+        guard let tls else { return http1 }
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: try NIOSSLCertificate.fromPEMFile(tls.certificate).map { .certificate($0) },
             privateKey: .privateKey(try NIOSSLPrivateKey(file: tls.key, format: .pem))
         )
         configuration.minimumTLSVersion = .tlsv12
-        return try .tls(.http1(), tlsConfiguration: configuration)
+        return try .tls(http1, tlsConfiguration: configuration)
     }
 
     private static func respond(to request: Request, from address: String?, _ api: API) async -> Response {

@@ -129,9 +129,11 @@ struct Token: AsyncParsableCommand {
                 let deployment = try await database.transaction(.readOnly) { tx in
                     try SigningKeys.load(&tx, keys: keys).deployment
                 }
-                let services = ControlPlaneServices(database: database, keys: keys, time: time)
+                let changes = Changes(
+                    database: database, authorizer: Authorizer(database: database), keys: keys, time: time
+                )
                 let now = time.now()
-                return try await APITokens(changes: services.changes, time: time).create(
+                return try await APITokens(changes: changes, time: time).create(
                     name: name, role: .root, expiresAt: days.map { now.adding(seconds: Int64($0) * 86_400) },
                     as: OperationContext(actor: .localOperator(of: deployment), request: time.newID(), time: now)
                 )

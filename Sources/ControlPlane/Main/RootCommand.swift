@@ -69,11 +69,13 @@ struct RootCommand: ParsableCommand {
                 let deployment = try await database.transaction(.readOnly) { tx in
                     try SigningKeys.load(&tx, keys: keys).deployment
                 }
-                let services = ControlPlaneServices(database: database, keys: keys, time: time)
+                let changes = Changes(
+                    database: database, authorizer: Authorizer(database: database), keys: keys, time: time
+                )
                 let context = OperationContext(
                     actor: .localOperator(of: deployment), request: time.newID(), time: time.now()
                 )
-                return try await RootRotation(changes: services.changes, keys: keys).rotate(
+                return try await RootRotation(changes: changes, keys: keys).rotate(
                     plan, deployment: deployment, as: context
                 )
             }

@@ -55,6 +55,20 @@ package struct UsageEntry: Sendable {
 
     package static let positionSize = 32
 
+    /// A position, read back.
+    struct Position: Sendable {
+        let arrival: Timestamp
+        let stream: UUIDValue?
+        let sequence: Int64
+
+        /// - Parameter bytes: as many as a position has.
+        init(_ bytes: [UInt8]) {
+            self.arrival = Timestamp(microseconds: Int64(bitPattern: bytes.bigEndianUInt64(at: 0)))
+            self.stream = UUIDValue(bytes: Array(bytes[8..<24]))
+            self.sequence = Int64(bitPattern: bytes.bigEndianUInt64(at: 24))
+        }
+    }
+
     static let units = Schema.object(Self.unitColumns.map { .required($0, .count) })
 
     package static let schema = Schema.named(

@@ -3,7 +3,7 @@ package import Shared
 
 /// Reads what was used.
 package struct UsageReading: Sendable {
-    private let database: Database
+    let database: Database
 
     package init(database: Database) { self.database = database }
 
@@ -33,34 +33,6 @@ package struct UsageReading: Sendable {
             QueryParameter("key", .id(VirtualKeyKind.self), "Of one virtual key."),
             QueryParameter("model", .id(ModelKind.self), "Of one model."),
         ]
-    }
-
-    /// Records in the order in which they were ingested.
-    package func records(_ filter: Filter, _ page: PageRequest) async throws -> Page<UsageEntry> {
-        let after = page.after.map { bytes in
-            (
-                at: Timestamp(microseconds: Int64(bitPattern: bytes.bigEndianUInt64(at: 0))),
-                stream: UUIDValue(bytes: Array(bytes[8..<24])),
-                sequence: Int64(bitPattern: bytes.bigEndianUInt64(at: 24))
-            )
-        }
-        let found = try await self.database.transaction(.readOnly) { tx in
-            try tx.query(
-                """
-                select * from usage_event
-                where ($1::uuid is null or organization_id = $1) and ($2::uuid is null or project_id = $2)
-                    and ($3::uuid is null or key_id = $3) and ($4::uuid is null or model_id = $4)
-                    and ($5::uuid is null or request_id = $5)
-                    and ($6::timestamptz is null or (started_at >= $6 and ingested_at >= $6 - interval '1 day'))
-                    and ($7::timestamptz is null or started_at < $7)
-                    and ($8::timestamptz is null or (ingested_at, stream_id, seq) > ($8, $9::uuid, $10::bigint))
-                order by ingested_at, stream_id, seq limit $11
-                """,
-                filter.organization, filter.project, filter.key, filter.model, filter.request, filter.from, filter.to,
-                after?.at, after?.stream, after?.sequence, page.fetchLimit
-            ).map { try UsageEntry($0) }
-        }
-        return Page(found, page, position: \.position)
     }
 
     /// What gateways declared lost, newest first.
@@ -142,20 +114,23 @@ package struct UsageReading: Sendable {
 /// The endpoints of usage.
 package enum UsageRoutes {
     package static func endpoints(_ usage: UsageReading) -> [Endpoint] {
-        let period = [
-            QueryParameter("from", .timestamp, "Not before."), QueryParameter("to", .timestamp, "Before."),
-        ]
+        let to = QueryParameter("to", .timestamp, "Before.")
         return [
             Endpoint(
                 .get, "/v1/usage/records", "usage.records", "List finished requests in the order of their arrival",
                 auth: .bearer(.usageRead),
                 query: UsageReading.Filter.parameters + [
-                    QueryParameter("request", .id(RequestKind.self), "One request.")
-                ]
-                    + period + PageRequest.parameters, success: .json(.page(of: UsageEntry.schema))
+                    QueryParameter("request", .id(RequestKind.self), "One request."),
+                    QueryParameter(
+                        "from", .timestamp,
+                        "Not before. When absent: what arrived since 24 hours before `to`, or before now; for one"
+                            + " request, from a day before its identifier was made."
+                    ), to,
+                ] + PageRequest.parameters, success: .json(.page(of: UsageEntry.schema))
             ) { call in
                 try await usage.records(
-                    UsageReading.Filter(call), try PageRequest(call, size: UsageEntry.positionSize)
+                    UsageReading.Filter(call), try PageRequest(call, size: UsageEntry.positionSize),
+                    at: call.context.time
                 ).answer(\.json)
             },
             Endpoint(
@@ -173,7 +148,8 @@ package enum UsageRoutes {
                 auth: .bearer(.usageRead),
                 query: [
                     QueryParameter("group_by", .string(.length(1...64)), "Of key, project, model and day, with commas.")
-                ] + UsageReading.Filter.parameters + period, success: .json(Self.summarySchema)
+                ] + UsageReading.Filter.parameters + [QueryParameter("from", .timestamp, "Not before."), to],
+                success: .json(Self.summarySchema)
             ) { call in
                 let summary = try await usage.summary(UsageReading.Filter(call), by: try Self.groupings(call))
                 return .json(["items": .array(summary.items), "truncated": .bool(summary.isTruncated)])

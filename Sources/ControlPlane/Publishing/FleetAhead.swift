@@ -3,8 +3,17 @@ import Shared
 
 /// What gateways of a group have seen beyond what this database knows: it was restored from an older state.
 struct FleetAhead: Sendable {
-    /// The highest version reported that is above ours or is another one than ours.
-    var version: SnapshotVersion?
+    /// A gateway's word that there is a version that we do not know, or know as another one.
+    struct Report: Sendable {
+        let gateway: GatewayID
+        let version: SnapshotVersion
+        /// The hash of the manifest that it serves.
+        let manifest: [UInt8]
+    }
+
+    /// The report of the highest version that is above ours or is another one than ours.
+    var report: Report?
+    var version: SnapshotVersion? { self.report?.version }
     /// The highest sequence and keyring epoch reported, ahead or not.
     var sequence = 0
     var keyringEpoch = 0
@@ -14,13 +23,14 @@ struct FleetAhead: Sendable {
 
     static func find(_ tx: inout Transaction, group: GatewayGroupID) throws -> FleetAhead {
         var found = FleetAhead()
-        found.version = try tx.queryOne(
+        found.report = try tx.queryOne(
             """
-            with ours as (
-                select coalesce(max(epoch), 0) as epoch, coalesce(max(version) filter (where epoch = (
-                    select max(epoch) from snapshot where group_id = $1)), 0) as version
-                from snapshot where group_id = $1)
-            select s.epoch, s.version from gateway_status s
+            with newest as (
+                select epoch, version from snapshot where group_id = $1 order by epoch desc, version desc limit 1),
+            ours as (
+                select coalesce((select epoch from newest), 0) as epoch,
+                    coalesce((select version from newest), 0) as version)
+            select g.id, s.epoch, s.version, s.manifest from gateway_status s
             join gateway g on g.id = s.gateway_id
             cross join ours
             left join snapshot p on p.group_id = g.group_id and p.epoch = s.epoch and p.version = s.version
@@ -30,8 +40,12 @@ struct FleetAhead: Sendable {
             order by s.epoch desc, s.version desc limit 1
             """, group, Self.epochsLimit
         ).map {
-            SnapshotVersion(
-                epoch: Int(try $0.get("epoch", as: Int32.self)), version: Int(try $0.get("version", as: Int64.self))
+            Report(
+                gateway: try $0.get("id"),
+                version: SnapshotVersion(
+                    epoch: Int(try $0.get("epoch", as: Int32.self)), version: Int(try $0.get("version", as: Int64.self))
+                ),
+                manifest: try $0.get("manifest")
             )
         }
         let highest = try tx.queryOne(

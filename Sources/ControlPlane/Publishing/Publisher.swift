@@ -106,16 +106,22 @@ package final class Publisher: Sendable {
         let now = self.time.now()
         let keys = self.keys
         // The keys are read in the state that is compiled: what is recorded as signed under a root, is.
-        let (draft, ahead, signing) = try await self.database.transaction(.repeatableReadWrite) { tx in
+        // An epoch's leaf may meet another one at the head of the log: then it is done again.
+        let (draft, ahead, signing) = try await self.database.transaction(
+            .repeatableReadWrite, retrySerialization: 3
+        ) { tx in
             let signing = try SigningKeys.load(&tx, keys: keys)
             let ahead = try FleetAhead.find(&tx, group: group)
             let compiler = SnapshotCompiler(group: group, deployment: signing.deployment, keys: keys)
             return (try compiler.compile(&tx, ahead: ahead, root: signing.root.version, now: now), ahead, signing)
         }
-        if let seen = ahead.version {
+        if let opening = draft?.opening {
             self.logger.warning(
                 "gateways are ahead of the database, which was restored: a new epoch is opened",
-                metadata: ["group": "\(group)", "seen": "\(seen)"]
+                metadata: [
+                    "group": "\(group)", "seen": "\(opening.proof.version)", "gateway": "\(opening.proof.gateway)",
+                    "epoch": "\(opening.after.epoch)",
+                ]
             )
         }
         if let draft { try await self.sign(draft, signing) }

@@ -25,6 +25,8 @@ struct SnapshotCompiler {
         var keyring: Keyring?
         /// Hash of the keyring to keep when there is no new one.
         var keyringSHA256: [UInt8]?
+        /// The epoch that it is the first of, because gateways were ahead.
+        var opening: EpochOpening?
     }
 
     /// Compiles what is dirty; nil when nothing is, and the newest snapshot is signed under the newest root.
@@ -76,7 +78,11 @@ struct SnapshotCompiler {
 
         var version = SnapshotVersion(epoch: 1, version: 1)
         if let last { version = SnapshotVersion(epoch: last.version.epoch, version: last.version.version + 1) }
-        if let seen = ahead.version, seen >= version { version = SnapshotVersion(epoch: seen.epoch + 1, version: 1) }
+        var opening: EpochOpening?
+        if let proof = ahead.report, proof.version >= version {
+            version = SnapshotVersion(epoch: proof.version.epoch + 1, version: 1)
+            opening = EpochOpening(group: self.group, before: last?.version, after: version, proof: proof)
+        }
 
         var keyring: Keyring?
         if dirty.everything || dirty.keyring || last?.keyring == nil || last?.keyringEpoch != keyEpoch
@@ -95,7 +101,8 @@ struct SnapshotCompiler {
             """, self.group, Int32(version.epoch), Int64(version.version), Int32(keyEpoch), Int32(root)
         )
         try self.record(pending, &tx, in: version)
-        return Draft(manifest: manifest, keyring: keyring, keyringSHA256: last?.keyring)
+        if let opening { try opening.append(&tx, by: self.deployment, at: now) }
+        return Draft(manifest: manifest, keyring: keyring, keyringSHA256: last?.keyring, opening: opening)
     }
 
     private struct Last {

@@ -26,27 +26,36 @@ struct SnapshotQueries {
         }
     }
 
+    private static let keyColumns: SQL = """
+        select s.digest, k.id, k.project_id, k.owner_id, k.status, least(s.expires_at, k.expires_at) as expires_at,
+            k.allowed_models, k.allowed_networks
+        from virtual_key_secret s
+        join virtual_key k on k.id = s.key_id
+        join gateway_group_organization g on g.organization_id = k.organization_id
+        join scope_node p on p.id = k.project_id
+        """
+
     /// The keys whose digest begins with one of the given 16-bit prefixes' buckets, or all of them.
     func keys(_ tx: inout Transaction, bucket: Int?, bits: Int) throws -> [KeyRow] {
+        guard let bucket else {
+            let whole: SQL = " where g.group_id = $1 and k.deleted_at is null and p.deleted_at is null"
+            return try tx.query(Self.keyColumns + whole, self.group).map(Self.keyRow)
+        }
         let (low, high) = Self.bounds(bucket: bucket, bits: bits)
         return try tx.query(
-            """
-            select s.digest, k.id, k.project_id, k.owner_id, k.status, least(s.expires_at, k.expires_at) as expires_at,
-                k.allowed_models, k.allowed_networks
-            from virtual_key_secret s
-            join virtual_key k on k.id = s.key_id
-            join gateway_group_organization g on g.organization_id = k.organization_id
-            join scope_node p on p.id = k.project_id
-            where g.group_id = $1 and s.digest >= $2 and ($3::bytea is null or s.digest < $3)
-                and k.deleted_at is null and p.deleted_at is null
-            """, self.group, low, high
-        ).map { row in
-            KeyRow(
-                digest: try row.get("digest"), key: try row.get("id"), project: try row.get("project_id"),
-                owner: try row.optional("owner_id"), policy: try Self.policy(row)?.id,
-                expires: try row.optional("expires_at"), status: try Self.status(row)
-            )
-        }
+            Self.keyColumns + """
+                 where s.digest >= $2 and ($3::bytea is null or s.digest < $3) and g.group_id = $1
+                    and k.deleted_at is null and p.deleted_at is null
+                """, self.group, low, high
+        ).map(Self.keyRow)
+    }
+
+    @Sendable private static func keyRow(_ row: Row) throws -> KeyRow {
+        KeyRow(
+            digest: try row.get("digest"), key: try row.get("id"), project: try row.get("project_id"),
+            owner: try row.optional("owner_id"), policy: try Self.policy(row)?.id,
+            expires: try row.optional("expires_at"), status: try Self.status(row)
+        )
     }
 
     func policies(_ tx: inout Transaction) throws -> [PolicyRow] {
@@ -195,8 +204,7 @@ struct SnapshotQueries {
     }
 
     /// The range of digests of a bucket; open at the top when it is the last.
-    private static func bounds(bucket: Int?, bits: Int) -> (low: [UInt8], high: [UInt8]?) {
-        guard let bucket else { return ([], nil) }
+    private static func bounds(bucket: Int, bits: Int) -> (low: [UInt8], high: [UInt8]?) {
         let low = bucket << (16 - bits)
         let high = (bucket + 1) << (16 - bits)
         let bytes = { (value: Int) in [UInt8(truncatingIfNeeded: value >> 8), UInt8(truncatingIfNeeded: value)] }

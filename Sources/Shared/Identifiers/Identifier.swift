@@ -92,7 +92,8 @@ package enum Crockford {
         return String(decoding: text, as: UTF8.self)
     }
 
-    static func decode(_ text: ArraySlice<UInt8>) -> UUIDValue? {
+    /// Nil unless length and alphabet are exactly right.
+    package static func decode(_ text: ArraySlice<UInt8>) -> UUIDValue? {
         guard text.count == Self.length, let first = text.first, first >= UInt8(ascii: "0"), first <= UInt8(ascii: "7")
         else { return nil }
         var high: UInt64 = 0

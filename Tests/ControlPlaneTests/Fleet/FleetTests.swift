@@ -71,7 +71,15 @@ import Testing
             #expect(read["nack"] == .null)
             #expect(try await plane.send("GET", "/v1/gateways?group=\(group)")["items"] == [read.json])
             #expect(try await plane.send("DELETE", "/v1/gateways/\(id)").status == 204)
-            #expect(try await plane.send("GET", "/v1/gateways/\(id)").status == 404)
+            let removed = try await plane.send("GET", "/v1/gateways/\(id)")
+            #expect(removed["status"] == "removed")
+            #expect(removed["removed_at"] != .null)
+            #expect(read["removed_at"] == .null)
+            #expect(try await plane.send("GET", "/v1/gateways?group=\(group)")["items"] == [])
+            let list = "/v1/gateways?status=removed&group=\(group)"
+            #expect(try await plane.send("GET", list)["items"] == [removed.json])
+            #expect(try await plane.send("GET", "/v1/gateways?status=gone").status == 400)
+            #expect(try await plane.send("DELETE", "/v1/gateways/\(id)").status == 404)
             #expect(try await plane.count("gateway where status = 'removed'") == 1)
             #expect(try await plane.count("gateway_group where key_epoch = 1") == 1)
         }

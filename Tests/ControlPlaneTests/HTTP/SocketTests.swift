@@ -42,8 +42,10 @@ import Testing
     @Test func `requests travel over a socket and the server drains`() async throws {
         try await TestControlPlane.with { plane in
             let port = Atomic(0)
-            let server = HTTPServer(api: plane.api, host: "127.0.0.1", port: 0, tls: nil, logger: plane.database.logger)
-            {
+            let server = HTTPServer(
+                api: plane.api, host: "127.0.0.1", port: 0, tls: nil, limits: ConnectionLimits(),
+                logger: plane.database.logger
+            ) {
                 port.store($0, ordering: .releasing)
             }
             try await withThrowingTaskGroup(of: Void.self) { group in

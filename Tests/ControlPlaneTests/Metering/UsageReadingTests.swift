@@ -31,7 +31,8 @@ import Testing
         try await TestControlPlane.with { plane in
             let key: VirtualKeyID = TimeSource.system.newID()
             try await self.insert(plane, TimeSource.system.newID(), key)
-            var target = "/v1/usage/records?limit=2&key=\(key)"
+            let list = "/v1/usage/records?limit=2&from=2026-11-22T00:00:00Z&key=\(key)"
+            var target = list
             var seen: Set<String> = []
             for _ in 0..<3 {
                 let page = try await plane.send("GET", target)
@@ -42,13 +43,61 @@ import Testing
                     #expect(item["outcome"] == "completed")
                 }
                 guard let cursor = page["next_cursor"]?.string else { break }
-                target = "/v1/usage/records?limit=2&key=\(key)&cursor=\(cursor)"
+                target = "\(list)&cursor=\(cursor)"
             }
             #expect(seen.count == 5)
             let none = try await plane.send("GET", "/v1/usage/records?from=2026-11-22T10:00:00Z")
             #expect(none["items"] == [])
-            let one = try await plane.send("GET", "/v1/usage/records?request=\(seen.first ?? "")")
+            let one = try await plane.send("GET", "\(list)&request=\(seen.first ?? "")")
             #expect(one["items"]?.array?.count == 1)
+        }
+    }
+
+    /// One record at each of these ages in hours.
+    private func insert(_ plane: TestControlPlane, ages: [Int64], request: RequestID) async throws {
+        try await plane.database.database.transaction { tx in
+            for (number, age) in ages.enumerated() {
+                _ = try tx.execute(
+                    """
+                    insert into usage_event select now() - $1::bigint * interval '1 hour', $2, $3::bigint, $4,
+                        gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), null, null, null,
+                        null, null, 0, now() - $1::bigint * interval '1 hour', 1000, 10, 200, 1, true, false, 1, 1, 1,
+                        '', 100, 0, 0, 0, 50, 0, 0, 0, 0, 1, 7, 7
+                    """, age, UsageStreamID(UUIDValue(high: 1, low: 1)), Int64(number), request
+                )
+            }
+        }
+    }
+
+    @Test func `a list without a beginning goes back a day, and its pages follow each other`() async throws {
+        try await TestControlPlane.with { plane in
+            let ages: [Int64] = [800, 90, 30, 23, 20, 9, 2, 1, 0]
+            let request: RequestID = TimeSource.system.newID()
+            try await self.insert(plane, ages: ages, request: request)
+            let now = TimeSource.system.now()
+            func walk(_ filter: String) async throws -> [JSONValue] {
+                var found: [JSONValue] = []
+                var cursor = ""
+                while found.count <= ages.count {
+                    let page = try await plane.send("GET", "/v1/usage/records?limit=2\(filter)\(cursor)")
+                    #expect(page.status == 200, "\(page.json.text)")
+                    found += page["items"]?.array ?? []
+                    guard let next = page["next_cursor"]?.string else { break }
+                    cursor = "&cursor=\(next)"
+                }
+                let arrivals = found.map { $0["ingested_at"]?.string ?? "" }
+                #expect(arrivals == arrivals.sorted())
+                return found
+            }
+            #expect(try await walk("").count == 6)
+            let all = try await walk("&from=\(now.adding(seconds: -1000 * 3600))")
+            #expect(all.count == 9)
+            #expect(try await walk("&from=\(now.adding(seconds: -100 * 3600))").count == 8)
+            #expect(try await walk("&to=\(now.adding(seconds: -15 * 3600))").count == 3)
+            // The identifier says when it was made: now.
+            #expect(try await walk("&request=\(request)").count == 6)
+            #expect(try await walk("&request=\(request)&from=1970-01-01T00:00:00Z").count == 9)
+            #expect(try await walk("&from=2999-01-01T00:00:00Z").isEmpty)
         }
     }
 

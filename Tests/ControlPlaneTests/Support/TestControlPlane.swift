@@ -43,7 +43,9 @@ struct TestControlPlane: Sendable {
             var config = database.config
             config.setRole = "gatehouse_app"
             let served = Database(config: config, logger: database.logger)
-            let services = ControlPlaneServices(database: served, keys: keys, time: .system)
+            let services = ControlPlaneServices(
+                database: served, keys: keys, time: .system, logger: database.logger
+            )
             let context = OperationContext(
                 actor: .localOperator(of: try #require(deployment)), request: TimeSource.system.newID(),
                 time: TimeSource.system.now()
@@ -115,10 +117,14 @@ struct TestControlPlane: Sendable {
 
     /// The permission in the leaf that a receipt is for.
     private func recordedPermission(_ receipt: String) async throws -> String? {
-        let hash = receipt.split(separator: "=").last.flatMap { Hex.decode($0) } ?? []
+        let parts = receipt.split(separator: ";").map { $0.split(separator: "=").last.map(String.init) ?? "" }
+        try #require(parts.count == 3)
+        let log = try #require(AuditLogID(parts[0]))
+        let (index, hash) = (Int64(parts[1]), Hex.decode(parts[2]))
         let leaf = try await self.database.database.transaction(.readOnly) { tx in
-            try tx.query("select leaf from audit_leaf where hash = $1 limit 1", hash).first?.get(
-                "leaf", as: [UInt8].self)
+            try tx.queryOne(
+                "select leaf from audit_leaf where log_id = $1 and index = $2 and hash = $3", log, index, hash
+            )?.get("leaf", as: [UInt8].self)
         }
         return try JSONParser.parse(try #require(leaf))["permission"]?.string
     }

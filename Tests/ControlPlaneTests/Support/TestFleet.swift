@@ -31,7 +31,8 @@ struct TestFleet: Sendable {
             let deployment = try await database.transaction(.readOnly) { tx in
                 try SigningKeys.load(&tx, keys: keys).deployment
             }
-            let services = ControlPlaneServices(database: database, keys: keys, time: clock.time)
+            let services = ControlPlaneServices(
+                database: database, keys: keys, time: clock.time, logger: plane.database.logger)
             let signing = SigningKeyCache(database: database, keys: keys, time: clock.time)
             let nodes = NodeAuthentication(database: database, deployment: deployment, time: clock.time)
             let feed = TimestampFeed(

@@ -44,6 +44,9 @@ package final class TestPostgres: Sendable {
     /// Whether the server goes away with the test process.
     var isPrivate: Bool { self.directory != nil }
 
+    /// What the server has written to its log; nil when it is not ours.
+    package var log: OutputFile? { self.process.withLock { $0?.errors } }
+
     /// The URL of one of the server's databases.
     package func url(database: String = "postgres") -> String {
         self.baseURL + (self.baseURL.contains("?") ? "&" : "?") + "dbname=\(database)"

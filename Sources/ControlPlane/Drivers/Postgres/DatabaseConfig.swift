@@ -35,6 +35,9 @@ package struct DatabaseConfig: Sendable {
             "lock_timeout = \(self.lockTimeout.wholeMilliseconds)",
             "idle_in_transaction_session_timeout = \(self.idleInTransactionTimeout.wholeMilliseconds)",
             "timezone = 'UTC'",
+            // Planned for the values at hand: a filter that is null is not there, and partitions are left out. A plan
+            // for any values would read everything.
+            "plan_cache_mode = force_custom_plan",
         ]
         if let role = self.setRole { commands.append("ROLE \(SQL.quoted(identifier: role))") }
         return commands.map { prefix + $0 }.joined(separator: "; ")

@@ -1,0 +1,80 @@
+import Postgres
+package import Shared
+
+extension UsageReading {
+    /// Records in the order in which they were ingested.
+    ///
+    /// The records of a day are many and have no index by position: they are walked in windows of arrival, the next
+    /// one wider than the one before, until the page is full. So a page costs what lies before its end, not the table.
+    package func records(
+        _ filter: Filter, _ page: PageRequest, at now: Timestamp
+    ) async throws -> Page<UsageEntry> {
+        let after = page.after.map { UsageEntry.Position($0) }
+        let windows = Self.windows(filter, after: after, now: now)
+        let found = try await self.database.transaction(.readOnly) { tx in
+            var found: [UsageEntry] = []
+            for window in windows where found.count < page.fetchLimit {
+                found += try Self.records(&tx, filter, in: window, after: after, limit: page.fetchLimit - found.count)
+            }
+            return found
+        }
+        return Page(found, page, position: \.position)
+    }
+
+    /// Seconds of the first window, and by how much each next one is wider.
+    static let firstWindow: Int64 = 900
+    static let growth: Int64 = 4
+    /// Seconds of arrival that a list without `from` goes back.
+    static let defaultPeriod: Int64 = 86_400
+    /// Seconds by which a gateway's clock may be ahead of ours, and another replica's.
+    static let clockTolerance: Int64 = 86_400
+    static let replicaTolerance: Int64 = 3600
+
+    /// Arrivals from the first that can be wanted until later than now, in windows that grow: fewer than twenty.
+    static func windows(_ filter: Filter, after: UsageEntry.Position?, now: Timestamp) -> [Range<Timestamp>] {
+        var start = (filter.to ?? now).adding(seconds: -Self.defaultPeriod)
+        if let from = filter.from {
+            start = from.adding(seconds: -Self.clockTolerance)
+        } else if let made = filter.request?.value.version7Time {
+            start = made.adding(seconds: -Self.clockTolerance)
+        }
+        if let after { start = filter.from == nil ? after.arrival : max(start, after.arrival) }
+        let end = now.adding(seconds: Self.replicaTolerance)
+        var windows: [Range<Timestamp>] = []
+        var width = Self.firstWindow
+        while start < end {
+            let next = min(start.adding(seconds: width), end)
+            windows.append(start..<next)
+            start = next
+            width *= Self.growth
+        }
+        return windows
+    }
+
+    private static func records(
+        _ tx: inout Transaction, _ filter: Filter, in window: Range<Timestamp>, after: UsageEntry.Position?, limit: Int
+    ) throws -> [UsageEntry] {
+        try tx.query(
+            """
+            select * from usage_event
+            where ingested_at >= $11 and ingested_at < $12
+                and ($1::uuid is null or organization_id = $1) and ($2::uuid is null or project_id = $2)
+                and ($3::uuid is null or key_id = $3) and ($4::uuid is null or model_id = $4)
+                and ($5::uuid is null or request_id = $5)
+                and ($6::timestamptz is null or started_at >= $6) and ($7::timestamptz is null or started_at < $7)
+                and ($8::timestamptz is null or (ingested_at, stream_id, seq) > ($8, $9::uuid, $10::bigint))
+            order by ingested_at, stream_id, seq limit $13
+            """,
+            filter.organization, filter.project, filter.key, filter.model, filter.request, filter.from, filter.to,
+            after?.arrival, after?.stream, after?.sequence, window.lowerBound, window.upperBound, Int64(limit)
+        ).map { try UsageEntry($0) }
+    }
+}
+
+extension UUIDValue {
+    /// When a version 7 identifier was made; nil for another one.
+    var version7Time: Timestamp? {
+        guard self.high >> 12 & 0xF == 7 else { return nil }
+        return Timestamp(microseconds: Int64(self.high >> 16) * 1000)
+    }
+}

@@ -1,0 +1,115 @@
+import Postgres
+import TestKit
+
+/// A database as a busy deployment has it: every table that grows with use has more than ten thousand rows.
+enum PopulatedDatabase {
+    /// Identifiers that the rows are made with: `md5` of a letter and a number.
+    static func fill(_ database: TestDatabase) async throws {
+        try await Connection.withSession(database.config) { connection in
+            for script in [Self.scopes, Self.catalogue, Self.fleet, Self.usage, Self.records] {
+                // Triggers are for writes of the product; what they would have done is filled in.
+                try connection.runScript("set session_replication_role = replica; \(script)")
+            }
+            try connection.runScript("vacuum (analyze)")
+        }
+    }
+
+    /// Two organizations, 2000 projects, 100,000 keys.
+    private static let scopes = """
+        insert into scope_node (id, kind, parent_id, organization_id, name)
+        select md5('o' || n)::uuid, 'organization', null, md5('o' || n)::uuid, 'org ' || n from generate_series(1, 2) n;
+        insert into scope_node (id, kind, parent_id, organization_id, name)
+        select md5('p' || n)::uuid, 'project', md5('o' || n % 2 + 1)::uuid, md5('o' || n % 2 + 1)::uuid, 'project ' || n
+        from generate_series(1, 2000) n;
+        insert into scope_node (id, kind, parent_id, organization_id, name)
+        select md5('u' || n)::uuid, 'unit', md5('o' || n % 2 + 1)::uuid, md5('o' || n % 2 + 1)::uuid, 'unit ' || n
+        from generate_series(1, 50000) n;
+        insert into scope_closure select id, id, 0 from scope_node;
+        insert into scope_closure select parent_id, id, 1 from scope_node where parent_id is not null;
+        insert into virtual_key (id, public_id, project_id, organization_id, name)
+        select md5('k' || n)::uuid, lpad(n::text, 16, '0'), md5('p' || n % 2000 + 1)::uuid,
+            md5('o' || (n % 2000 + 1) % 2 + 1)::uuid, 'key ' || n from generate_series(1, 100000) n;
+        insert into virtual_key_secret (digest, key_id, ordinal)
+        select sha256(('k' || n)::bytea), md5('k' || n)::uuid, 1 from generate_series(1, 100000) n;
+        insert into api_token (id, public_id, digest, subject_id, name, role)
+        select md5('t' || n)::uuid, 't' || n, sha256(('t' || n)::bytea), md5('s' || n)::uuid, 't', 'none'
+        from generate_series(1, 20000) n;
+        """
+
+    private static let catalogue = """
+        insert into provider (id, node_id, name, kind)
+        select md5('v' || n)::uuid, md5('o' || n % 2 + 1)::uuid, 'provider ' || n, 'mock'
+        from generate_series(1, 20000) n;
+        insert into credential (id, provider_id, name, kek_id, wrapped_key, ciphertext)
+        select md5('c' || n)::uuid, md5('v' || n)::uuid, 'credential ' || n, 'test', 'x', 'x'
+        from generate_series(1, 20000) n;
+        insert into model (id, provider_id, name)
+        select md5('m' || n)::uuid, md5('v' || n)::uuid, 'model ' || n from generate_series(1, 20000) n;
+        insert into route (id, node_id, alias)
+        select md5('r' || n)::uuid, md5('p' || n % 2000 + 1)::uuid, 'alias-' || n from generate_series(1, 40000) n;
+        insert into route_target (route_id, position, model_id, credential_id)
+        select md5('r' || n)::uuid, 0, md5('m' || n)::uuid, md5('c' || n)::uuid from generate_series(1, 40000) n;
+        insert into price (id, model_id, effective_at)
+        select md5('x' || n)::uuid, md5('m' || n)::uuid, now() - interval '1 day' from generate_series(1, 40000) n;
+        insert into price_item (price_id, meter, nano_usd_per_million)
+        select md5('x' || n)::uuid, m, 100 from generate_series(1, 40000) n, unnest(array['input', 'output']) m;
+        """
+
+    /// One group with 100 gateways, and many that it had, which has published 20,000 snapshots.
+    private static let fleet = """
+        insert into gateway_group (id, name) values (md5('g1')::uuid, 'big');
+        insert into gateway_group_organization select md5('g1')::uuid, md5('o' || n)::uuid from generate_series(1, 2) n;
+        insert into gateway (id, group_id, name, identity_key, sealing_key, status, deleted_at)
+        select md5('w' || n)::uuid, md5('g1')::uuid, 'gateway ' || n, sha256('i'), sha256('i'),
+            case when n <= 100 then 'active' else 'removed' end, case when n > 100 then now() end
+        from generate_series(1, 50000) n;
+        insert into gateway_status (gateway_id, process, seen_at, epoch, version, manifest, keyring_epoch, sequence)
+        select md5('w' || n)::uuid, 1, now(), 1, 19990, sha256('19990'), 0, 1 from generate_series(1, 50000) n;
+        insert into gateway_group_credential (group_id, credential_id, version, key_epoch, sealed)
+        select md5('g1')::uuid, md5('c' || n)::uuid, 1, 1, 'x' from generate_series(1, 20000) n;
+        insert into snapshot (group_id, epoch, version, manifest_sha256, payload_sha256, keyring_epoch, keyring_sha256,
+            published_at)
+        select md5('g1')::uuid, 1, n, sha256(n::text::bytea), sha256('p'), 0, sha256('r'), now()
+        from generate_series(1, 20000) n;
+        insert into join_token (id, digest, group_id, expires_at, used_at)
+        select md5('j' || n)::uuid, sha256(('j' || n)::bytea), md5('g1')::uuid, now() - interval '20 days', null
+        from generate_series(1, 20000) n;
+        insert into blob (sha256, bytes) select sha256(('b' || n)::bytea), 'x' from generate_series(1, 20000) n;
+        """
+
+    /// 200,000 records of four days, and the sums of 60 days.
+    private static let usage = """
+        select usage_event_partition((now() at time zone 'UTC')::date - n) from generate_series(0, 4) n;
+        insert into usage_event select now() - n * interval '1.728 seconds', md5('z' || n % 200)::uuid, n,
+            gen_random_uuid(), md5('w1')::uuid, md5('o' || n % 2 + 1)::uuid, md5('p' || n % 2000 + 1)::uuid,
+            md5('k' || n % 100000 + 1)::uuid, null, null, md5('m' || n % 2000 + 1)::uuid, null, null, 0,
+            now() - n * interval '1.728 seconds', 1000, 10, 200, 1, true, false, 1, 1, 1, '', 100, 0, 0, 0, 50, 0, 0, 0,
+            0, 1, 7, 7
+        from generate_series(200000, 1, -1) n;
+        insert into usage_daily (day, organization_id, project_id, key_id, model_id, requests)
+        select (now() at time zone 'UTC')::date - d, md5('o' || n % 2 + 1)::uuid, md5('p' || n % 2000 + 1)::uuid,
+            md5('k' || n)::uuid, md5('m1')::uuid, 1
+        from generate_series(0, 59) d, generate_series(1, 1000) n;
+        insert into usage_stream (id, gateway_id, last_seq)
+        select md5('z' || n)::uuid, md5('w1')::uuid, 1000 from generate_series(0, 11999) n;
+        """
+
+    private static let records = """
+        insert into change (id, at, actor_kind, actor_id, permission, target_kind, target_id, organization_id)
+        select md5('h' || n)::uuid, now() - n * interval '1 second', 'service_account', md5('s1')::uuid, 'x', 'project',
+            md5('p1')::uuid, md5('o' || n % 2 + 1)::uuid from generate_series(1, 50000) n;
+        insert into change_publication (change_id, group_id, epoch, version)
+        select md5('h' || n)::uuid, md5('g1')::uuid, 1, n % 12000 + 1 from generate_series(1, 50000) n;
+        insert into audit_log (id, organization_id, lane)
+        select md5('l' || n || lane)::uuid, case when n > 0 then md5('o' || n)::uuid end, lane
+        from generate_series(0, 2) n, unnest(array['changes', 'denials']) lane on conflict do nothing;
+        insert into audit_leaf (log_id, index, leaf, hash)
+        select g.id, g.size + n - 1, '{}', sha256('x') from audit_log g, generate_series(1, 12000) n;
+        update audit_log set size = size + 12000;
+        insert into idempotency_key (actor_id, key, request_sha256, status, created_at)
+        select md5('s1')::uuid, 'k' || n, sha256('x'), 201, now() - n * interval '5 seconds'
+        from generate_series(1, 20000) n;
+        insert into subject_key (subject_id, kek_id, wrapped_key)
+        select md5('s' || n)::uuid, 'test', 'x' from generate_series(1, 20000) n;
+        """
+}

@@ -1,0 +1,276 @@
+import ControlPlane
+import Glibc
+import Postgres
+import Shared
+import TestKit
+import Testing
+
+/// On a populated database, nothing that is done often reads a large table from one end to the other.
+@Suite(.timeLimit(.minutes(5)), .enabled(if: getenv("GATEHOUSE_TEST_DATABASE_URL") == nil)) struct QueryPlanTests {
+    /// Rows from which on a table is large.
+    private static let large = 10_000
+
+    /// What may read a large table whole, and why.
+    private static let exceptions: [(query: String, tables: Set<String>, reason: String)] = [
+        ("from scope_node n join gateway_group_organization g", ["scope_node"], Self.wholeChunk),
+        (
+            "where g.group_id = $1 and k.deleted_at is null and p.deleted_at",
+            ["virtual_key_secret", "virtual_key", "scope_node"],
+            Self.wholeChunk
+        ),
+        ("select p.id, p.kind, p.base_url, p.status from provider p", ["provider", "scope_node"], Self.wholeChunk),
+        (
+            "from credential c join provider p on p.id = c.provider_id left join",
+            ["credential", "provider", "scope_node", "gateway_group_credential"], Self.wholeChunk
+        ),
+        ("m.max_output_tokens, m.status from model m", ["model", "provider", "scope_node"], Self.wholeChunk),
+        ("select r.id, r.node_id, r.alias, r.status from route r", ["route", "scope_node"], Self.wholeChunk),
+        ("from route_target t join route r on r.id = t.route_id", ["route", "route_target"], Self.wholeChunk),
+        ("select case when exists", ["scope_node", "provider", "route"], "stops at the first row that it finds"),
+        ("delete from blob b", ["blob", "snapshot"], "once in ten minutes: looks at each, without its bytes"),
+        ("from usage_event where ingested_at >= $1 group by 1", ["usage_event"], "once a day everything is checked"),
+        ("from usage_daily where day >= date", ["usage_daily"], "once a day everything is checked"),
+        ("from usage_stream) as watermarks", ["usage_stream"], "adds up one figure of each stream, once a minute"),
+        ("sum(cost_nano_usd)::bigint as cost_nano_usd from (", ["usage_daily"], "adds up whatever days are asked for"),
+        ("select * from usage_event where", ["usage_event"], "looks for what is rare, one window after the other"),
+        (
+            "delete from snapshot where ctid", ["snapshot", "gateway", "gateway_status"],
+            "here most are to be removed: at most 5000 at a time"
+        ),
+    ]
+    private static let wholeChunk = "a chunk type of a snapshot is made of all its rows, when one of them has changed"
+
+    @Test func `no query reads a large table whole, but for those that are known to`() async throws {
+        try await TestControlPlane.with { plane in
+            let node = try await TestNode.make(plane)
+            try await PopulatedDatabase.fill(plane.database)
+            let log = try await PlanLog(plane.database)
+            try await self.readEverything(plane)
+            try await self.change(plane)
+            try await self.serve(node, plane)
+            try await self.publish(plane)
+            try await self.keepHouse(plane)
+
+            let large = try await self.tables(plane)
+            let plans = log.plans()
+            self.checkScans(plans, large)
+            self.checkCoverage(plans)
+            self.checkRecords(plans)
+            // What is done every minute reads what is new.
+            try await self.keepHouse(plane)
+            let scanned = Set(log.plans().dropFirst(plans.count).flatMap(\.scannedWhole)).intersection(large)
+            #expect(!scanned.contains { $0.hasPrefix("usage_event") || $0 == "usage_daily" }, "\(scanned)")
+        }
+    }
+
+    private func checkScans(_ plans: [PlanLog.Plan], _ large: Set<String>) {
+        var reported: Set<String> = []
+        var excused: Set<String> = []
+        for plan in plans {
+            for table in plan.scannedWhole where large.contains(table) {
+                let name = table.hasPrefix("usage_event") ? "usage_event" : table
+                let exception = Self.exceptions.first { $0.tables.contains(name) && plan.query.contains($0.query) }
+                if let exception {
+                    excused.insert(exception.query)
+                } else if reported.insert(plan.query).inserted {
+                    Issue.record("\(table) is read whole by: \(plan.query)")
+                }
+            }
+        }
+        for exception in Self.exceptions where !excused.contains(exception.query) {
+            Issue.record("an exception that nothing needs: \(exception.query)")
+        }
+    }
+
+    private func tables(_ plane: TestControlPlane) async throws -> Set<String> {
+        let rows = try await plane.database.database.transaction(.readOnly) { tx in
+            try tx.query(
+                "select relname::text as name from pg_class where relkind = 'r' and reltuples > $1::bigint",
+                Int64(Self.large)
+            ).map { try $0.get("name", as: String.self) }
+        }
+        #expect(rows.filter { $0.hasPrefix("usage_event_") }.count >= 4)
+        #expect(rows.count > 25, "the database is not populated: \(rows)")
+        return Set(rows)
+    }
+
+    /// Every statement of a store that reads a large table by what it looks for must have been seen.
+    private func checkCoverage(_ plans: [PlanLog.Plan]) {
+        for part in [
+            "from api_token where digest", "from virtual_key_secret where key_id", "from audit_leaf l",
+            "from idempotency_key where actor_id", "from subject_key where subject_id", "from change where id",
+            "from change_publication where change_id", "from usage_daily", "from usage_event", "from join_token where",
+            "update join_token set used_at", "from gateway where id = $1 and status", "insert into gateway_status",
+            "insert into usage_stream", "insert into usage_daily", "from price_item where price_id",
+            "delete from snapshot_dirty", "delete from blob", "delete from idempotency_key", "from scope_closure",
+            "from virtual_key_secret s join virtual_key k", "from snapshot where group_id", "delete from join_token",
+        ] {
+            #expect(plans.contains { $0.query.contains(part) }, "not exercised: \(part)")
+        }
+    }
+
+    /// A list of records without a beginning reads the last day, not every partition.
+    private func checkRecords(_ plans: [PlanLog.Plan]) {
+        let lists = plans.filter { $0.query.hasPrefix("select * from usage_event") }
+        #expect(!lists.isEmpty)
+        for list in lists {
+            #expect(Set(list.relations).count <= 4, "partitions of \(list.query): \(list.relations)")
+        }
+    }
+
+    // MARK: What is done
+
+    private func md5(_ name: String, _ plane: TestControlPlane) async throws -> UUIDValue {
+        try await plane.database.database.transaction(.readOnly) { tx in
+            try tx.query("select md5($1)::uuid as id", name)[0].get("id")
+        }
+    }
+
+    /// Every GET of the catalogue: as it is, with each of its parameters, and its second page.
+    private func readEverything(_ plane: TestControlPlane) async throws {
+        var ids: [String: String] = [:]
+        for (prefix, letter) in [
+            ("org", "o"), ("prj", "p"), ("unit", "u"), ("vk", "k"), ("prv", "v"), ("crd", "c"), ("mdl", "m"),
+            ("rte", "r"), ("prc", "x"), ("gwg", "g"), ("gw", "w"), ("chg", "h"), ("req", "q"),
+        ] {
+            ids[prefix] = "\(prefix)_\(Crockford.encode(try await self.md5("\(letter)1", plane)))"
+        }
+        let resources = [
+            "organizations": "org", "projects": "prj", "units": "unit", "virtual-keys": "vk", "providers": "prv",
+            "credentials": "crd", "models": "mdl", "routes": "rte", "prices": "prc", "gateway-groups": "gwg",
+            "gateways": "gw", "changes": "chg",
+        ]
+        let values = [
+            "organization": ids["org"], "project": ids["prj"], "key": ids["vk"], "model": ids["mdl"],
+            "provider": ids["prv"], "parent": ids["org"], "group": ids["gwg"], "request": ids["req"],
+            "alias": "alias-1", "status": "removed", "lane": "denials", "group_by": "key,day", "limit": "200",
+            "from": TimeSource.system.now().adding(seconds: -86_400).description,
+            "to": TimeSource.system.now().description,
+        ]
+        for endpoint in plane.api.catalogue.endpoints where endpoint.method == .get && endpoint.auth.permission != nil {
+            let noun = endpoint.path.description.split(separator: "/").dropFirst().first.map(String.init) ?? ""
+            let path = endpoint.path.description.replacing("{id}", with: ids[resources[noun] ?? ""] ?? "")
+            let first = try await plane.send("GET", path)
+            #expect([200, 503].contains(first.status), "\(path): \(first.json.text)")
+            var queries = endpoint.query.compactMap { parameter in
+                (values[parameter.name] ?? nil).map { "\(parameter.name)=\($0)" }
+            }
+            if let cursor = first["next_cursor"]?.string { queries += queries.map { "\($0)&cursor=\(cursor)" } }
+            for query in queries {
+                let reply = try await plane.send("GET", "\(path)?\(query)")
+                // The second page of one list is not one of each other.
+                #expect([200, 400].contains(reply.status), "\(path)?\(query): \(reply.json.text)")
+            }
+        }
+    }
+
+    /// Creates, changes and deletes one of each noun, and repeats a creation.
+    private func change(_ plane: TestControlPlane) async throws {
+        let organization = try await plane.make("/v1/organizations", ["name": "new"])
+        let unit = try await plane.make("/v1/units", ["name": "u", "parent": .string(organization.id)])
+        let project = try await plane.make("/v1/projects", ["name": "p", "parent": .string(unit.id)])
+        let key = try await plane.send(
+            "POST", "/v1/virtual-keys", ["project": .string(project.id), "name": "k"], key: "once")
+        let again = try await plane.send(
+            "POST", "/v1/virtual-keys", ["project": .string(project.id), "name": "k"], key: "once")
+        #expect(again.id == key.id)
+        let provider = try await plane.make(
+            "/v1/providers", ["name": "v", "kind": "mock", "scope": .string(organization.id)])
+        let credential = try await plane.make(
+            "/v1/credentials", ["provider": .string(provider.id), "name": "c", "secret": "sk-0123456789"])
+        let model = try await plane.make("/v1/models", ["provider": .string(provider.id), "name": "m"])
+        _ = try await plane.make(
+            "/v1/prices", ["model": .string(model.id), "items": [["meter": "input", "usd_per_million": "1"]]])
+        let route = try await plane.make(
+            "/v1/routes",
+            [
+                "alias": "a", "scope": .string(organization.id),
+                "targets": [["model": .string(model.id), "credential": .string(credential.id)]],
+            ])
+        let rotated = try await plane.send("POST", "/v1/virtual-keys/\(key.id)/rotate", ["overlap_seconds": 60])
+        #expect(rotated.status < 300, "\(rotated.json.text)")
+        #expect(
+            try await plane.send("POST", "/v1/credentials/\(credential.id)/rotate", ["secret": "sk-9876543210"]).status
+                < 300)
+        for (path, id) in [
+            ("organizations", organization.id), ("units", unit.id), ("projects", project.id), ("virtual-keys", key.id),
+            ("providers", provider.id), ("credentials", credential.id), ("models", model.id), ("routes", route.id),
+        ] {
+            let patch: JSONValue = path == "routes" ? ["status": "disabled"] : ["name": "changed"]
+            let patched = try await plane.send("PATCH", "/v1/\(path)/\(id)", patch, ifMatch: "*")
+            #expect(patched.status == 200, "\(path): \(patched.json.text)")
+        }
+        for (path, id) in [
+            ("routes", route.id), ("virtual-keys", key.id), ("credentials", credential.id), ("models", model.id),
+            ("providers", provider.id), ("projects", project.id), ("units", unit.id),
+            ("organizations", organization.id),
+        ] {
+            let deleted = try await plane.send("DELETE", "/v1/\(path)/\(id)")
+            #expect(deleted.status == 204, "\(path): \(deleted.json.text)")
+        }
+        _ = try await plane.send("DELETE", "/v1/organizations/org_\(Crockford.encode(try await self.md5("o1", plane)))")
+        _ = try await plane.send("DELETE", "/v1/projects/prj_\(Crockford.encode(try await self.md5("p1", plane)))")
+        #expect(try await plane.send("GET", "/v1/projects/\(project.id)", token: plane.powerless).status == 403)
+    }
+
+    /// What gateways call.
+    private func serve(_ node: TestNode, _ plane: TestControlPlane) async throws {
+        let (organization, project) = try await plane.makeProject("served")
+        let member = "/v1/gateway-groups/\(node.group)/organizations/\(organization)"
+        #expect(try await plane.send("PUT", member).status == 204)
+        let made = try await plane.send("POST", "/v1/join-tokens", ["group": JSONValue(node.group)])
+        let token = try #require(made["secret"]?.string.flatMap { JoinToken(parsing: $0) }?.token)
+        #expect(await node.enrol(token.secret.reveal()).status == 201)
+        let report = StatusReport(
+            process: 1, version: SnapshotVersion(epoch: 0, version: 0), manifest: [UInt8](repeating: 0, count: 32),
+            keyringEpoch: 0, sequence: 0)
+        #expect(await node.call("/dp/v1/status", "POST", body: report.wireBytes).status == 204)
+        var record = UsageRecord(
+            request: TimeSource.system.newID(), key: TimeSource.system.newID(),
+            project: try #require(ProjectID(project)).node)
+        record.price = TimeSource.system.newID()
+        let batch = UsageBatch(gateway: node.gateway, stream: TimeSource.system.newID(), from: 1, records: [record])
+        #expect(await node.call("/dp/v1/usage", "POST", body: batch.wireBytes).status == 200)
+        let blob = String(repeating: "0", count: 64)
+        #expect(await node.call("/dp/v1/blobs/\(blob)").status == 404)
+        #expect(await node.call("/dp/v1/roots/1").status == 200)
+        #expect(await node.call("/dp/v1/groups/\(node.group)/timestamp").status < 400)
+        #expect(await node.enrol(TokenText.generate(.joinToken).secret.reveal()).status == 401)
+    }
+
+    /// A whole snapshot of each group, and one after a single key has changed.
+    private func publish(_ plane: TestControlPlane) async throws {
+        let publisher = Publisher(
+            database: plane.services.database,
+            listener: Listener(
+                config: plane.database.config, channels: ["gatehouse_snapshot"], logger: TestPostgres.logger),
+            lock: AdvisoryLock(config: plane.database.config, logger: TestPostgres.logger), keys: plane.services.keys,
+            time: .system, logger: TestPostgres.logger
+        )
+        let running = Task { try await publisher.run() }
+        defer { running.cancel() }
+        // The first compiles everything, because the group has no key yet.
+        for round in 1...3 {
+            try await plane.database.database.transaction { tx in
+                _ = try tx.execute("update virtual_key set name = $1 where id = md5('k7')::uuid", "round \(round)")
+            }
+            let before = publisher.figures.published
+            while publisher.figures.published == before {
+                try #require(publisher.figures.failures == 0)
+                try await Task.sleep(for: .milliseconds(50))
+            }
+        }
+    }
+
+    private func keepHouse(_ plane: TestControlPlane) async throws {
+        let jobs = Jobs(
+            database: plane.services.database,
+            lock: AdvisoryLock(config: plane.database.config, logger: TestPostgres.logger), time: .system,
+            logger: TestPostgres.logger
+        )
+        // The first one of all reads everything, the next what is new.
+        await jobs.round()
+        #expect(jobs.figures.failures == 0)
+        await plane.services.denials.flush()
+    }
+}
