@@ -147,7 +147,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
-            name: "ControlPlaneTests", dependencies: ["ControlPlane", "Postgres", "Shared", "TestKit"],
+            name: "ControlPlaneTests",
+            dependencies: [
+                "ControlPlane", "Postgres", "Shared", "TestKit",
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(name: "DriversTests", dependencies: ["Postgres", "TestKit"], swiftSettings: strict),

@@ -2,6 +2,7 @@ import ControlPlane
 import Glibc
 import Logging
 import NIOCore
+import ServiceLifecycle
 import Shared
 import Synchronization
 import TestKit
@@ -45,7 +46,12 @@ import Testing
             let server = HTTPServer(
                 api: api, host: "127.0.0.1", port: 0, tls: tls, limits: limits, logger: TestPostgres.logger
             ) { port.store($0, ordering: .releasing) }
-            let running = Task { try await server.run() }
+            // Ended as a process ends it: a cancelled server drops connections that it has not looked at yet, which
+            // NIO does not allow.
+            let group = ServiceGroup(
+                services: [server], gracefulShutdownSignals: [], cancellationSignals: [], logger: TestPostgres.logger
+            )
+            let running = Task { try await group.run() }
             while port.load(ordering: .acquiring) == 0 { try await Task.sleep(for: .milliseconds(10)) }
             let result: Result<Void, any Error>
             do {
@@ -53,7 +59,7 @@ import Testing
             } catch {
                 result = .failure(error)
             }
-            running.cancel()
+            await group.triggerGracefulShutdown()
             _ = await running.result
             try result.get()
         }
