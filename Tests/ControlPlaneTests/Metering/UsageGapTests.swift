@@ -18,6 +18,8 @@ import Testing
         try await TestFleet.with { fleet in
             let gateway = try await fleet.enrol()
             #expect(try await fleet.deliver(gateway, fleet.batch(gateway, self.stream, from: 1, count: 3)) == (200, 3))
+            // What comes after is checked without reading everything again.
+            #expect(try await self.ledger(fleet).holds)
             let batch = try fleet.batch(
                 gateway, self.stream, from: 11, count: 2, lost: .init(from: 4, reason: .missing))
             #expect(try await fleet.deliver(gateway, batch) == (200, 12))
@@ -46,6 +48,10 @@ import Testing
             #expect(fleet.routes.figures.current.stored == 6)
             let check = try await fleet.plane.send("GET", "/v1/ledger/identities")
             #expect(check["records_lost"] == 7 && check["records_delivered"] == 13 && check["holds"] == true)
+            // A declaration that vanishes is seen.
+            try await fleet.plane.database.database.transaction { tx in _ = try tx.execute("delete from usage_gap") }
+            fleet.clock.advance(seconds: 700)
+            #expect(try await self.ledger(fleet).holds == false)
         }
     }
 

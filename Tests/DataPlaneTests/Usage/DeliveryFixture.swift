@@ -56,7 +56,7 @@ final class DeliveryFixture {
 
     /// Rounds until nothing is sent any more.
     func deliverAll() async {
-        for _ in 0..<50 {
+        for _ in 0..<20_000 {
             guard await self.delivery.round() else { return }
         }
         Issue.record("delivery does not come to an end")
