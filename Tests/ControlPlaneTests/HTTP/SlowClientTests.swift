@@ -9,7 +9,7 @@ import TestKit
 import Testing
 
 /// Clients that take their time are ended; those that wait for us are not.
-@Suite(.timeLimit(.minutes(2))) struct SlowClientTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct SlowClientTests {
     /// Each bound short, the others long: what ends a connection is the one that is meant.
     private static var patient: ConnectionLimits {
         var limits = ConnectionLimits()
@@ -66,12 +66,12 @@ import Testing
     }
 
     /// Sends a byte at a time for as long as it is taken, and returns what came back.
-    private func drip(_ socket: PlainSocket, _ text: String) -> String {
+    private func drip(_ socket: PlainSocket, _ text: String) async throws -> String {
         var rest = Array(text)[...]
         var received = ""
         while true {
             if let next = rest.popFirst() { socket.send(String(next)) }
-            switch socket.receive(milliseconds: 20) {
+            switch try await socket.receive(milliseconds: 20) {
             case .bytes(let bytes): received += bytes
             case .nothing: continue
             case .end: return received
@@ -85,9 +85,9 @@ import Testing
         try await self.serve(limits) { port in
             let head = "GET /fast HTTP/1.1\r\nHost: x\r\nX-Long: " + String(repeating: "a", count: 4000)
             let dripping = try PlainSocket(port: port)
-            #expect(self.drip(dripping, head).isEmpty)
+            #expect(try await self.drip(dripping, head).isEmpty)
             let silent = try PlainSocket(port: port)
-            #expect(self.drip(silent, "").isEmpty)
+            #expect(try await self.drip(silent, "").isEmpty)
         }
     }
 
@@ -106,7 +106,7 @@ import Testing
         limits.head = .milliseconds(400)
         try await self.serve(limits, tls: config.tls) { port in
             let silent = try PlainSocket(port: port)
-            #expect(self.drip(silent, "").isEmpty)
+            #expect(try await self.drip(silent, "").isEmpty)
         }
     }
 
@@ -117,12 +117,12 @@ import Testing
             let head = "POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n"
             let socket = try PlainSocket(port: port)
             socket.send(head)
-            #expect(!self.drip(socket, String(repeating: "b", count: 800)).contains("200 OK"))
+            #expect(try await !self.drip(socket, String(repeating: "b", count: 800)).contains("200 OK"))
             // Nor one that is refused for its length and goes on and on.
             let endless = try PlainSocket(port: port)
             endless.send("POST /take HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
             endless.send("7D0\r\n" + String(repeating: "c", count: 2000) + "\r\n")
-            #expect(self.drip(endless, String(repeating: "1\r\nd\r\n", count: 4000)).contains("413"))
+            #expect(try await self.drip(endless, String(repeating: "1\r\nd\r\n", count: 4000)).contains("413"))
         }
     }
 
@@ -132,11 +132,11 @@ import Testing
         try await self.serve(limits) { port in
             let socket = try PlainSocket(port: port)
             socket.send("GET /fast HTTP/1.1\r\nHost: x\r\n\r\n")
-            #expect(self.drip(socket, "").contains("200 OK"))
+            #expect(try await self.drip(socket, "").contains("200 OK"))
             // The same for one that said it would close, and does not.
             let closing = try PlainSocket(port: port)
             closing.send("GET /fast HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            #expect(self.drip(closing, "").contains("200 OK"))
+            #expect(try await self.drip(closing, "").contains("200 OK"))
         }
     }
 
@@ -163,12 +163,14 @@ import Testing
                 "GET /slow HTTP/1.1\r\nHost: x\r\n\r\nPOST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nb")
             var answers = ""
             while answers.components("200 OK") < 2 {
-                guard case .bytes(let more) = socket.receive(milliseconds: 30_000) else { break }
+                guard case .bytes(let more) = try await socket.receive(milliseconds: 30_000) else { break }
                 answers += more
             }
             #expect(answers.components("200 OK") == 2)
             socket.send("GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            guard case .bytes(let last) = socket.receive(milliseconds: 30_000) else { throw TestKitError("no answer") }
+            guard case .bytes(let last) = try await socket.receive(milliseconds: 30_000) else {
+                throw TestKitError("no answer")
+            }
             #expect(last.contains("200 OK"))
         }
     }
@@ -181,13 +183,17 @@ import Testing
             var held = [try PlainSocket(port: port), try PlainSocket(port: port)]
             for socket in held {
                 socket.send(request)
-                guard case .bytes = socket.receive(milliseconds: 30_000) else { throw TestKitError("no answer") }
+                guard case .bytes = try await socket.receive(milliseconds: 30_000) else {
+                    throw TestKitError("no answer")
+                }
             }
             let third = try PlainSocket(port: port)
             third.send(request)
-            #expect(third.receive(milliseconds: 500) == .nothing)
+            #expect(try await third.receive(milliseconds: 500) == .nothing)
             held.removeLast()
-            guard case .bytes(let answer) = third.receive(milliseconds: 30_000) else { throw TestKitError("no answer") }
+            guard case .bytes(let answer) = try await third.receive(milliseconds: 30_000) else {
+                throw TestKitError("no answer")
+            }
             #expect(answer.contains("200 OK"))
         }
     }
