@@ -79,7 +79,8 @@ struct SnapshotCompiler {
         var version = SnapshotVersion(epoch: 1, version: 1)
         if let last { version = SnapshotVersion(epoch: last.version.epoch, version: last.version.version + 1) }
         var opening: EpochOpening?
-        if let proof = ahead.report, proof.version >= version {
+        // Also for another manifest under our own number: what those gateways have seen is not what we go on from.
+        if let proof = ahead.report, proof.version >= last?.version ?? version {
             version = SnapshotVersion(epoch: proof.version.epoch + 1, version: 1)
             opening = EpochOpening(group: self.group, before: last?.version, after: version, proof: proof)
         }

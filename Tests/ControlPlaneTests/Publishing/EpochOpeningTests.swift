@@ -31,6 +31,34 @@ import Testing
         return (page["items"]?.array ?? []).compactMap { $0["event"] }.filter { $0["event"] != nil }
     }
 
+    @Test func `another manifest under the newest number opens an epoch too`() async throws {
+        try await TestControlPlane.with { plane in
+            let group = try #require(GatewayGroupID(try await plane.make("/v1/gateway-groups", ["name": "eu"]).id))
+            let gateway: GatewayID = TimeSource.system.newID()
+            try await self.withPublisher(plane) { _ in
+                try await self.wait(plane, forRows: "snapshot_timestamp where epoch = 1")
+                try await plane.database.database.transaction { tx in
+                    _ = try tx.execute(
+                        "insert into gateway (id, group_id, name, identity_key, sealing_key)"
+                            + " values ($1, $2, 'g', sha256('a'), sha256('b'))", gateway, group
+                    )
+                    _ = try tx.execute(
+                        """
+                        insert into gateway_status (gateway_id, process, seen_at, epoch, version, manifest,
+                            keyring_epoch, sequence)
+                        select $1, 1, now(), epoch, version, sha256('m'), 1, 1 from snapshot where group_id = $2
+                        order by epoch desc, version desc limit 1
+                        """, gateway, group
+                    )
+                }
+                try await self.wait(plane, forRows: "snapshot_timestamp where epoch = 2")
+            }
+            let opening = try #require(try await self.openings(plane).first)
+            #expect(opening["after"] == ["epoch": 2, "version": 1])
+            #expect(opening["proof"]?["version"]?["epoch"] == 1)
+        }
+    }
+
     @Test func `a new epoch is in the system's log, with who proved that it was needed`() async throws {
         try await TestControlPlane.with { plane in
             let text = try await plane.make("/v1/gateway-groups", ["name": "eu"]).id

@@ -229,6 +229,7 @@ import Testing
             request: TimeSource.system.newID(), key: TimeSource.system.newID(),
             project: try #require(ProjectID(project)).node)
         record.price = TimeSource.system.newID()
+        record.started = TimeSource.system.now()
         let batch = UsageBatch(gateway: node.gateway, stream: TimeSource.system.newID(), from: 1, records: [record])
         #expect(await node.call("/dp/v1/usage", "POST", body: batch.wireBytes).status == 200)
         let blob = String(repeating: "0", count: 64)
