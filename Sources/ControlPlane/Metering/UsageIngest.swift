@@ -136,7 +136,7 @@ extension UsageIngest.Result {
 }
 
 extension UsageRecord {
-    /// Whether it can be: of this time, with units and money that sums have room for.
+    /// Whether it can be: at a time that is one, with units and money that sums have room for.
     ///
     /// What cannot be added up would otherwise fail, with its whole batch, each time it is sent again.
     fileprivate var isPlausible: Bool {
@@ -144,8 +144,8 @@ extension UsageRecord {
             && Meter.allCases.allSatisfy { self.counters[$0] <= Self.unitsLimit }
     }
 
-    /// The years 2000 to 2199.
-    private static let times: Range<Int64> = 946_684_800..<7_258_118_400
+    /// The years 1970, where a machine without a clock begins, to 2199.
+    private static let times: Range<Int64> = 0..<7_258_118_400
     /// Most units of one meter.
     private static let unitsLimit: Int64 = 1 << 40
     /// A million dollars.

@@ -138,6 +138,9 @@ package final class PolicyClient: Sendable {
                 return changed
             }
             return changed || session.index == nil
+        } catch let failure as ControlPlaneClient.Failure where failure.code == LinkCode.fenced {
+            // Nothing is wrong with the snapshot; the next call is told the same.
+            return false
         } catch {
             let refusal =
                 error as? SnapshotError
