@@ -4,7 +4,7 @@ import TestKit
 import Testing
 
 /// What a gateway does while it cannot reach the control plane, and what a thief finds on its disk.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct AbsenceTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct AbsenceTests {
     @Test func `without the control plane traffic goes on, and a restarted gateway serves from disk`() async throws {
         try await Stack.with { stack in
             let control = try await stack.startControl()

@@ -5,7 +5,7 @@ import TestKit
 import Testing
 
 /// A gateway on a machine whose clock is wrong by an hour works as any other.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct ClockTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct ClockTests {
     @Test(arguments: [3600, -3600])
     func `a gateway whose clock is an hour off joins, serves, and records the right times`(_ ahead: Int) async throws {
         try await Stack.with { stack in

@@ -7,7 +7,7 @@ import TestKit
 import Testing
 
 /// `gatehouse-control` as operators run it.
-@Suite(.timeLimit(.minutes(2))) struct ControlCommandTests {
+@Suite(.timeLimit(.minutes(10))) struct ControlCommandTests {
     /// The program, which is built beside the tests.
     private static let program: String = {
         let folder = CommandLine.arguments[0].split(separator: "/").dropLast().joined(separator: "/")
@@ -66,19 +66,19 @@ import Testing
             try await server.waitForPort(port)
             let client = HTTPClient.shared
             var ready = HTTPClientRequest(url: "http://127.0.0.1:\(port)/readyz")
-            #expect(try await client.execute(ready, timeout: .seconds(10)).status == .ok)
+            #expect(try await client.execute(ready, timeout: .seconds(60)).status == .ok)
             ready.url = "http://127.0.0.1:\(port)/v1/organizations"
-            #expect(try await client.execute(ready, timeout: .seconds(10)).status == .unauthorized)
+            #expect(try await client.execute(ready, timeout: .seconds(60)).status == .unauthorized)
             ready.headers.add(name: "Authorization", value: "Bearer \(token)")
-            #expect(try await client.execute(ready, timeout: .seconds(10)).status == .ok)
+            #expect(try await client.execute(ready, timeout: .seconds(60)).status == .ok)
             let metrics = try await client.execute(
-                HTTPClientRequest(url: "http://127.0.0.1:\(port)/metrics"), timeout: .seconds(10)
+                HTTPClientRequest(url: "http://127.0.0.1:\(port)/metrics"), timeout: .seconds(60)
             )
             let text = String(buffer: try await metrics.body.collect(upTo: 1 << 20))
             #expect(text.contains("gatehouse_database_connections_busy"))
             #expect(text.contains("gatehouse_denials_total{reason=\"no_credential\"} 1\n"))
             let units = HTTPClientRequest(url: "http://127.0.0.1:\(port)/v1/units")
-            #expect(try await client.execute(units, timeout: .seconds(10)).status == .unauthorized)
+            #expect(try await client.execute(units, timeout: .seconds(60)).status == .unauthorized)
             #expect(try await server.terminate() == .code(0))
             #expect(!server.errors.tail().contains(token))
             // What was denied in the last moment is recorded before the process ends.

@@ -4,7 +4,7 @@ import TestKit
 import Testing
 
 /// A disk that lost something of what was used: it is said so, once, and all the rest arrives.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct DamagedSpoolTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct DamagedSpoolTests {
     /// Damages the first closed entry of every stream that has one; returns how many.
     private func damage(_ folder: String) throws -> Int {
         var count = 0

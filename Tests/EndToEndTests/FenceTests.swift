@@ -3,7 +3,7 @@ import TestKit
 import Testing
 
 /// A gateway's disk is copied, and both copies are started.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct FenceTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct FenceTests {
     private func readiness(_ stack: Stack, _ place: Stack.GatewayPlace) async throws -> (status: Int, text: String) {
         let reply = try await stack.send("GET", "http://127.0.0.1:\(place.privatePort)/readyz")
         return (reply.status, reply.body)

@@ -2,7 +2,7 @@ import TestKit
 import Testing
 
 /// kill -9 of each part under load: every answered request is in PostgreSQL exactly once afterwards.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct KillTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct KillTests {
     /// Runs load, does `harm` in the middle of it, waits for more answers, and checks the ledger.
     private func underLoad(
         clients: Int = 8,

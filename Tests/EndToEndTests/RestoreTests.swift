@@ -4,7 +4,7 @@ import TestKit
 import Testing
 
 /// The database is put back to an older state while gateways are in use: everything converges by itself.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct RestoreTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct RestoreTests {
     private struct Standing: Sendable {
         let epoch: Int
         let version: Int

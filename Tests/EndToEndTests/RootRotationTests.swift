@@ -4,7 +4,7 @@ import TestKit
 import Testing
 
 /// The keys that everything is signed with are replaced while the product is in use.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct RootRotationTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct RootRotationTests {
     /// The root that each group's timestamp was issued under.
     private func timestampRoot(_ stack: Stack) async throws -> Int {
         try await stack.read { tx in

@@ -6,7 +6,7 @@ import TestKit
 import Testing
 
 /// Snapshots that must not be served: each is refused and reported, and requests go on by what is served.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct SnapshotAttackTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct SnapshotAttackTests {
     /// An attack: what is done to answers, and the code that the gateway must report.
     struct Attack: CustomTestStringConvertible, Sendable {
         let name: String

@@ -6,7 +6,7 @@ import TestKit
 import Testing
 
 /// What a flood of refusals costs: bounded memory, a bounded number of leaves, and no refusal uncounted.
-@Suite(.timeLimit(.minutes(2))) struct DenialLaneTests {
+@Suite(.timeLimit(.minutes(10))) struct DenialLaneTests {
     private final class Uptime: Sendable {
         private let nanoseconds = Atomic<UInt64>(0)
 

@@ -6,7 +6,7 @@ import TestKit
 import Testing
 
 /// The database goes away, or does not say whether it committed: what was denied is recorded once.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct DenialOutageTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct DenialOutageTests {
     private struct Site {
         let server: TestPostgres
         let database: Database

@@ -6,7 +6,7 @@ import TestKit
 import Testing
 
 /// Each kind of refusal leaves its event, in the right log, and says nothing that it must not.
-@Suite(.timeLimit(.minutes(2))) struct DenialTests {
+@Suite(.timeLimit(.minutes(10))) struct DenialTests {
     private static let address = "198.51.100.234"
 
     private func events(_ plane: TestControlPlane, organization: String? = nil) async throws -> [JSONValue] {

@@ -5,7 +5,7 @@ import TestKit
 import Testing
 
 /// Refused gateways and join tokens, over the endpoints that gateways call.
-@Suite(.timeLimit(.minutes(2))) struct NodeDenialTests {
+@Suite(.timeLimit(.minutes(10))) struct NodeDenialTests {
     private func events(_ plane: TestControlPlane) async throws -> [JSONValue] {
         await plane.services.denials.flush()
         let page = try await plane.send("GET", "/v1/audit-events?lane=denials")

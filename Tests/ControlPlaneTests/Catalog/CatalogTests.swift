@@ -2,7 +2,7 @@ import ControlPlane
 import Shared
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct CatalogTests {
+@Suite(.timeLimit(.minutes(10))) struct CatalogTests {
     @Test func `a provider, its credential, model and route live together`() async throws {
         try await TestControlPlane.with { plane in
             let provider = try await plane.make(

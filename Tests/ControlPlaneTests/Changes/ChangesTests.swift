@@ -5,7 +5,7 @@ import Shared
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct ChangesTests {
+@Suite(.timeLimit(.minutes(10))) struct ChangesTests {
     private struct Trouble: Error {}
 
     private func context(_ actor: Actor) -> OperationContext {

@@ -4,7 +4,7 @@ import Shared
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct FleetTests {
+@Suite(.timeLimit(.minutes(10))) struct FleetTests {
     @Test func `a group has limits and organizations`() async throws {
         try await TestControlPlane.with { plane in
             let group = try await plane.make("/v1/gateway-groups", ["name": "eu", "request_seconds": 60])

@@ -5,7 +5,7 @@ import TestKit
 import Testing
 
 /// Two processes under one identity: what proves it, and what follows.
-@Suite(.timeLimit(.minutes(2))) struct GatewayProcessTests {
+@Suite(.timeLimit(.minutes(10))) struct GatewayProcessTests {
     private typealias Process = TestFleet.Process
 
     private func poll(_ fleet: TestFleet, _ process: Process, issued: Timestamp? = nil) async -> APIResponse {

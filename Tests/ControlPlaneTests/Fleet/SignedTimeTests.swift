@@ -4,7 +4,7 @@ import Shared
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct SignedTimeTests {
+@Suite(.timeLimit(.minutes(10))) struct SignedTimeTests {
     private func ask(_ fleet: TestFleet, _ query: String) async -> APIResponse {
         await fleet.api.respond(to: APIRequest("GET", "/dp/v1/time\(query)"))
     }

@@ -4,7 +4,7 @@ import Shared
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct CatalogueTests {
+@Suite(.timeLimit(.minutes(10))) struct CatalogueTests {
     /// The endpoint's path with identifiers that name nothing.
     private func target(_ endpoint: Endpoint) -> String {
         "/"

@@ -9,7 +9,7 @@ import TestKit
 import Testing
 
 /// Clients that take their time are ended; those that wait for us are not.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct SlowClientTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct SlowClientTests {
     /// Each bound short, the others long: what ends a connection is the one that is meant.
     private static var patient: ConnectionLimits {
         var limits = ConnectionLimits()
@@ -31,7 +31,7 @@ import Testing
                 [
                     Endpoint(.get, "/fast", "test.fast", "f", auth: .open, success: .empty) { _ in Answer() },
                     Endpoint(.get, "/slow", "test.slow", "s", auth: .open, success: .empty) { _ in
-                        try await Task.sleep(for: .milliseconds(800))
+                        try await Task.sleep(for: .seconds(4))
                         return Answer()
                     },
                     Endpoint(.get, "/large", "test.large", "l", auth: .open, success: .bytes(type: "text/plain")) { _ in
@@ -152,9 +152,10 @@ import Testing
 
     @Test func `whoever waits for us may wait, and may ask again`() async throws {
         var limits = ConnectionLimits()
-        limits.head = .milliseconds(300)
-        limits.body = .milliseconds(300)
-        limits.answer = .milliseconds(300)
+        // Less than the slow answer takes, and enough for a busy machine to read what is there.
+        limits.head = .seconds(3)
+        limits.body = .seconds(3)
+        limits.answer = .seconds(3)
         limits.idle = .seconds(60)
         try await self.serve(limits) { port in
             let socket = try PlainSocket(port: port)

@@ -4,7 +4,7 @@ import Shared
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct JobsTests {
+@Suite(.timeLimit(.minutes(10))) struct JobsTests {
     private func execute(_ plane: TestControlPlane, _ sql: SQL) async throws {
         _ = try await plane.database.database.transaction { tx in try tx.execute(sql) }
     }

@@ -4,7 +4,7 @@ import Shared
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct VirtualKeyTests {
+@Suite(.timeLimit(.minutes(10))) struct VirtualKeyTests {
     @Test func `a key is shown once, rotated, revoked and deleted`() async throws {
         try await TestControlPlane.with { plane in
             let (organization, project) = try await plane.makeProject()

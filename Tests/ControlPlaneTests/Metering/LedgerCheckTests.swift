@@ -4,7 +4,7 @@ import Shared
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct LedgerCheckTests {
+@Suite(.timeLimit(.minutes(10))) struct LedgerCheckTests {
     private static let noon = Timestamp(microseconds: 1_800_000_000_000_000)
 
     private func check(_ plane: TestControlPlane, after seconds: Int64 = 0) async throws -> LedgerCheck {

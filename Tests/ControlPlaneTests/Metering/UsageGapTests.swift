@@ -4,7 +4,7 @@ import Shared
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct UsageGapTests {
+@Suite(.timeLimit(.minutes(10))) struct UsageGapTests {
     private let stream: UsageStreamID = TimeSource.system.newID()
 
     private func ledger(_ fleet: TestFleet) async throws -> LedgerIdentities {

@@ -4,7 +4,7 @@ import Shared
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct UsageReadingTests {
+@Suite(.timeLimit(.minutes(10))) struct UsageReadingTests {
     private func insert(_ plane: TestControlPlane, _ organization: OrganizationID, _ key: VirtualKeyID) async throws {
         try await plane.database.database.transaction { tx in
             for number in 1...5 {

@@ -3,7 +3,7 @@ import Postgres
 import Shared
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct OrganizationTests {
+@Suite(.timeLimit(.minutes(10))) struct OrganizationTests {
     @Test func `an organization lives and leaves a tombstone`() async throws {
         try await TestControlPlane.with { plane in
             let made = try await plane.make(

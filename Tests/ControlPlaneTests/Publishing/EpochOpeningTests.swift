@@ -4,7 +4,7 @@ import Shared
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct EpochOpeningTests {
+@Suite(.timeLimit(.minutes(10))) struct EpochOpeningTests {
     /// Runs a publisher beside `body`.
     private func withPublisher(_ plane: TestControlPlane, _ body: (Publisher) async throws -> Void) async throws {
         let publisher = Publisher(

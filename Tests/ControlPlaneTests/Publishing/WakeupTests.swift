@@ -2,7 +2,7 @@ import ControlPlane
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct WakeupTests {
+@Suite(.timeLimit(.minutes(10))) struct WakeupTests {
     @Test func `a wait ends with a signal, and a signal before it is kept`() async {
         let wakeup = Wakeup()
         wakeup.signal()

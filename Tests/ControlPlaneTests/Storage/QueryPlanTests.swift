@@ -6,7 +6,7 @@ import TestKit
 import Testing
 
 /// On a populated database, nothing that is done often reads a large table from one end to the other.
-@Suite(.timeLimit(.minutes(5)), .enabled(if: getenv("GATEHOUSE_TEST_DATABASE_URL") == nil)) struct QueryPlanTests {
+@Suite(.timeLimit(.minutes(10)), .enabled(if: getenv("GATEHOUSE_TEST_DATABASE_URL") == nil)) struct QueryPlanTests {
     /// Rows from which on a table is large.
     private static let large = 10_000
 

@@ -2,7 +2,7 @@ import Shared
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct SchemaTests {
+@Suite(.timeLimit(.minutes(10))) struct SchemaTests {
     /// The lines that only one of the two has, `-` for what is written down and `+` for what the migrations make.
     private static func difference(_ written: [Substring], _ made: [Substring]) -> [String] {
         made.difference(from: written).map { change in

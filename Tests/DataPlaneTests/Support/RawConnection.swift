@@ -136,7 +136,7 @@ enum RawError: Error {
 
 /// Waits until something holds; throws when it does not in time.
 func eventually(
-    within time: Duration = .seconds(20), _ what: String, _ holds: () async throws -> Bool
+    within time: Duration = .seconds(60), _ what: String, _ holds: () async throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now.advanced(by: time)
     while try await !holds() {

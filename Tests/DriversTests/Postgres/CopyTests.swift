@@ -4,7 +4,7 @@ import Testing
 
 private struct Stop: Error {}
 
-@Suite(.timeLimit(.minutes(2))) struct CopyTests {
+@Suite(.timeLimit(.minutes(10))) struct CopyTests {
     private func withTable(_ body: (TestDatabase) async throws -> Void) async throws {
         try await TestDatabase.withEmpty { test in
             try await test.database.transaction { tx in

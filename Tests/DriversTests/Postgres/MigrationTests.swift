@@ -3,7 +3,7 @@ import Postgres
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct MigrationTests {
+@Suite(.timeLimit(.minutes(10))) struct MigrationTests {
     private static let first = MigrationFile(version: 1, name: "create_item", sql: "CREATE TABLE item (id bigint);")
     private static let second = MigrationFile(
         version: 2,

@@ -2,7 +2,7 @@ import Postgres
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct PoolTests {
+@Suite(.timeLimit(.minutes(10))) struct PoolTests {
     /// A pool with one connection, held by a transaction until the gate opens.
     private func withBusyPool(
         _ adjust: (inout DatabaseConfig) -> Void,

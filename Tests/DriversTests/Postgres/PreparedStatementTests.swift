@@ -2,7 +2,7 @@ import Postgres
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct PreparedStatementTests {
+@Suite(.timeLimit(.minutes(10))) struct PreparedStatementTests {
     /// A pool with one connection, so that every transaction meets the same statements.
     private func withOneConnection(
         _ adjust: (inout DatabaseConfig) -> Void,

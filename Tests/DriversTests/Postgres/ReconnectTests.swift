@@ -2,7 +2,7 @@ import Postgres
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(3))) struct ReconnectTests {
+@Suite(.timeLimit(.minutes(10))) struct ReconnectTests {
     @Test func `idle connections that the server ended are replaced without an error`() async throws {
         try await TestDatabase.withEmpty { test in
             for _ in 0..<3 {

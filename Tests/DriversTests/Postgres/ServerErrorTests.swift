@@ -2,7 +2,7 @@ import Postgres
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct ServerErrorTests {
+@Suite(.timeLimit(.minutes(10))) struct ServerErrorTests {
     struct Refusal: Sendable, CustomTestStringConvertible {
         let statement: SQL
         let sqlState: SQLSTATE

@@ -2,7 +2,7 @@ import Postgres
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct SessionTests {
+@Suite(.timeLimit(.minutes(10))) struct SessionTests {
     /// Ends the sessions of one application name.
     private func endSessions(_ applicationName: String, in test: TestDatabase) async throws {
         _ = try await test.database.transaction { tx in

@@ -3,7 +3,7 @@ import Postgres
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct TimeoutTests {
+@Suite(.timeLimit(.minutes(10))) struct TimeoutTests {
     @Test(arguments: [true, false])
     func `a statement that is too long is cancelled`(prepared: Bool) async throws {
         try await TestDatabase.withEmpty { test in

@@ -4,7 +4,7 @@ import Testing
 
 private struct Change: Error {}
 
-@Suite(.timeLimit(.minutes(2))) struct TransactionTests {
+@Suite(.timeLimit(.minutes(10))) struct TransactionTests {
     @Test func `what a transaction wrote is gone when its body throws`() async throws {
         try await TestDatabase.withEmpty { test in
             try await test.database.transaction { try $0.execute("CREATE TABLE item (id bigint PRIMARY KEY)") }

@@ -2,7 +2,7 @@ import Postgres
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct ValueTests {
+@Suite(.timeLimit(.minutes(10))) struct ValueTests {
     @Test func `every type comes back as it went, for random values and the edges`() async throws {
         try await TestDatabase.withEmpty { test in
             try await test.database.transaction { tx in

@@ -38,7 +38,7 @@ import Testing
         rmdir(blocked)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a reader sees the old file or the new one, never a mixture`() async throws {
+    @Test(.timeLimit(.minutes(10))) func `a reader sees the old file or the new one, never a mixture`() async throws {
         let path = self.folder("shared")
         try Files.replace(path, with: [UInt8](repeating: 0, count: 20_000))
         await withTaskGroup(of: Void.self) { group in

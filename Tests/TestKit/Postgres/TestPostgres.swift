@@ -55,7 +55,11 @@ package final class TestPostgres: Sendable {
     package func config(database: String = "postgres") -> DatabaseConfig {
         var config = DatabaseConfig(url: self.url(database: database))
         config.poolSize = 4
-        config.acquireTimeout = .seconds(30)
+        // A busy machine is not a failure: a test of one of these bounds sets it itself.
+        config.acquireTimeout = .seconds(60)
+        config.connectTimeout = .seconds(60)
+        config.statementTimeout = .seconds(100)
+        config.lockTimeout = .seconds(60)
         config.applicationName = "test"
         return config
     }
