@@ -12,6 +12,7 @@ import Testing
             let place = try stack.place("gateway")
             var gateway = try await stack.startGateway(place, joinToken: try await stack.joinToken(tenant))
             try await stack.eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
+            try await stack.synced()
             _ = try await control.kill()
             var answered: Set<String> = []
             for _ in 0..<20 {

@@ -38,6 +38,7 @@ import Testing
                 let reply = try await stack.chat(place, short)
                 return reply.status == 401 && reply.body.contains("key_expired")
             }
+            try await stack.synced()
             // Also after a restart, and after a time without the control plane.
             #expect(try await control.terminate() == .code(0))
             _ = try await gateway.kill()
@@ -57,9 +58,7 @@ import Testing
             }
             let at = Double(try #require(started).microseconds) / 1_000_000
             #expect(at > before.timeIntervalSince1970 - 30 && at < Date().timeIntervalSince1970 + 30)
-            try await stack.eventually("it is synced") {
-                try await stack.api("GET", "/v1/gateways").body.contains("\"sync\":\"synced\"")
-            }
+            try await stack.synced()
             #expect(try await gateway.terminate() == .code(0))
             #expect(try await control.terminate() == .code(0))
         }

@@ -37,6 +37,7 @@ import Testing
             let (place, copy) = (try stack.place("gateway"), try stack.place("copy"))
             var original = try await stack.startGateway(place, joinToken: try await stack.joinToken(tenant))
             try await stack.eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
+            try await stack.synced()
             var answered = try await self.send(stack, [place], tenant.key)
             #expect(try await original.terminate() == .code(0))
             try FileManager.default.copyItem(

@@ -117,10 +117,7 @@ import Testing
             }
             print("all took \(ContinuousClock.now - began)")
             try await self.settled(stack, answered)
-            try await stack.eventually("all are synced") {
-                let gateways = try await stack.api("GET", "/v1/gateways").member("items") as? [[String: Any]]
-                return gateways?.allSatisfy { $0["sync"] as? String == "synced" } == true
-            }
+            try await stack.synced()
             #expect(try await self.openings(stack).count == 1)
             #expect(try await gateway.terminate() == .code(0))
             #expect(try await restarted.terminate() == .code(0))

@@ -81,6 +81,7 @@ import Testing
             #expect(try await stack.chat(other, second).status == 200)
             #expect(self.roots(other, stack).count == 4)
 
+            try await stack.synced()
             #expect(try await control.terminate() == .code(0))
             _ = try await gateway.kill()
             gateway = try await stack.startGateway(place)
@@ -100,6 +101,7 @@ import Testing
                 place, joinToken: try await stack.joinToken(tenant), controlURL: proxy.url
             )
             try await stack.eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
+            try await stack.synced()
             // The gateway gets as far as the new root, and not to a snapshot under it.
             proxy.set { path, body in path.contains("/blobs/") ? [] : body }
             try await stack.run("root", "rotate", "--root-key-file", stack.folder + "/root.key")

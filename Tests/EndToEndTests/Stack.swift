@@ -250,9 +250,19 @@ final class Stack: Sendable {
 
     // MARK: Waiting and looking
 
+    /// Waits until every gateway has acknowledged what is current: only then is it on its disk.
+    ///
+    /// A gateway serves a snapshot a moment before it has written it down.
+    func synced() async throws {
+        try await self.eventually("all gateways are synced") {
+            let gateways = try await self.api("GET", "/v1/gateways").member("items") as? [[String: Any]]
+            return gateways?.allSatisfy { $0["sync"] as? String == "synced" } == true
+        }
+    }
+
     /// Waits until `condition` holds; an error counts as not yet.
     func eventually(
-        _ what: String, within limit: Duration = .seconds(60), _ condition: () async throws -> Bool
+        _ what: String, within limit: Duration = .seconds(120), _ condition: () async throws -> Bool
     ) async throws {
         let deadline = ContinuousClock.now + limit
         var last = ""
