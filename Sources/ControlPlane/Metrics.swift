@@ -3,8 +3,14 @@ import Shared
 
 /// Prometheus text of single figures.
 enum Figure {
-    static func text(_ name: String, _ kind: String, _ help: String, _ value: Int) -> String {
+    static func text(_ name: String, _ kind: String, _ help: String, _ value: some CustomStringConvertible) -> String {
         "# HELP gatehouse_\(name) \(help)\n# TYPE gatehouse_\(name) \(kind)\ngatehouse_\(name) \(value)\n"
+    }
+
+    static func seconds(microseconds: Int64) -> String {
+        let fraction = String(microseconds.magnitude % 1_000_000)
+        let zeros = String(repeating: "0", count: 6 - fraction.count)
+        return "\(microseconds < 0 ? "-" : "")\(microseconds.magnitude / 1_000_000).\(zeros)\(fraction)"
     }
 
     static func text(of database: Database) -> String {
@@ -20,7 +26,9 @@ extension Publisher.Figures {
         Figure.text("publisher_leader", "gauge", "Whether this replica publishes.", self.isLeader ? 1 : 0)
             + Figure.text("snapshots_published_total", "counter", "Snapshots published.", self.published)
             + Figure.text("publishing_failures_total", "counter", "Failures to publish.", self.failures)
-            + Figure.text("publish_microseconds", "gauge", "How long the last one took.", self.lastMicroseconds)
+            + Figure.text(
+                "publish_seconds", "gauge", "How long the last one took.",
+                Figure.seconds(microseconds: Int64(self.lastMicroseconds)))
     }
 }
 
@@ -54,6 +62,9 @@ extension IngestFigures.Values {
         # HELP gatehouse_usage_batches_repeated_total Batches that were stored already or came too early.
         # TYPE gatehouse_usage_batches_repeated_total counter
         gatehouse_usage_batches_repeated_total \(self.repeated)
+        # HELP gatehouse_usage_ingest_lag_seconds From the end of the oldest request of the last batch to its storing.
+        # TYPE gatehouse_usage_ingest_lag_seconds gauge
+        gatehouse_usage_ingest_lag_seconds \(Figure.seconds(microseconds: self.lag))
 
         """
     }
@@ -86,7 +97,7 @@ extension Jobs.Figures {
             ("ledger_records_lost", "Usage records declared lost.", figures.lost),
             ("ledger_records_delivered", "Usage records that the streams say were delivered.", figures.watermarks),
             ("ledger_records_nano_usd", "Money in the records.", figures.eventCost),
-            ("ledger_days_nano_usd", "Money in the daily sums.", figures.dailyCost),
+            ("ledger_daily_nano_usd", "Money in the daily sums.", figures.dailyCost),
             ("ledger_mispriced", "Records that cost other than the control plane computes.", figures.mispriced),
         ] {
             text += Figure.text(name, "gauge", help, Int(value))

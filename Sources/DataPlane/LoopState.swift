@@ -10,6 +10,7 @@ final class LoopState {
     let time: TimeSource
     let waits: Waits
     var counters = LoopCounters()
+    var lag: LoopLag
     var requestIDs = RequestIDSource()
     private(set) var date: HTTPDate
     private var dateSecond: Int64
@@ -37,6 +38,7 @@ final class LoopState {
         self.dateSecond = time.now().seconds
         self.date = HTTPDate(second: self.dateSecond)
         self.random = .random(in: 1 ... .max)
+        self.lag = LoopLag(uptime: time.uptime())
     }
 
     /// The wall clock; keeps the text of the date field at the same second.

@@ -61,6 +61,10 @@ package struct RequestLoops: Sendable {
                     _ in
                     bound.value.pool.sweep()
                 }
+                let look = TimeAmount.nanoseconds(Int64(LoopLag.interval))
+                eventLoop.scheduleRepeatedTask(initialDelay: look, delay: look) { _ in
+                    bound.value.lag.look(uptime: bound.value.time.uptime())
+                }
                 return (bound, NIOLoopBound(state.policy, eventLoop: eventLoop))
             }.get()
             loops.append(loop)

@@ -75,6 +75,7 @@ env_lines() {
     cat <<LINES
 export GATEHOUSE_URL=$GATEWAY_URL
 export GATEHOUSE_KEY=$KEY
+export GATEHOUSE_PRIVATE_URL=http://127.0.0.1:$PRIVATE_PORT
 export GATEHOUSE_ADMIN_URL=$CONTROL_URL
 export GATEHOUSE_ADMIN_TOKEN=$(cat "$STATE/admin-token")
 export GATEHOUSE_ADMIN_CA=$STATE/control.crt

@@ -1,3 +1,4 @@
+import Shared
 import Synchronization
 
 /// What was taken in, for metrics.
@@ -8,6 +9,8 @@ package final class IngestFigures: Sendable {
         package var mispriced = 0
         package var repeated = 0
         package var lost = 0
+        /// Microseconds from the end of the oldest request of the last stored batch to its storing.
+        package var lag: Int64 = 0
     }
 
     private let values = Mutex(Values())
@@ -16,8 +19,10 @@ package final class IngestFigures: Sendable {
 
     package var current: Values { self.values.withLock { $0 } }
 
-    func add(_ result: UsageIngest.Result) {
+    func add(_ result: UsageIngest.Result, of batch: UsageBatch, now: Timestamp) {
+        let oldest = batch.records.lazy.map { $0.started.microseconds.addingSaturating($0.durationMicroseconds) }.min()
         self.values.withLock { values in
+            if let oldest, oldest > 0, result.stored > 0 { values.lag = max(0, now.microseconds - oldest) }
             values.stored += result.stored
             values.rejected += result.rejected
             values.mispriced += result.mispriced

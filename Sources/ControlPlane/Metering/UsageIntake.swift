@@ -36,7 +36,7 @@ struct UsageIntake: Sendable {
         } catch UsageIngest.Failure.foreignStream {
             throw ControlError(.notAllowed, "foreign_stream", "The usage stream is another gateway's.")
         }
-        self.figures.add(result)
+        self.figures.add(result, of: batch, now: context.time)
         self.warn(result, batch, caller)
         return result
     }

@@ -192,6 +192,7 @@ extension DownstreamHandler {
     /// The body is complete: decide, and send it on its way.
     func dispatch() {
         guard var exchange = self.exchange.take() else { return }
+        exchange.receivedUptime = self.loop.time.uptime()
         do throws(GatewayError) {
             do throws(IntentError) {
                 exchange.intent = try self.intentReader.finish(for: exchange.operation.intentEndpoint)

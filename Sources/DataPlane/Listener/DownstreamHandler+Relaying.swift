@@ -197,7 +197,7 @@ extension DownstreamHandler {
             self.loop.counters.errors[Int(GatewayError.Code.noUsageSpace.rawValue)] += 1
         }
         self.loop.counters.inFlight -= 1
-        self.loop.counters.finished(record, exchange.operation, code)
+        self.loop.counters.finished(record, exchange, code)
         self.isAnswered = false
         self.wasSent = false
         self.relay.reset(.opaque, dropsUsageEvent: false)

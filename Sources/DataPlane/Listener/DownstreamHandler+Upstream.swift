@@ -52,6 +52,7 @@ extension DownstreamHandler {
         }
         // Before the bytes go: a connection that breaks under them tells so from within, and another may be tried.
         self.wasSent = true
+        self.exchange?.sentUptime = self.loop.time.uptime()
         self.setDeadline(after: self.loop.waits.firstByte)
         self.send(through: handler)
     }

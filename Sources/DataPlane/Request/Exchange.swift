@@ -28,6 +28,10 @@ struct Exchange {
     var target = TargetCursor()
     var model: Handle = -1
     var credential: Handle = -1
+    /// When its last byte was there; 0 before.
+    var receivedUptime: UInt64 = 0
+    /// When it was handed to a provider's connection, the last time; 0 before.
+    var sentUptime: UInt64 = 0
     /// When the answer's first byte came; 0 before.
     var firstByteUptime: UInt64 = 0
     var attempts = 0
@@ -48,5 +52,15 @@ struct Exchange {
         self.operation = operation
         self.caller = caller
         self.policy = policy
+    }
+
+    /// Microseconds from the last byte of the request to its handing to a provider; nil when it never was.
+    var addedMicroseconds: Int64? { Self.microseconds(from: self.receivedUptime, to: self.sentUptime) }
+
+    /// Microseconds from then to the first byte of the answer; nil when none came.
+    var upstreamMicroseconds: Int64? { Self.microseconds(from: self.sentUptime, to: self.firstByteUptime) }
+
+    private static func microseconds(from start: UInt64, to end: UInt64) -> Int64? {
+        start > 0 && end >= start ? Int64(clamping: (end - start) / 1000) : nil
     }
 }

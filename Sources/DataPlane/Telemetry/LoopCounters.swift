@@ -21,23 +21,21 @@ package struct LoopCounters: Sendable {
     package internal(set) var bytesOut = 0
     /// Requests that failed before they could be told apart by operation: malformed heads, unknown paths and keys.
     package internal(set) var unattributed = 0
-    /// Durations of finished requests, in the buckets of `bounds`, and their sum in microseconds.
-    var durations = [Int](repeating: 0, count: LoopCounters.bounds.count + 1)
-    var durationSum: Int64 = 0
-    /// Time to the first byte of an answer, likewise.
-    var firstBytes = [Int](repeating: 0, count: LoopCounters.bounds.count + 1)
-    var firstByteSum: Int64 = 0
+    /// Times of finished requests, in microseconds: from the first byte of a request to the end of its answer, and to
+    /// the answer's first byte.
+    var durations = Distribution(Bounds.request)
+    var firstBytes = Distribution(Bounds.request)
+    /// From the last byte of a request to its handing to the provider's connection: what the gateway itself adds, with
+    /// the wait for a new connection where one was needed.
+    var added = Distribution(Bounds.added)
+    /// From the handing of a request to the provider's connection to the first byte of the answer.
+    var upstream = Distribution(Bounds.request)
+    package internal(set) var models = ModelTable()
 
-    /// Upper bounds of the buckets, in microseconds.
-    static let bounds: [Int64] = [
-        1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000,
-        10_000_000,
-        30_000_000, 60_000_000, 300_000_000,
-    ]
-
-    mutating func finished(_ record: borrowing UsageRecord, _ operation: Operation, _ code: GatewayError.Code?) {
+    mutating func finished(_ record: borrowing UsageRecord, _ exchange: borrowing Exchange, _ code: GatewayError.Code?)
+    {
         let statusClass = min(max(record.status / 100, 0), 5)
-        self.requests[Int(operation.rawValue) * 6 + statusClass] += 1
+        self.requests[Int(exchange.operation.rawValue) * 6 + statusClass] += 1
         if let code { self.errors[Int(code.rawValue)] += 1 }
         self.units[1] += record.counters.input
         self.units[2] += record.counters.cachedInput
@@ -51,26 +49,28 @@ package struct LoopCounters: Sendable {
         self.units[10] += record.counters.requests
         self.cost = self.cost.addingSaturating(record.cost.amount)
         if record.isEstimate { self.estimates += 1 }
-        self.durations[Self.bucket(record.durationMicroseconds)] += 1
-        self.durationSum = self.durationSum.addingSaturating(record.durationMicroseconds)
-        if record.firstByteMicroseconds > 0 {
-            self.firstBytes[Self.bucket(record.firstByteMicroseconds)] += 1
-            self.firstByteSum = self.firstByteSum.addingSaturating(record.firstByteMicroseconds)
+        self.durations.add(record.durationMicroseconds)
+        if record.firstByteMicroseconds > 0 { self.firstBytes.add(record.firstByteMicroseconds) }
+        if let added = exchange.addedMicroseconds { self.added.add(added) }
+        let upstream = exchange.upstreamMicroseconds
+        if let upstream { self.upstream.add(upstream) }
+        let (policy, model) = (exchange.policy, exchange.model)
+        guard model >= 0 else { return }
+        self.models.add(record, GenAIOperation(exchange.operation), upstreamMicroseconds: upstream ?? 0) {
+            let entry = policy.models[Int(model)]
+            return (String(decoding: entry.name, as: UTF8.self), policy.providers[Int(entry.provider)].kind.name)
         }
-    }
-
-    private static func bucket(_ microseconds: Int64) -> Int {
-        var index = 0
-        while index < Self.bounds.count && microseconds > Self.bounds[index] { index += 1 }
-        return index
     }
 
     mutating func add(_ other: LoopCounters) {
         for index in self.requests.indices { self.requests[index] += other.requests[index] }
         for index in self.errors.indices { self.errors[index] += other.errors[index] }
         for index in self.units.indices { self.units[index] += other.units[index] }
-        for index in self.durations.indices { self.durations[index] += other.durations[index] }
-        for index in self.firstBytes.indices { self.firstBytes[index] += other.firstBytes[index] }
+        self.durations.add(other.durations)
+        self.firstBytes.add(other.firstBytes)
+        self.added.add(other.added)
+        self.upstream.add(other.upstream)
+        self.models.merge(other.models)
         self.cost = self.cost.addingSaturating(other.cost)
         self.estimates += other.estimates
         self.inFlight += other.inFlight
@@ -81,7 +81,5 @@ package struct LoopCounters: Sendable {
         self.bytesIn += other.bytesIn
         self.bytesOut += other.bytesOut
         self.unattributed += other.unattributed
-        self.durationSum = self.durationSum.addingSaturating(other.durationSum)
-        self.firstByteSum = self.firstByteSum.addingSaturating(other.firstByteSum)
     }
 }

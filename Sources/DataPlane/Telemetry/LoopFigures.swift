@@ -11,6 +11,8 @@ package struct LoopFigures: Sendable {
     package var bodyBytes = 0
     /// Requests that are open in the journal.
     package var openRequests = 0
+    /// Nanoseconds by which the latest of the loops was late, lately.
+    package var lag: UInt64 = 0
 
     mutating func add(_ other: LoopFigures) {
         self.counters.add(other.counters)
@@ -20,6 +22,7 @@ package struct LoopFigures: Sendable {
         self.upstreamIdle += other.upstreamIdle
         self.bodyBytes += other.bodyBytes
         self.openRequests += other.openRequests
+        self.lag = max(self.lag, other.lag)
     }
 }
 
@@ -33,6 +36,7 @@ extension LoopState {
         figures.upstreamIdle = self.pool.idleCount
         figures.bodyBytes = self.bodyBytes
         figures.openRequests = self.journal.openCount
+        figures.lag = self.lag.greatest
         return figures
     }
 }

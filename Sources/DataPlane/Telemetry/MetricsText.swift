@@ -1,21 +1,39 @@
 import Shared
 
 /// The Prometheus text format, version 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/).
-struct MetricsText {
-    private(set) var text = ""
+package struct MetricsText {
+    package private(set) var text = ""
+
+    package init() {}
 
     /// Begins a family; its samples follow.
-    mutating func family(_ name: String, _ type: String, _ help: String) {
+    package mutating func family(_ name: String, _ type: String, _ help: String) {
         self.text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
     }
 
-    /// - Parameter labels: values without quotes or backslashes: names of our own.
-    mutating func sample(_ name: String, _ labels: [(String, String)] = [], _ value: some CustomStringConvertible) {
+    package mutating func sample(
+        _ name: String, _ labels: [(String, String)] = [], _ value: some CustomStringConvertible
+    ) {
         self.text += name
         if !labels.isEmpty {
-            self.text += "{" + labels.map { "\($0.0)=\"\($0.1)\"" }.joined(separator: ",") + "}"
+            self.text += "{" + labels.map { "\($0.0)=\"\(Self.escaped($0.1))\"" }.joined(separator: ",") + "}"
         }
         self.text += " \(value)\n"
+    }
+
+    /// A label's value, which may be a name that somebody chose.
+    private static func escaped(_ value: String) -> String {
+        guard value.utf8.contains(where: { $0 == 0x22 || $0 == 0x5C || $0 == 0x0A }) else { return value }
+        var result = ""
+        for scalar in value.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
     }
 
     mutating func single(_ name: String, _ type: String, _ help: String, _ value: some CustomStringConvertible) {
@@ -23,116 +41,36 @@ struct MetricsText {
         self.sample(name, [], value)
     }
 
-    /// A histogram of microseconds, told in seconds.
-    mutating func histogram(_ name: String, _ help: String, counts: [Int], sum: Int64, bounds: [Int64]) {
+    /// A histogram with one series.
+    mutating func histogram(_ name: String, _ help: String, _ values: Distribution) {
         self.family(name, "histogram", help)
+        self.distribution(name, [], values) { Self.seconds($0) }
+    }
+
+    /// The samples of one series of a histogram.
+    ///
+    /// - Parameter unit: how a value is told: microseconds as seconds, tokens as they are.
+    package mutating func distribution(
+        _ name: String, _ labels: [(String, String)], _ values: Distribution, unit: (Int64) -> String
+    ) {
         var total = 0
-        for (index, bound) in bounds.enumerated() {
-            total += counts[index]
-            self.sample(name + "_bucket", [("le", Self.seconds(bound))], total)
+        for (bound, count) in zip(values.bounds, values.counts) {
+            total += count
+            self.sample(name + "_bucket", labels + [("le", unit(bound))], total)
         }
-        total += counts[bounds.count]
-        self.sample(name + "_bucket", [("le", "+Inf")], total)
-        self.sample(name + "_sum", [], Self.seconds(sum))
-        self.sample(name + "_count", [], total)
+        total = values.count
+        self.sample(name + "_bucket", labels + [("le", "+Inf")], total)
+        self.sample(name + "_sum", labels, unit(values.sum))
+        self.sample(name + "_count", labels, total)
     }
 
     /// Microseconds as decimal seconds.
-    static func seconds(_ microseconds: Int64) -> String {
+    package static func seconds(_ microseconds: Int64) -> String {
         let sign = microseconds < 0 ? "-" : ""
         let whole = microseconds.magnitude / 1_000_000
         let digits = String(microseconds.magnitude % 1_000_000)
         var places = String(repeating: "0", count: 6 - digits.count) + digits
         while places.last == "0" { places.removeLast() }
         return places.isEmpty ? "\(sign)\(whole)" : "\(sign)\(whole).\(places)"
-    }
-}
-
-/// What the gateway tells Prometheus.
-enum GatewayMetrics {
-    static func render(
-        _ figures: LoopFigures, policy: PolicyStatus, usage: UsageDelivery.Figures?, clock: GatewayClock
-    ) -> String {
-        let counters = figures.counters
-        var metrics = MetricsText()
-        metrics.family("gatehouse_requests_total", "counter", "Finished requests by operation and status class.")
-        for operation in Operation.allCases {
-            for status in 0..<6 {
-                let count = counters.requests[Int(operation.rawValue) * 6 + status]
-                guard count > 0 || status == 2 else { continue }
-                let label = status == 0 ? "none" : "\(status)xx"
-                metrics.sample("gatehouse_requests_total", [("operation", "\(operation)"), ("status", label)], count)
-            }
-        }
-        metrics.family("gatehouse_errors_total", "counter", "Refused and failed requests by code.")
-        for code in GatewayError.Code.allCases {
-            metrics.sample(
-                "gatehouse_errors_total", [("code", code.name.description)], counters.errors[Int(code.rawValue)])
-        }
-        metrics.family("gatehouse_units_total", "counter", "Units used, by meter.")
-        for meter in Meter.allCases {
-            metrics.sample("gatehouse_units_total", [("meter", meter.name)], counters.units[Int(meter.rawValue)])
-        }
-        metrics.single("gatehouse_cost_nano_usd_total", "counter", "Cost of finished requests.", counters.cost)
-        metrics.single(
-            "gatehouse_usage_estimates_total", "counter", "Records whose units are a bound.", counters.estimates)
-        metrics.single("gatehouse_requests_in_flight", "gauge", "Requests that are not finished.", counters.inFlight)
-        metrics.single("gatehouse_upstream_attempts_total", "counter", "Requests sent to providers.", counters.attempts)
-        metrics.single("gatehouse_upstream_retries_total", "counter", "Attempts after a failed one.", counters.retries)
-        metrics.family("gatehouse_upstream_connections_total", "counter", "Connections taken for requests.")
-        metrics.sample("gatehouse_upstream_connections_total", [("reused", "false")], counters.upstreamConnections)
-        metrics.sample("gatehouse_upstream_connections_total", [("reused", "true")], counters.upstreamReused)
-        metrics.single(
-            "gatehouse_upstream_connections_idle", "gauge", "Idle connections to providers.", figures.upstreamIdle)
-        metrics.single(
-            "gatehouse_upstream_connections_open", "gauge", "Connections to providers.", figures.upstreamOpen)
-        metrics.single("gatehouse_connections", "gauge", "Client connections.", figures.connections)
-        metrics.single("gatehouse_body_bytes", "gauge", "Bytes of request bodies that are held.", figures.bodyBytes)
-        metrics.single("gatehouse_received_bytes_total", "counter", "Bytes from clients.", counters.bytesIn)
-        metrics.single("gatehouse_sent_bytes_total", "counter", "Bytes to clients.", counters.bytesOut)
-        metrics.single(
-            "gatehouse_unattributed_total", "counter", "Requests refused before a key was known.", counters.unattributed
-        )
-        metrics.histogram(
-            "gatehouse_request_duration_seconds", "From the first byte of a request to the end of its answer.",
-            counts: counters.durations, sum: counters.durationSum, bounds: LoopCounters.bounds
-        )
-        metrics.histogram(
-            "gatehouse_first_byte_seconds", "From the first byte of a request to the first of its answer.",
-            counts: counters.firstBytes, sum: counters.firstByteSum, bounds: LoopCounters.bounds
-        )
-        metrics.single(
-            "gatehouse_snapshot_epoch", "gauge", "Epoch of the snapshot that is served.", policy.version.epoch)
-        metrics.single(
-            "gatehouse_snapshot_version", "gauge", "Version of the snapshot that is served.", policy.version.version)
-        metrics.single("gatehouse_snapshot_serving", "gauge", "1 while requests are served.", policy.isServing ? 1 : 0)
-        metrics.single(
-            "gatehouse_fenced", "gauge", "1 while shut out because another process has this gateway's identity.",
-            policy.isFenced ? 1 : 0)
-        if let epoch = policy.epoch {
-            metrics.single("gatehouse_process_epoch", "gauge", "Counts the starts of this gateway.", epoch)
-        }
-        metrics.single("gatehouse_snapshot_applied_total", "counter", "Snapshots taken into service.", policy.applied)
-        metrics.single("gatehouse_snapshot_refused_total", "counter", "Snapshots refused.", policy.refusals)
-        if let fresh = policy.fresh {
-            metrics.single(
-                "gatehouse_snapshot_age_seconds", "gauge", "Since the control plane last said what is current.",
-                MetricsText.seconds(max(0, clock.time.now().microseconds - fresh.microseconds))
-            )
-        }
-        if let offset = clock.offset {
-            metrics.single(
-                "gatehouse_clock_offset_seconds", "gauge", "What this machine's clock is behind the control plane's.",
-                MetricsText.seconds(offset)
-            )
-        }
-        if let usage {
-            metrics.single(
-                "gatehouse_usage_waiting", "gauge", "Records not acknowledged at the last look.", usage.waiting)
-            metrics.single("gatehouse_usage_shipped_total", "counter", "Records delivered.", usage.shipped)
-            metrics.single("gatehouse_usage_failures_total", "counter", "Deliveries that failed.", usage.failures)
-            metrics.single("gatehouse_usage_lost_total", "counter", "Records declared lost.", usage.lost)
-        }
-        return metrics.text
     }
 }
