@@ -19,11 +19,14 @@ extension DownstreamHandler {
         if self.framing == .untilClose { self.closesAfterAnswer = true }
         self.phase = .relaying
         let closes = self.closesAfterAnswer
+        let framing = self.framing
+        let date = self.loop.date
         self.withOutput { output in
-            ResponseWriter.write(
-                answer, from: bytes, framing: self.framing, request: text, closes: closes, date: self.loop.date,
-                to: &output
-            )
+            output.gather(room: bytes.count + 512) { sink in
+                ResponseWriter.write(
+                    answer, from: bytes, framing: framing, request: text, closes: closes, date: date, to: &sink
+                )
+            }
         }
     }
 
@@ -73,6 +76,8 @@ extension DownstreamHandler {
 
     /// Pieces up to this size are copied into the output; larger ones are written as they are.
     private static let copyPiece = 4096
+    /// Bytes around a chunk: sixteen digits and two line ends.
+    private static let chunkFraming = 20
 
     /// Relays bytes of `buffer`, framed as the client was told.
     private func emit(_ buffer: ByteBuffer, _ range: Range<Int>) {
@@ -82,9 +87,16 @@ extension DownstreamHandler {
             let slice = buffer.getSlice(at: buffer.readerIndex + range.lowerBound, length: range.count)
         else {
             self.withOutput { output in
-                if chunked { output.beginChunk(range.count) }
-                output.write(buffer.readableBytesUInt8Span.extracting(range))
-                if chunked { output.endChunk() }
+                let bytes = buffer.readableBytesUInt8Span.extracting(range)
+                guard chunked else {
+                    output.write(bytes)
+                    return
+                }
+                output.gather(room: bytes.count + Self.chunkFraming) { sink in
+                    sink.beginChunk(bytes.count)
+                    sink.write(bytes)
+                    sink.endChunk()
+                }
             }
             return
         }

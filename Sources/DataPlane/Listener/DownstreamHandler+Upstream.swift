@@ -88,10 +88,12 @@ extension DownstreamHandler {
             capacity: self.headBytes.readableBytes + 512 + (length <= Self.copyLimit ? length : 0)
         )
         let headBytes = self.headBytes
-        RequestWriter.write(
-            operation, from: headBytes.readableBytesUInt8Span, self.head, to: provider, endpoint: handler.endpoint,
-            credential: credential, contentLength: length, sink: &output
-        )
+        output.gather(room: self.headBytes.readableBytes + 512) { sink in
+            RequestWriter.write(
+                operation, from: headBytes.readableBytesUInt8Span, self.head, to: provider, credential: credential,
+                contentLength: length, sink: &sink
+            )
+        }
         let copies = length <= Self.copyLimit
         let segments = self.segments
         let lengths = self.segmentLengths

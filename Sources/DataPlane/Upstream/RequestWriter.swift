@@ -8,8 +8,7 @@ enum RequestWriter {
     /// client's accounts at the provider, and encodings (usage is read from the answer, so it must come plain).
     static func write<Sink: ByteWriting>(
         _ operation: Operation, from bytes: Span<UInt8>, _ head: borrowing RequestHead,
-        to provider: borrowing ProviderEntry,
-        endpoint: UpstreamEndpoint, credential: Secret<[UInt8]>?, contentLength: Int, sink: inout Sink
+        to provider: borrowing ProviderEntry, credential: Secret<[UInt8]>?, contentLength: Int, sink: inout Sink
     ) {
         sink.write("POST ")
         if let url = provider.url {

@@ -12,7 +12,8 @@ final class UpstreamHandler: ChannelDuplexHandler {
     /// What a connection without an owner waits for.
     enum Waiting { case nothing, connection, request, rest }
 
-    let endpoint: UpstreamEndpoint
+    /// The connections of its endpoint.
+    var group: EndpointConnections
     let pool: UpstreamPool
     var context: ChannelHandlerContext?
     var phase = Phase.connecting
@@ -37,10 +38,10 @@ final class UpstreamHandler: ChannelDuplexHandler {
     /// Bytes of an unwanted body that are read to keep the connection.
     static let discardLimit = 64 << 10
 
-    init(endpoint: UpstreamEndpoint, pool: UpstreamPool) {
-        self.endpoint = endpoint
+    init(group: EndpointConnections, pool: UpstreamPool) {
+        self.group = group
         self.pool = pool
-        self.isReady = !endpoint.isTLS
+        self.isReady = !group.endpoint.isTLS
     }
 
     var waiting: Waiting {

@@ -10,6 +10,17 @@ struct UpstreamEndpoint: Hashable {
     let isTLS: Bool
 }
 
+/// The connections of one event loop to one endpoint.
+final class EndpointConnections {
+    let endpoint: UpstreamEndpoint
+    /// Between two requests; the one that was used last is used next.
+    fileprivate(set) var idle: [UpstreamHandler] = []
+    /// All of them, from when they are begun until they are gone.
+    fileprivate var openCount = 0
+
+    fileprivate init(_ endpoint: UpstreamEndpoint) { self.endpoint = endpoint }
+}
+
 /// The upstream connections of one event loop: idle ones are kept for the next request to the same endpoint.
 final class UpstreamPool {
     private let eventLoop: any EventLoop
@@ -17,7 +28,9 @@ final class UpstreamPool {
     private let connectTimeout: TimeAmount
     /// Every connection, from when it is begun until it is gone.
     private var connections: [ObjectIdentifier: UpstreamHandler] = [:]
-    private var idle: [UpstreamEndpoint: [UpstreamHandler]] = [:]
+    private var groups: [UpstreamEndpoint: EndpointConnections] = [:]
+    /// The group that was asked for last: most often it is the next one, too, and need not be looked up.
+    private var recent: EndpointConnections?
     /// Where the built-in mock listens.
     let mockPort: Int
 
@@ -38,7 +51,7 @@ final class UpstreamPool {
 
     var openCount: Int { self.connections.count }
     var busyCount: Int { self.connections.values.count { $0.isBusy } }
-    var idleCount: Int { self.idle.values.reduce(0) { $0 + $1.count } }
+    var idleCount: Int { self.groups.values.reduce(0) { $0 + $1.idle.count } }
 
     /// Where a provider is reached.
     func endpoint(of provider: borrowing ProviderEntry) -> UpstreamEndpoint {
@@ -54,19 +67,29 @@ final class UpstreamPool {
     ///
     /// - Parameter fresh: never an idle one: the last one had been closed by the other side.
     func acquire(_ endpoint: UpstreamEndpoint, for owner: DownstreamHandler, fresh: Bool) {
-        while !fresh, let handler = self.idle[endpoint]?.popLast() {
+        let group = self.group(of: endpoint)
+        while !fresh, let handler = group.idle.popLast() {
             guard handler.isUsable else { continue }
             owner.upstreamConnected(handler, reused: true)
             return
         }
-        self.connect(endpoint, owner)
+        self.connect(group, owner)
     }
 
-    private func connect(_ endpoint: UpstreamEndpoint, _ owner: DownstreamHandler) {
+    private func group(of endpoint: UpstreamEndpoint) -> EndpointConnections {
+        if let recent, recent.endpoint == endpoint { return recent }
+        let group = self.groups[endpoint] ?? EndpointConnections(endpoint)
+        self.groups[endpoint] = group
+        self.recent = group
+        return group
+    }
+
+    private func connect(_ group: EndpointConnections, _ owner: DownstreamHandler) {
+        let endpoint = group.endpoint
         let attempt = owner.attemptNumber
         let tls = self.tls
         // Everything here runs on the loop that this pool belongs to.
-        let bound = NIOLoopBound((self, owner), eventLoop: self.eventLoop)
+        let bound = NIOLoopBound((self, group, owner), eventLoop: self.eventLoop)
         ClientBootstrap(group: self.eventLoop)
             .connectTimeout(self.connectTimeout)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -81,14 +104,14 @@ final class UpstreamPool {
                         )
                     }
                     try channel.pipeline.syncOperations.addHandler(
-                        UpstreamHandler(endpoint: endpoint, pool: bound.value.0)
+                        UpstreamHandler(group: bound.value.1, pool: bound.value.0)
                     )
                 }
             }
             .connect(host: endpoint.host, port: endpoint.port)
             .assumeIsolated()
             .whenComplete { result in
-                let (_, owner) = bound.value
+                let (_, _, owner) = bound.value
                 if case .success(let channel) = result,
                     let handler = try? channel.pipeline.syncOperations.handler(type: UpstreamHandler.self)
                 {
@@ -101,28 +124,39 @@ final class UpstreamPool {
 
     /// Takes a connection back that is between two requests.
     func release(_ handler: UpstreamHandler) {
-        guard handler.isUsable, self.idle[handler.endpoint, default: []].count < Self.idleLimit else {
+        guard handler.isUsable, handler.group.idle.count < Self.idleLimit else {
             handler.close()
             return
         }
-        self.idle[handler.endpoint, default: []].append(handler)
+        handler.group.idle.append(handler)
     }
 
     // MARK: Bookkeeping
 
-    func add(_ handler: UpstreamHandler) { self.connections[ObjectIdentifier(handler)] = handler }
+    func add(_ handler: UpstreamHandler) {
+        self.connections[ObjectIdentifier(handler)] = handler
+        // The group may have gone while the connection was made.
+        let endpoint = handler.group.endpoint
+        handler.group = self.groups[endpoint] ?? handler.group
+        self.groups[endpoint] = handler.group
+        handler.group.openCount += 1
+    }
 
-    /// Forgets a connection that is gone.
+    /// Forgets a connection that is gone, and its endpoint with the last one.
     func remove(_ handler: UpstreamHandler) {
-        self.connections[ObjectIdentifier(handler)] = nil
         self.withdraw(handler)
+        guard self.connections.removeValue(forKey: ObjectIdentifier(handler)) != nil else { return }
+        let group = handler.group
+        group.openCount -= 1
+        guard group.openCount == 0, self.groups[group.endpoint] === group else { return }
+        self.groups[group.endpoint] = nil
+        if self.recent === group { self.recent = nil }
     }
 
     /// Hands a connection to nobody any more.
     func withdraw(_ handler: UpstreamHandler) {
-        guard let index = self.idle[handler.endpoint]?.firstIndex(where: { $0 === handler }) else { return }
-        self.idle[handler.endpoint]?.remove(at: index)
-        if self.idle[handler.endpoint]?.isEmpty == true { self.idle[handler.endpoint] = nil }
+        guard let index = handler.group.idle.firstIndex(where: { $0 === handler }) else { return }
+        handler.group.idle.remove(at: index)
     }
 
     /// Closes what has waited for too long and has nobody who would notice.

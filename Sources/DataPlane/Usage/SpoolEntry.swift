@@ -116,6 +116,10 @@ private struct WordWriter {
 
     /// A length and eight words of text.
     func putText(_ text: String, at word: Int) {
+        guard !text.isEmpty else {
+            for empty in word..<word + 9 { self.put(UInt64(0), at: empty) }
+            return
+        }
         var index = 0
         var current: UInt64 = 0
         var next = word + 1

@@ -6,6 +6,8 @@ package struct UpstreamURL: Hashable, Sendable {
     package let port: Int
     /// Empty, or a path that begins with a slash and does not end with one.
     package let path: String
+    /// The value of the Host field (RFC 9110 section 7.2).
+    package let hostField: String
 
     /// What is wrong with a base URL, to be said after its name.
     package struct Failure: Error, Sendable, Equatable {
@@ -40,7 +42,10 @@ package struct UpstreamURL: Hashable, Sendable {
         self.path = path
         let (host, port) = try Self.authority(rest[..<slash])
         self.host = host
-        self.port = port ?? (self.isTLS ? 443 : 80)
+        let standard = self.isTLS ? 443 : 80
+        self.port = port ?? standard
+        let name = host.contains(":") ? "[\(host)]" : host
+        self.hostField = self.port == standard ? name : "\(name):\(self.port)"
     }
 
     private static func authority(_ text: Substring) throws(Failure) -> (String, Int?) {
@@ -77,11 +82,5 @@ package struct UpstreamURL: Hashable, Sendable {
 
     private static func isHostByte(_ byte: UInt8) -> Bool {
         (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte) || byte == 45 || byte == 95
-    }
-
-    /// The value of the Host field (RFC 9110 section 7.2).
-    package var hostField: String {
-        let name = self.host.contains(":") ? "[\(self.host)]" : self.host
-        return self.port == (self.isTLS ? 443 : 80) ? name : "\(name):\(self.port)"
     }
 }

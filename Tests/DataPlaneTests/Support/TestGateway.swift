@@ -103,11 +103,6 @@ struct TestGateway: Sendable {
         rmdir(folder)
     }
 
-    /// Does something on the thread of the first loop.
-    func onLoop<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
-        try await self.group.next().submit(body).get()
-    }
-
     func client(tls: NIOSSLContext? = nil, serverName: String? = nil) async throws -> RawConnection {
         let client = try await RawConnection.connect(port: self.port, tls: tls, serverName: serverName)
         self.clients.all.withLock { $0.append(client) }
