@@ -1,6 +1,6 @@
 # What a newcomer and CI call. Each target says what it does and can be run again.
 
-.PHONY: run build test lint reset format conformance
+.PHONY: run build test lint reset format conformance bench
 
 run: ## Start Gatehouse here, send one request, stop with Ctrl-C
 	@scripts/dev run
@@ -19,6 +19,9 @@ format: ## Put the sources into the project's format
 
 conformance: ## The providers' own SDKs against running binaries
 	@scripts/test conformance
+
+bench: ## The gateway beside nginx and a direct connection, into docs/performance.md
+	@Benchmarks/run.py
 
 reset: ## Stop Gatehouse here and delete its state
 	@scripts/dev reset

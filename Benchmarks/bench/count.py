@@ -1,0 +1,115 @@
+"""Instructions and allocations of the gateway for a request and for a relayed event, counted by valgrind.
+
+Counted, not timed: the same on a busy machine. Only the thread that carries requests; two runs of different length are
+subtracted, so that what begins and ends with a run cancels out.
+"""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from . import figures, scenarios, stack
+
+LIMITS = os.path.join(stack.ROOT, "Benchmarks", "limits.json")
+PORT = 28090
+REQUESTS = 400
+# A function that only the thread of an event loop that carries requests runs.
+MARK = "DownstreamHandler"
+
+CASES = {
+    "json 1K, per request": (scenarios.Scenario("json", "json1k", connections=4), 1),
+    "64K request, per request": (scenarios.Scenario("64K request", "json1k", body=65536, connections=4), 1),
+    "fast events, per event": (scenarios.Scenario("events", "fast", connections=4), 203),
+}
+
+
+def measure(site: stack.Stack) -> dict:
+    if not shutil.which("valgrind"):
+        as_root = [] if os.geteuid() == 0 else ["sudo"]
+        stack.run(*as_root, "apt-get", "install", "-y", "-qq", "--no-install-recommends", "valgrind")
+    # Debian's valgrind cannot read the debugging information; the names of functions are enough.
+    binary = f"{site.folder}/gatehouse-gateway"
+    stack.run("strip", "--strip-debug", "-o", binary, f"{stack.BINARIES}/gatehouse-gateway")
+    gateway = site.start_gateway(
+        "counted", PORT, under=["valgrind", "--tool=callgrind", "--separate-threads=yes",
+                                f"--callgrind-out-file={site.folder}/callgrind.out"], core="0,1", binary=binary)
+    results = {}
+    for name, (scenario, units) in CASES.items():
+        requests = REQUESTS if units == 1 else REQUESTS // 20
+        _send(site, scenario, 50)
+        few, many = _counted(site, gateway, scenario, requests), _counted(site, gateway, scenario, 3 * requests)
+        results[name] = {
+            key: (many[key] - few[key]) / (2 * requests) / units for key in ("instructions", "allocations")}
+        print(f"{name}: {results[name]['instructions']:.0f} instructions, {results[name]['allocations']:.2f} allocations",
+              flush=True)
+    site.end(gateway)
+    return results
+
+
+def _send(site: stack.Stack, scenario: scenarios.Scenario, requests: int):
+    told = figures.load(site, "gateway", scenario, 300, port=PORT, requests=requests, warmup=0)
+    if told["failed"] or told["answered"] != requests:
+        sys.exit(f"bench: {told['answered']} of {requests} requests were answered under valgrind")
+
+
+def _counted(site: stack.Stack, gateway: subprocess.Popen, scenario: scenarios.Scenario, requests: int) -> dict:
+    _control(gateway, "--zero")
+    _send(site, scenario, requests)
+    before = set(_dumps(site))
+    _control(gateway, "--dump")
+    for _ in range(600):
+        new = [f"{site.folder}/{name}" for name in sorted(set(_dumps(site)) - before)]
+        texts = [open(path).read() for path in new]
+        if texts and all("totals:" in text[-400:] for text in texts):
+            carriers = [path for path, text in zip(new, texts) if MARK in text]
+            if len(carriers) == 1:
+                return _read(carriers[0])
+        time.sleep(0.1)
+    sys.exit("bench: callgrind wrote nothing of a thread that carries requests")
+
+
+def _control(gateway: subprocess.Popen, what: str):
+    stack.run("callgrind_control", what, str(gateway.pid))
+
+
+def _dumps(site: stack.Stack) -> list[str]:
+    return [name for name in os.listdir(site.folder) if name.startswith("callgrind.out.")]
+
+
+def _read(path: str) -> dict:
+    """Totals of a dump: instructions, and calls of what gives memory."""
+    instructions, allocations = 0, 0
+    names: dict[str, str] = {}
+    called = ""
+    with open(path) as file:
+        for line in file:
+            if line.startswith("totals:"):
+                instructions = int(line.split()[1])
+            elif line.startswith(("fn=", "cfn=")):
+                match = re.match(r"c?fn=\((\d+)\)(?: (.*))?", line)
+                if match:
+                    if match[2]:
+                        names[match[1]] = match[2]
+                    if line.startswith("cfn="):
+                        called = names.get(match[1], "")
+            elif line.startswith("calls="):
+                if re.match(r"(malloc|calloc|realloc|posix_memalign|aligned_alloc)(@|'|$)", called):
+                    allocations += int(line[6:].split()[0])
+    return {"instructions": instructions, "allocations": allocations}
+
+
+def run(site: stack.Stack) -> int:
+    """Compares with the checked-in limits; 1 when one is exceeded."""
+    limits = json.load(open(LIMITS))
+    status = 0
+    for name, figures_of in measure(site).items():
+        for key, value in figures_of.items():
+            limit = limits[name][key]
+            if value > limit:
+                print(f"bench: {name}: {value:.1f} {key}, at most {limit} are allowed (Benchmarks/limits.json)")
+                status = 1
+    return status
