@@ -70,6 +70,13 @@ begin
           select from gateway_group_organization o where o.group_id = g.id and o.organization_id = organization));
     perform pg_notify('gatehouse_snapshot', '');
 end $$;
+CREATE FUNCTION public.snapshot_mark_adjustment() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform snapshot_mark(new.organization_id, array[10]);
+    return null;
+end $$;
 CREATE FUNCTION public.snapshot_mark_digest(organization uuid, digest bytea) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -412,7 +419,22 @@ CREATE TABLE public.price (
     model_id uuid NOT NULL,
     effective_at timestamp with time zone NOT NULL,
     book_version bigint NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    uplift_ppm bigint DEFAULT 1000000 NOT NULL,
+    CONSTRAINT price_uplift_ppm_check CHECK (((uplift_ppm >= 0) AND (uplift_ppm <= 100000000)))
+);
+CREATE TABLE public.price_adjustment (
+    id uuid NOT NULL,
+    organization_id uuid NOT NULL,
+    provider_id uuid,
+    model_id uuid,
+    factor_ppm bigint NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT price_adjustment_check CHECK (((provider_id IS NULL) OR (model_id IS NULL))),
+    CONSTRAINT price_adjustment_factor_ppm_check CHECK (((factor_ppm >= 0) AND (factor_ppm <= 100000000))),
+    CONSTRAINT price_adjustment_reason_check CHECK ((length(reason) <= 500))
 );
 ALTER TABLE public.price ALTER COLUMN book_version ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.price_book_version_seq
@@ -428,10 +450,14 @@ CREATE TABLE public.price_item (
     tier text DEFAULT 'standard'::text NOT NULL,
     above_prompt_tokens bigint DEFAULT 0 NOT NULL,
     nano_usd_per_million bigint NOT NULL,
+    window_start integer DEFAULT 0 NOT NULL,
+    window_end integer DEFAULT 0 NOT NULL,
+    weekdays integer DEFAULT 0 NOT NULL,
     CONSTRAINT price_item_above_prompt_tokens_check CHECK ((above_prompt_tokens >= 0)),
-    CONSTRAINT price_item_meter_check CHECK ((meter = ANY (ARRAY['input'::text, 'cached_input'::text, 'cache_write_5m'::text, 'cache_write_1h'::text, 'output'::text, 'reasoning'::text, 'audio_input'::text, 'audio_output'::text, 'image'::text, 'request'::text]))),
+    CONSTRAINT price_item_meter_check CHECK ((meter = ANY (ARRAY['input'::text, 'cached_input'::text, 'cache_write_5m'::text, 'cache_write_1h'::text, 'output'::text, 'reasoning'::text, 'audio_input'::text, 'audio_output'::text, 'image'::text, 'request'::text, 'image_input'::text, 'image_output'::text, 'input_ms'::text, 'output_ms'::text, 'character'::text, 'page'::text, 'search'::text]))),
     CONSTRAINT price_item_nano_usd_per_million_check CHECK ((nano_usd_per_million >= 0)),
-    CONSTRAINT price_item_tier_check CHECK ((tier = ANY (ARRAY['standard'::text, 'flex'::text, 'priority'::text, 'batch'::text])))
+    CONSTRAINT price_item_tier_check CHECK ((tier = ANY (ARRAY['standard'::text, 'flex'::text, 'priority'::text, 'batch'::text]))),
+    CONSTRAINT price_item_window CHECK ((((window_start = 0) AND (window_end = 0) AND (weekdays = 0)) OR (((window_start >= 0) AND (window_start <= 1439)) AND ((window_end >= 1) AND (window_end <= 1440)) AND (window_start <> window_end) AND ((weekdays >= 1) AND (weekdays <= 127)))))
 );
 CREATE TABLE public.provider (
     id uuid NOT NULL,
@@ -590,7 +616,14 @@ CREATE TABLE public.usage_daily (
     audio_input bigint DEFAULT 0 NOT NULL,
     audio_output bigint DEFAULT 0 NOT NULL,
     image bigint DEFAULT 0 NOT NULL,
-    cost_nano_usd bigint DEFAULT 0 NOT NULL
+    cost_nano_usd bigint DEFAULT 0 NOT NULL,
+    image_input bigint DEFAULT 0 NOT NULL,
+    image_output bigint DEFAULT 0 NOT NULL,
+    input_ms bigint DEFAULT 0 NOT NULL,
+    output_ms bigint DEFAULT 0 NOT NULL,
+    "character" bigint DEFAULT 0 NOT NULL,
+    page bigint DEFAULT 0 NOT NULL,
+    search bigint DEFAULT 0 NOT NULL
 );
 CREATE TABLE public.usage_event (
     ingested_at timestamp with time zone NOT NULL,
@@ -630,6 +663,14 @@ CREATE TABLE public.usage_event (
     request bigint NOT NULL,
     cost_nano_usd bigint NOT NULL,
     checked_cost_nano_usd bigint NOT NULL,
+    adjustment_id uuid,
+    image_input bigint DEFAULT 0 NOT NULL,
+    image_output bigint DEFAULT 0 NOT NULL,
+    input_ms bigint DEFAULT 0 NOT NULL,
+    output_ms bigint DEFAULT 0 NOT NULL,
+    "character" bigint DEFAULT 0 NOT NULL,
+    page bigint DEFAULT 0 NOT NULL,
+    search bigint DEFAULT 0 NOT NULL,
     CONSTRAINT usage_event_cost_nano_usd_check CHECK ((cost_nano_usd >= 0))
 )
 PARTITION BY RANGE (ingested_at);
@@ -671,6 +712,14 @@ CREATE TABLE public.usage_event_default (
     request bigint NOT NULL,
     cost_nano_usd bigint NOT NULL,
     checked_cost_nano_usd bigint NOT NULL,
+    adjustment_id uuid,
+    image_input bigint DEFAULT 0 NOT NULL,
+    image_output bigint DEFAULT 0 NOT NULL,
+    input_ms bigint DEFAULT 0 NOT NULL,
+    output_ms bigint DEFAULT 0 NOT NULL,
+    "character" bigint DEFAULT 0 NOT NULL,
+    page bigint DEFAULT 0 NOT NULL,
+    search bigint DEFAULT 0 NOT NULL,
     CONSTRAINT usage_event_cost_nano_usd_check CHECK ((cost_nano_usd >= 0))
 );
 CREATE TABLE public.usage_gap (
@@ -782,8 +831,10 @@ ALTER TABLE ONLY public.ledger_check
     ADD CONSTRAINT ledger_check_pkey PRIMARY KEY (singleton);
 ALTER TABLE ONLY public.model
     ADD CONSTRAINT model_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.price_adjustment
+    ADD CONSTRAINT price_adjustment_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.price_item
-    ADD CONSTRAINT price_item_pkey PRIMARY KEY (price_id, meter, tier, above_prompt_tokens);
+    ADD CONSTRAINT price_item_pkey PRIMARY KEY (price_id, meter, tier, above_prompt_tokens, window_start, window_end, weekdays);
 ALTER TABLE ONLY public.price
     ADD CONSTRAINT price_model_id_effective_at_key UNIQUE (model_id, effective_at);
 ALTER TABLE ONLY public.price
@@ -840,6 +891,8 @@ CREATE INDEX gateway_group_organization_org ON public.gateway_group_organization
 CREATE INDEX idempotency_key_age ON public.idempotency_key USING btree (created_at);
 CREATE INDEX join_token_end ON public.join_token USING btree (LEAST(used_at, expires_at));
 CREATE UNIQUE INDEX model_name ON public.model USING btree (provider_id, name) WHERE (deleted_at IS NULL);
+CREATE UNIQUE INDEX price_adjustment_entry ON public.price_adjustment USING btree (organization_id, COALESCE(provider_id, '00000000-0000-0000-0000-000000000000'::uuid), COALESCE(model_id, '00000000-0000-0000-0000-000000000000'::uuid), effective_at);
+CREATE INDEX price_adjustment_organization ON public.price_adjustment USING btree (organization_id, id);
 CREATE UNIQUE INDEX provider_name ON public.provider USING btree (COALESCE(node_id, '00000000-0000-0000-0000-000000000000'::uuid), lower(name)) WHERE (deleted_at IS NULL);
 CREATE INDEX provider_node ON public.provider USING btree (node_id);
 CREATE UNIQUE INDEX route_alias ON public.route USING btree (COALESCE(node_id, '00000000-0000-0000-0000-000000000000'::uuid), alias) WHERE (deleted_at IS NULL);
@@ -873,6 +926,7 @@ CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.gateway_group FOR
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR DELETE ON public.gateway_group_organization FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_membership();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.model FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_of_provider('7');
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.price FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_price();
+CREATE TRIGGER snapshot_dirty AFTER INSERT ON public.price_adjustment FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_adjustment();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.provider FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_provider();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.route FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_route();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.scope_node FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_node();
@@ -910,6 +964,12 @@ ALTER TABLE ONLY public.join_token
     ADD CONSTRAINT join_token_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.model
     ADD CONSTRAINT model_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.provider(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.price_adjustment
+    ADD CONSTRAINT price_adjustment_model_id_fkey FOREIGN KEY (model_id) REFERENCES public.model(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.price_adjustment
+    ADD CONSTRAINT price_adjustment_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.price_adjustment
+    ADD CONSTRAINT price_adjustment_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.provider(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.price_item
     ADD CONSTRAINT price_item_price_id_fkey FOREIGN KEY (price_id) REFERENCES public.price(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.price
@@ -982,6 +1042,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.join_token TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ledger_check TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.model TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.price TO gatehouse_app;
+GRANT SELECT,INSERT ON TABLE public.price_adjustment TO gatehouse_app;
 GRANT USAGE ON SEQUENCE public.price_book_version_seq TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.price_item TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider TO gatehouse_app;

@@ -41,6 +41,8 @@ package enum Permission: String, Sendable, CaseIterable {
     case routesDelete = "routes.delete"
     case pricesCreate = "prices.create"
     case pricesRead = "prices.read"
+    case priceAdjustmentsCreate = "price_adjustments.create"
+    case priceAdjustmentsRead = "price_adjustments.read"
 
     case gatewayGroupsCreate = "gateway_groups.create"
     case gatewayGroupsRead = "gateway_groups.read"

@@ -184,6 +184,7 @@ struct SnapshotCompiler {
             let models = Set(try queries.models(&tx).map(\.id))
             let rows = try queries.prices(&tx).filter { models.contains($0.model) }
             chunks = SnapshotDocument.chunks(of: rows, keyBits: bits)
+        case .adjustments: chunks = SnapshotDocument.chunks(of: try queries.adjustments(&tx), keyBits: bits)
         }
         guard let chunks else { throw PublishingFailure("the \(type.name) of \(self.group) do not fit a chunk") }
         try tx.replaceChunks(self.group, type, with: chunks)

@@ -53,6 +53,9 @@ enum PopulatedDatabase {
         select md5('x' || n)::uuid, md5('m' || n)::uuid, now() - interval '1 day' from generate_series(1, 40000) n;
         insert into price_item (price_id, meter, nano_usd_per_million)
         select md5('x' || n)::uuid, m, 100 from generate_series(1, 40000) n, unnest(array['input', 'output']) m;
+        insert into price_adjustment (id, organization_id, factor_ppm, effective_at)
+        select md5('y' || n)::uuid, md5('o' || n % 2 + 1)::uuid, 900000, now() - n * interval '1 minute'
+        from generate_series(1, 20000) n;
         """
 
     /// One group with 100 gateways, and many that it had, which has published 20,000 snapshots.

@@ -1,0 +1,64 @@
+-- Prices with conditions, regional uplifts, discounts and margins of organizations, and what else is charged for.
+
+alter table price add column uplift_ppm bigint not null default 1000000 check (uplift_ppm between 0 and 100000000);
+
+-- A window: minutes of the day in UTC, and the weekdays on which it opens (bit 0 is Monday). Three zeros for always.
+alter table price_item
+    add column window_start integer not null default 0,
+    add column window_end integer not null default 0,
+    add column weekdays integer not null default 0,
+    add constraint price_item_window check (
+        (window_start = 0 and window_end = 0 and weekdays = 0)
+        or (window_start between 0 and 1439 and window_end between 1 and 1440 and window_start <> window_end
+            and weekdays between 1 and 127)),
+    drop constraint price_item_meter_check,
+    add constraint price_item_meter_check check (meter in ('input', 'cached_input', 'cache_write_5m', 'cache_write_1h',
+        'output', 'reasoning', 'audio_input', 'audio_output', 'image', 'request', 'image_input', 'image_output',
+        'input_ms', 'output_ms', 'character', 'page', 'search')),
+    drop constraint price_item_pkey,
+    add primary key (price_id, meter, tier, above_prompt_tokens, window_start, window_end, weekdays);
+
+-- What an organization is charged, relative to the price, from `effective_at` on: of all providers, of one, or of one
+-- model. Entries are never changed: a new one replaces.
+create table price_adjustment (
+    id uuid primary key,
+    organization_id uuid not null references scope_node (id) on delete restrict,
+    provider_id uuid references provider (id) on delete restrict,
+    model_id uuid references model (id) on delete restrict,
+    factor_ppm bigint not null check (factor_ppm between 0 and 100000000),
+    effective_at timestamptz not null,
+    reason text not null default '' check (length(reason) <= 500),
+    created_at timestamptz not null default now(),
+    check (provider_id is null or model_id is null)
+);
+create unique index price_adjustment_entry on price_adjustment (organization_id,
+    coalesce(provider_id, '00000000-0000-0000-0000-000000000000'),
+    coalesce(model_id, '00000000-0000-0000-0000-000000000000'), effective_at);
+create index price_adjustment_organization on price_adjustment (organization_id, id);
+grant select, insert on price_adjustment to gatehouse_app;
+
+create function snapshot_mark_adjustment() returns trigger language plpgsql as $$
+begin
+    perform snapshot_mark(new.organization_id, array[10]);
+    return null;
+end $$;
+create trigger snapshot_dirty after insert on price_adjustment
+    for each row execute function snapshot_mark_adjustment();
+
+alter table usage_event
+    add column adjustment_id uuid,
+    add column image_input bigint not null default 0,
+    add column image_output bigint not null default 0,
+    add column input_ms bigint not null default 0,
+    add column output_ms bigint not null default 0,
+    add column "character" bigint not null default 0,
+    add column page bigint not null default 0,
+    add column search bigint not null default 0;
+alter table usage_daily
+    add column image_input bigint not null default 0,
+    add column image_output bigint not null default 0,
+    add column input_ms bigint not null default 0,
+    add column output_ms bigint not null default 0,
+    add column "character" bigint not null default 0,
+    add column page bigint not null default 0,
+    add column search bigint not null default 0;
