@@ -62,3 +62,48 @@ alter table usage_daily
     add column "character" bigint not null default 0,
     add column page bigint not null default 0,
     add column search bigint not null default 0;
+
+-- Prices that somebody proposed for models of a provider: nothing of them holds until somebody else approves.
+create table price_proposal (
+    id uuid primary key,
+    provider_id uuid not null references provider (id) on delete restrict,
+    source text not null default '' check (length(source) <= 500),
+    -- Null for the moment of approval.
+    effective_at timestamptz,
+    status text not null check (status in ('open', 'approved', 'rejected')),
+    requested_by_kind text not null,
+    requested_by uuid not null,
+    decided_by_kind text,
+    decided_by uuid,
+    decided_at timestamptz,
+    -- Of the entries: what is in the audit log is what was proposed.
+    content_sha256 bytea not null check (length(content_sha256) = 32),
+    new_entries integer not null,
+    changed_entries integer not null,
+    unchanged_entries integer not null,
+    unknown_entries integer not null,
+    revision bigint not null default 1,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    check ((status = 'open') = (decided_at is null))
+);
+create index price_proposal_provider on price_proposal (provider_id, id);
+create index price_proposal_status on price_proposal (status, id);
+
+create table price_proposal_entry (
+    proposal_id uuid not null references price_proposal (id) on delete cascade,
+    position bigint not null,
+    model_name text not null check (length(model_name) between 1 and 200),
+    model_id uuid references model (id) on delete restrict,
+    effect text not null check (effect in ('new', 'changed', 'unchanged', 'unknown_model')),
+    -- The price that was in force.
+    before_id uuid references price (id) on delete restrict,
+    uplift_ppm bigint not null check (uplift_ppm between 0 and 100000000),
+    -- As the API has them.
+    items jsonb not null,
+    primary key (proposal_id, position)
+);
+grant select, insert on price_proposal_entry to gatehouse_app;
+grant select, insert, update on price_proposal to gatehouse_app;
+-- Whoever approves asks whether there is another administrator.
+create index api_token_administrator on api_token (subject_id) where role = 'root' and revoked_at is null;

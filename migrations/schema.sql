@@ -459,6 +459,43 @@ CREATE TABLE public.price_item (
     CONSTRAINT price_item_tier_check CHECK ((tier = ANY (ARRAY['standard'::text, 'flex'::text, 'priority'::text, 'batch'::text]))),
     CONSTRAINT price_item_window CHECK ((((window_start = 0) AND (window_end = 0) AND (weekdays = 0)) OR (((window_start >= 0) AND (window_start <= 1439)) AND ((window_end >= 1) AND (window_end <= 1440)) AND (window_start <> window_end) AND ((weekdays >= 1) AND (weekdays <= 127)))))
 );
+CREATE TABLE public.price_proposal (
+    id uuid NOT NULL,
+    provider_id uuid NOT NULL,
+    source text DEFAULT ''::text NOT NULL,
+    effective_at timestamp with time zone,
+    status text NOT NULL,
+    requested_by_kind text NOT NULL,
+    requested_by uuid NOT NULL,
+    decided_by_kind text,
+    decided_by uuid,
+    decided_at timestamp with time zone,
+    content_sha256 bytea NOT NULL,
+    new_entries integer NOT NULL,
+    changed_entries integer NOT NULL,
+    unchanged_entries integer NOT NULL,
+    unknown_entries integer NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT price_proposal_check CHECK (((status = 'open'::text) = (decided_at IS NULL))),
+    CONSTRAINT price_proposal_content_sha256_check CHECK ((length(content_sha256) = 32)),
+    CONSTRAINT price_proposal_source_check CHECK ((length(source) <= 500)),
+    CONSTRAINT price_proposal_status_check CHECK ((status = ANY (ARRAY['open'::text, 'approved'::text, 'rejected'::text])))
+);
+CREATE TABLE public.price_proposal_entry (
+    proposal_id uuid NOT NULL,
+    "position" bigint NOT NULL,
+    model_name text NOT NULL,
+    model_id uuid,
+    effect text NOT NULL,
+    before_id uuid,
+    uplift_ppm bigint NOT NULL,
+    items jsonb NOT NULL,
+    CONSTRAINT price_proposal_entry_effect_check CHECK ((effect = ANY (ARRAY['new'::text, 'changed'::text, 'unchanged'::text, 'unknown_model'::text]))),
+    CONSTRAINT price_proposal_entry_model_name_check CHECK (((length(model_name) >= 1) AND (length(model_name) <= 200))),
+    CONSTRAINT price_proposal_entry_uplift_ppm_check CHECK (((uplift_ppm >= 0) AND (uplift_ppm <= 100000000)))
+);
 CREATE TABLE public.provider (
     id uuid NOT NULL,
     node_id uuid,
@@ -839,6 +876,10 @@ ALTER TABLE ONLY public.price
     ADD CONSTRAINT price_model_id_effective_at_key UNIQUE (model_id, effective_at);
 ALTER TABLE ONLY public.price
     ADD CONSTRAINT price_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.price_proposal_entry
+    ADD CONSTRAINT price_proposal_entry_pkey PRIMARY KEY (proposal_id, "position");
+ALTER TABLE ONLY public.price_proposal
+    ADD CONSTRAINT price_proposal_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.provider
     ADD CONSTRAINT provider_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.route
@@ -879,6 +920,7 @@ ALTER TABLE ONLY public.virtual_key_secret
     ADD CONSTRAINT virtual_key_secret_key_id_ordinal_key UNIQUE (key_id, ordinal);
 ALTER TABLE ONLY public.virtual_key_secret
     ADD CONSTRAINT virtual_key_secret_pkey PRIMARY KEY (digest);
+CREATE INDEX api_token_administrator ON public.api_token USING btree (subject_id) WHERE ((role = 'root'::text) AND (revoked_at IS NULL));
 CREATE UNIQUE INDEX audit_log_system ON public.audit_log USING btree (lane) WHERE (organization_id IS NULL);
 CREATE INDEX change_at ON public.change USING btree (at, id);
 CREATE INDEX change_organization ON public.change USING btree (organization_id, id);
@@ -893,6 +935,8 @@ CREATE INDEX join_token_end ON public.join_token USING btree (LEAST(used_at, exp
 CREATE UNIQUE INDEX model_name ON public.model USING btree (provider_id, name) WHERE (deleted_at IS NULL);
 CREATE UNIQUE INDEX price_adjustment_entry ON public.price_adjustment USING btree (organization_id, COALESCE(provider_id, '00000000-0000-0000-0000-000000000000'::uuid), COALESCE(model_id, '00000000-0000-0000-0000-000000000000'::uuid), effective_at);
 CREATE INDEX price_adjustment_organization ON public.price_adjustment USING btree (organization_id, id);
+CREATE INDEX price_proposal_provider ON public.price_proposal USING btree (provider_id, id);
+CREATE INDEX price_proposal_status ON public.price_proposal USING btree (status, id);
 CREATE UNIQUE INDEX provider_name ON public.provider USING btree (COALESCE(node_id, '00000000-0000-0000-0000-000000000000'::uuid), lower(name)) WHERE (deleted_at IS NULL);
 CREATE INDEX provider_node ON public.provider USING btree (node_id);
 CREATE UNIQUE INDEX route_alias ON public.route USING btree (COALESCE(node_id, '00000000-0000-0000-0000-000000000000'::uuid), alias) WHERE (deleted_at IS NULL);
@@ -974,6 +1018,14 @@ ALTER TABLE ONLY public.price_item
     ADD CONSTRAINT price_item_price_id_fkey FOREIGN KEY (price_id) REFERENCES public.price(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.price
     ADD CONSTRAINT price_model_id_fkey FOREIGN KEY (model_id) REFERENCES public.model(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.price_proposal_entry
+    ADD CONSTRAINT price_proposal_entry_before_id_fkey FOREIGN KEY (before_id) REFERENCES public.price(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.price_proposal_entry
+    ADD CONSTRAINT price_proposal_entry_model_id_fkey FOREIGN KEY (model_id) REFERENCES public.model(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.price_proposal_entry
+    ADD CONSTRAINT price_proposal_entry_proposal_id_fkey FOREIGN KEY (proposal_id) REFERENCES public.price_proposal(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.price_proposal
+    ADD CONSTRAINT price_proposal_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.provider(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.provider
     ADD CONSTRAINT provider_node_id_fkey FOREIGN KEY (node_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.route
@@ -1045,6 +1097,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.price TO gatehouse_app;
 GRANT SELECT,INSERT ON TABLE public.price_adjustment TO gatehouse_app;
 GRANT USAGE ON SEQUENCE public.price_book_version_seq TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.price_item TO gatehouse_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.price_proposal TO gatehouse_app;
+GRANT SELECT,INSERT ON TABLE public.price_proposal_entry TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.route TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.route_target TO gatehouse_app;

@@ -41,6 +41,10 @@ package enum Permission: String, Sendable, CaseIterable {
     case routesDelete = "routes.delete"
     case pricesCreate = "prices.create"
     case pricesRead = "prices.read"
+    case priceProposalsCreate = "price_proposals.create"
+    case priceProposalsRead = "price_proposals.read"
+    case priceProposalsApprove = "price_proposals.approve"
+    case priceProposalsReject = "price_proposals.reject"
     case priceAdjustmentsCreate = "price_adjustments.create"
     case priceAdjustmentsRead = "price_adjustments.read"
 
