@@ -107,3 +107,9 @@ grant select, insert on price_proposal_entry to gatehouse_app;
 grant select, insert, update on price_proposal to gatehouse_app;
 -- Whoever approves asks whether there is another administrator.
 create index api_token_administrator on api_token (subject_id) where role = 'root' and revoked_at is null;
+
+-- What gateways do with models that have no price; a price without a model is the fallback to estimate them by.
+alter table gateway_group add column unpriced_models text not null default 'deny'
+    check (unpriced_models in ('deny', 'estimate'));
+alter table price alter column model_id drop not null;
+create unique index price_fallback on price (effective_at) where model_id is null;

@@ -310,11 +310,13 @@ CREATE TABLE public.gateway_group (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
+    unpriced_models text DEFAULT 'deny'::text NOT NULL,
     CONSTRAINT gateway_group_key_bucket_bits_check CHECK (((key_bucket_bits >= 8) AND (key_bucket_bits <= 11))),
     CONSTRAINT gateway_group_max_body_bytes_check CHECK (((max_body_bytes >= 1024) AND (max_body_bytes <= 1073741824))),
     CONSTRAINT gateway_group_max_stale_seconds_check CHECK (((max_stale_seconds >= 60) AND (max_stale_seconds <= 31536000))),
     CONSTRAINT gateway_group_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
-    CONSTRAINT gateway_group_request_seconds_check CHECK (((request_seconds >= 1) AND (request_seconds <= 86400)))
+    CONSTRAINT gateway_group_request_seconds_check CHECK (((request_seconds >= 1) AND (request_seconds <= 86400))),
+    CONSTRAINT gateway_group_unpriced_models_check CHECK ((unpriced_models = ANY (ARRAY['deny'::text, 'estimate'::text])))
 );
 CREATE TABLE public.gateway_group_credential (
     group_id uuid NOT NULL,
@@ -416,7 +418,7 @@ CREATE TABLE public.model (
 );
 CREATE TABLE public.price (
     id uuid NOT NULL,
-    model_id uuid NOT NULL,
+    model_id uuid,
     effective_at timestamp with time zone NOT NULL,
     book_version bigint NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -935,6 +937,7 @@ CREATE INDEX join_token_end ON public.join_token USING btree (LEAST(used_at, exp
 CREATE UNIQUE INDEX model_name ON public.model USING btree (provider_id, name) WHERE (deleted_at IS NULL);
 CREATE UNIQUE INDEX price_adjustment_entry ON public.price_adjustment USING btree (organization_id, COALESCE(provider_id, '00000000-0000-0000-0000-000000000000'::uuid), COALESCE(model_id, '00000000-0000-0000-0000-000000000000'::uuid), effective_at);
 CREATE INDEX price_adjustment_organization ON public.price_adjustment USING btree (organization_id, id);
+CREATE UNIQUE INDEX price_fallback ON public.price USING btree (effective_at) WHERE (model_id IS NULL);
 CREATE INDEX price_proposal_provider ON public.price_proposal USING btree (provider_id, id);
 CREATE INDEX price_proposal_status ON public.price_proposal USING btree (status, id);
 CREATE UNIQUE INDEX provider_name ON public.provider USING btree (COALESCE(node_id, '00000000-0000-0000-0000-000000000000'::uuid), lower(name)) WHERE (deleted_at IS NULL);

@@ -129,7 +129,8 @@ extension Sampler {
     }
     mutating func price() -> PriceRow {
         PriceRow(
-            id: self.id(), model: self.id(), effective: self.instant(), items: self.many(0...5) { $0.priceItem() },
+            id: self.id(), model: self.maybe { $0.id() }, effective: self.instant(),
+            items: self.many(0...5) { $0.priceItem() },
             uplift: self.chance() ? .one : self.factor())
     }
     mutating func adjustment() -> PriceAdjustment {
@@ -155,6 +156,7 @@ extension Sampler {
         limits.maxStaleSeconds = self.integer(60...31_536_000)
         limits.maxBodyBytes = self.integer(1024...(1 << 30))
         limits.requestSeconds = self.integer(1...86_400)
+        limits.unpricedModels = self.pick(Manifest.UnpricedModels.allCases)
         return limits
     }
     mutating func manifest() -> Manifest {

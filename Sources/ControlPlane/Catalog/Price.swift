@@ -1,11 +1,12 @@
 package import Shared
 
-/// The whole price of a model from an instant on.
+/// The whole price of a model from an instant on; or of models that have none.
 ///
 /// Never changed: a later one replaces it.
 package struct Price: Sendable, Hashable, Audited {
     package let id: PriceID
-    package let model: ModelID
+    /// Nil for the fallback: what models without a price are charged at, in groups that let them be estimated.
+    package let model: ModelID?
     package let effectiveAt: Timestamp
     package let items: [PriceItem]
     /// What all of it is multiplied by where the provider's account is, for data residency or a region.
@@ -28,13 +29,16 @@ package struct Price: Sendable, Hashable, Audited {
         }
     }
 
+    private static let model = Schema.id(ModelKind.self).orNull.described(
+        "Null for the fallback price, at which gateway groups with unpriced_models 'estimate' charge models without one."
+    )
     private static let uplift = Schema.integer(PriceFactor.range).described(
         "What the whole price is multiplied by, in parts per million: 1100000 for a region that costs a tenth more.")
 
     package static let schema = Schema.named(
         "Price",
         .object([
-            .required("id", .id(PriceKind.self)), .required("model", .id(ModelKind.self)),
+            .required("id", .id(PriceKind.self)), .required("model", Self.model),
             .required("effective_at", .timestamp), .required("created_at", .timestamp),
             .required("uplift_ppm", Self.uplift),
             .required("items", .list(of: PriceItems.schema(isAnswer: true))),
@@ -42,8 +46,7 @@ package struct Price: Sendable, Hashable, Audited {
     )
 
     package static let creationSchema = Schema.object([
-        .required("model", .id(ModelKind.self)),
-        .optional("effective_at", Schema.timestamp.described("Now when absent.")),
+        .required("model", Self.model), .optional("effective_at", Schema.timestamp.described("Now when absent.")),
         .optional("uplift_ppm", Self.uplift),
         .required("items", .array(of: PriceItems.schema(isAnswer: false), count: 1...PriceItems.limit)),
     ])

@@ -13,9 +13,7 @@ package enum PriceRoutes {
         )
         return [
             routes.create(.pricesCreate, Price.creationSchema) { call in
-                guard let model = call.body["model"]?.string.flatMap({ ModelID($0) }) else {
-                    throw ControlError.notFound("model")
-                }
+                let model = call.body["model"]?.string.flatMap { ModelID($0) }
                 return try await catalog.createPrice(of: model, try Price.Draft(call.body), as: call.context)
             },
             routes.list(.pricesRead, [QueryParameter("model", .id(ModelKind.self), "Those of one model.")]) {

@@ -50,7 +50,7 @@ package enum PriceStore {
         }
         return try rows.enumerated().map { index, row in
             Price(
-                id: ids[index], model: try row.get("model_id"), effectiveAt: try row.get("effective_at"),
+                id: ids[index], model: try row.optional("model_id"), effectiveAt: try row.get("effective_at"),
                 items: PriceItems.sorted(items[ids[index]] ?? []),
                 uplift: PriceFactor(partsPerMillion: try row.get("uplift_ppm")) ?? .one,
                 createdAt: try row.get("created_at")
@@ -73,19 +73,23 @@ extension Catalog {
     }
 
     package func createPrice(
-        of model: ModelID, _ draft: Price.Draft, as context: OperationContext
+        of model: ModelID?, _ draft: Price.Draft, as context: OperationContext
     ) async throws -> Resolved<Price> {
         let id: PriceID = self.time.newID()
         let outcome = try await self.changes.perform(.pricesCreate, on: Target(id), as: context) { tx, permit in
-            guard let home = try ModelStore.find(model, &tx, lock: .share) else {
-                throw ControlError.invalid("There is no such model.", at: "/model")
+            var organization: OrganizationID?
+            if let model {
+                guard let home = try ModelStore.find(model, &tx, lock: .share) else {
+                    throw ControlError.invalid("There is no such model.", at: "/model")
+                }
+                organization = home.owner.organization
             }
             let price = Price(
                 id: id, model: model, effectiveAt: draft.effectiveAt ?? context.time, items: draft.items,
                 uplift: draft.uplift, createdAt: context.time
             )
             try PriceStore.insert(price, &tx, permit)
-            return Change(price, in: home.owner.organization, after: price)
+            return Change(price, in: organization, after: price)
         }
         return try await outcome.resolved { try await self.price(PriceID($0)) }
     }

@@ -17,8 +17,8 @@ struct UsageRates {
 
     /// The cost by the rule that the gateway goes by; none when the record names a price that it cannot have had.
     func cost(of record: UsageRecord, organization: OrganizationID) -> NanoUSD {
-        guard let price = record.price.flatMap({ self.prices[$0] }), price.model == record.model,
-            price.effectiveAt <= record.started
+        guard let price = record.price.flatMap({ self.prices[$0] }), price.effectiveAt <= record.started,
+            price.model == nil ? record.isEstimate : price.model == record.model
         else { return .zero }
         return Pricing.cost(
             of: record.counters, items: price.items, tier: record.serviceTier, at: record.started,

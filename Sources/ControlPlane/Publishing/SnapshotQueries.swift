@@ -168,7 +168,7 @@ struct SnapshotQueries {
         ).map { row in
             let id: PriceID = try row.get("id")
             return PriceRow(
-                id: id, model: try row.get("model_id"), effective: try row.get("effective_at"),
+                id: id, model: try row.optional("model_id"), effective: try row.get("effective_at"),
                 items: PriceItems.sorted(byPrice[id] ?? []),
                 uplift: PriceFactor(partsPerMillion: try row.get("uplift_ppm")) ?? .one
             )

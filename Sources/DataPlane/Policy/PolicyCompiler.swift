@@ -40,8 +40,13 @@ package struct PolicyCompiler {
         return PolicyIndex(
             version: self.manifest.version, manifest: hash, limits: self.manifest.limits, keys: keys, nodes: nodes,
             policies: policies, aliases: aliases, routes: routes, models: models, providers: providers,
-            credentials: credentials, adjustments: adjustments
+            credentials: credentials, fallbackPrices: self.fallbackPrices, adjustments: adjustments
         )
+    }
+
+    private var fallbackPrices: [PriceRow] {
+        guard self.manifest.limits.unpricedModels == .estimate else { return [] }
+        return self.document.prices.filter { $0.model == nil }.sorted { $0.effective < $1.effective }
     }
 
     /// Each organization's adjustments in one run, and where that is.

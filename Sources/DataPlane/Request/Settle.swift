@@ -69,10 +69,11 @@ package enum Settle {
     }
 
     /// Charges the record at the price and the adjustment in force when the request began.
+    ///
+    /// At the fallback price, for a model without one, it is an estimate.
     private static func price(_ record: inout UsageRecord, _ exchange: borrowing Exchange, _ policy: PolicyIndex) {
-        guard exchange.model >= 0, let price = policy.models[Int(exchange.model)].price(at: exchange.began) else {
-            return
-        }
+        guard exchange.model >= 0, let price = policy.price(of: exchange.model, at: exchange.began) else { return }
+        if price.model == nil { record.isEstimate = true }
         let adjustment = policy.adjustment(at: exchange.caller.node, model: exchange.model, exchange.began)
         record.price = price.id
         record.adjustment = adjustment?.id

@@ -2,7 +2,8 @@
 package struct PriceRow: SnapshotRow, Hashable {
     package static let type = ChunkType.prices
     package var id: PriceID
-    package var model: ModelID
+    /// Nil for the fallback, which is the price of models that have none.
+    package var model: ModelID?
     package var effective: Timestamp
     package var items: [PriceItem]
     /// What the whole price is multiplied by where the provider's account is.
@@ -10,7 +11,7 @@ package struct PriceRow: SnapshotRow, Hashable {
     package static let itemsLimit = 100
 
     package init(
-        id: PriceID, model: ModelID, effective: Timestamp, items: [PriceItem], uplift: PriceFactor = .one
+        id: PriceID, model: ModelID?, effective: Timestamp, items: [PriceItem], uplift: PriceFactor = .one
     ) {
         self.id = id
         self.model = model
@@ -22,14 +23,15 @@ package struct PriceRow: SnapshotRow, Hashable {
     package var sortKey: [UInt8] { self.id.bytes }
 
     package init(from reader: inout WireReader) throws(WireError) {
-        var id: PriceID?, model: ModelID?
+        var id: PriceID?
+        self.model = nil
         self.effective = Timestamp(microseconds: 0)
         self.items = []
         self.uplift = .one
         while let field = try reader.next() {
             switch field {
             case 1: id = try reader.identifier("price.id")
-            case 2: model = try reader.identifier("price.model")
+            case 2: self.model = try reader.identifier("price.model")
             case 3: self.effective = Timestamp(microseconds: try reader.int64())
             case 4:
                 guard self.items.count < Self.itemsLimit else { throw .invalid("price.items") }
@@ -39,9 +41,7 @@ package struct PriceRow: SnapshotRow, Hashable {
             }
         }
         guard let id else { throw .missing("price.id") }
-        guard let model else { throw .missing("price.model") }
         self.id = id
-        self.model = model
     }
 
     package func write(to writer: inout WireWriter) {

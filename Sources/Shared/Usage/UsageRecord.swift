@@ -52,7 +52,7 @@ package struct UsageRecord: WireMessage, Hashable {
     package var status = 0
     package var outcome = RequestOutcome.completed
     package var isStream = false
-    /// The units are a bound, not the provider's figures.
+    /// The units are a bound and not the provider's figures, or the price is the fallback and not the model's own.
     package var isEstimate = false
     package var counters = UsageCounters()
     package var cost = NanoUSD.zero

@@ -13,6 +13,7 @@ import Testing
         let model: ModelID
         let price: PriceID
         let discount: AdjustmentID
+        let fallback: PriceID
         let ofModel: AdjustmentID
         let foreign: AdjustmentID
         let stream: UsageStreamID = TimeSource.system.newID()
@@ -44,6 +45,14 @@ import Testing
             self.provider = try #require(ProviderID(provider))
             self.model = try #require(ModelID(model))
             self.price = try #require(PriceID(price.id))
+            let fallback = try await plane.make(
+                "/v1/prices",
+                [
+                    "model": .null, "effective_at": "2026-01-01T00:00:00Z",
+                    "items": [["meter": "input", "usd_per_million": "9"]],
+                ])
+            #expect(fallback["model"] == .null)
+            self.fallback = try #require(PriceID(fallback.id))
             self.discount = try await adjust(fleet.organization, 900_000)
             self.ofModel = try await adjust(fleet.organization, 100_000, model: .string(other))
             self.foreign = try await adjust(stranger, 200_000)
@@ -75,6 +84,12 @@ import Testing
             early.started = TimeSource.system.now().adding(seconds: -86_400)
             var other = try book.record(plain, adjustment: nil)
             other.model = TimeSource.system.newID()
+            // At the fallback price it is an estimate, or it is wrong.
+            var estimate = try book.record(27_000, adjustment: nil)
+            estimate.price = book.fallback
+            estimate.isEstimate = true
+            var exact = estimate
+            exact.isEstimate = false
             let records = [
                 // As it should be, with and without.
                 try book.record(adjusted, adjustment: book.discount), try book.record(plain, adjustment: nil),
@@ -84,7 +99,7 @@ import Testing
                 try book.record(333_080, adjustment: book.foreign),
                 try book.record(adjusted, adjustment: TimeSource.system.newID()), early,
                 // A price that is another model's.
-                other,
+                other, estimate, exact,
             ]
             let batch = UsageBatch(gateway: gateway.gateway, stream: book.stream, from: 1, records: records)
             #expect(try await fleet.deliver(gateway, batch) == (200, records.count))
@@ -93,13 +108,13 @@ import Testing
                     try $0.get("cost", as: Int64.self)
                 }
             }
-            #expect(found == [adjusted, plain, adjusted, plain, plain, plain, plain, 0])
-            #expect(fleet.routes.figures.current.mispriced == 6)
+            #expect(found == [adjusted, plain, adjusted, plain, plain, plain, plain, 0, 27_000, 0])
+            #expect(fleet.routes.figures.current.mispriced == 7)
             let listed = try await fleet.plane.send("GET", "/v1/usage/records?limit=1")["items"]?.array?.first
             #expect(listed?["adjustment"]?.string == book.discount.description)
             #expect(listed?["units"]?["image_output"] == 2)
             let sum = try await fleet.plane.send("GET", "/v1/usage")["items"]?.array?.first
-            #expect(sum?["units"]?["image_output"] == 16 && sum?["units"]?["input"] == 24)
+            #expect(sum?["units"]?["image_output"] == 20 && sum?["units"]?["input"] == 30)
         }
     }
 }

@@ -43,7 +43,7 @@ struct WireCase: Sendable, CustomTestStringConvertible {
         WireCase("RouteRow", required: [1, 3, 5]) { $0.route() },
         WireCase("PriceItem", required: [1]) { $0.priceItem() },
         WireCase("PriceWindow", required: [2, 3]) { $0.window() },
-        WireCase("PriceRow", required: [1, 2]) { $0.price() },
+        WireCase("PriceRow", required: [1]) { $0.price() },
         WireCase("PriceAdjustment", required: [1, 2, 6]) { $0.adjustment() },
         WireCase("ChunkReference", required: [2, 3, 5]) { $0.reference() },
         WireCase("Manifest.Limits", required: []) { $0.limits() },
