@@ -54,6 +54,22 @@ package enum AdjustmentStore {
         return rules
     }
 
+    /// Those of organizations that were in force at some instant of a span.
+    package static func inForce(
+        of organizations: Set<OrganizationID>, from: Timestamp, to: Timestamp, _ tx: inout Transaction
+    ) throws -> [Adjustment] {
+        guard !organizations.isEmpty else { return [] }
+        return try tx.query(
+            """
+            select id, organization_id, provider_id, model_id, factor_ppm, effective_at, reason, created_at from (
+                select a.*, lead(effective_at) over (partition by organization_id, provider_id, model_id
+                    order by effective_at) as superseded_at
+                from price_adjustment a where organization_id = any ($1)) as entry
+            where effective_at <= $3 and (superseded_at is null or superseded_at > $2)
+            """, organizations.map { SQLUUID(high: $0.value.high, low: $0.value.low) }, from, to
+        ).map(Self.read)
+    }
+
     /// How many entries of an organization are in force at an instant or will be.
     package static func count(
         of organization: OrganizationID, at instant: Timestamp, _ tx: inout Transaction

@@ -29,6 +29,23 @@ package enum PriceStore {
         return Dictionary(prices.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
+    /// The prices of models that were in force at some instant of a span.
+    package static func inForce(
+        of models: Set<ModelID>, from: Timestamp, to: Timestamp, _ tx: inout Transaction
+    ) throws -> Set<PriceID> {
+        guard !models.isEmpty else { return [] }
+        let rows = try tx.query(
+            """
+            select id from (
+                select id, effective_at, lead(effective_at) over (partition by model_id order by effective_at)
+                    as superseded_at
+                from price where model_id = any ($1)) as entry
+            where effective_at <= $3 and (superseded_at is null or superseded_at > $2)
+            """, models.map { SQLUUID(high: $0.value.high, low: $0.value.low) }, from, to
+        )
+        return Set(try rows.map { try $0.get("id") })
+    }
+
     package static func list(model: ModelID?, _ page: PageRequest, _ tx: inout Transaction) throws -> [Price] {
         let rows = try tx.query(
             Self.columns + """

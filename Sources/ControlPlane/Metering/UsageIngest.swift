@@ -67,7 +67,8 @@ package enum UsageIngest {
             "update usage_stream set last_seq = $2, updated_at = now() where id = $1", batch.stream, Int64(batch.to)
         )
         let organizations = try self.organizations(&tx, of: batch, group: caller.group)
-        let rates = try UsageRates(&tx, of: batch.records)
+        let rates = try UsageRates(
+            &tx, of: batch.records.filter(\.isPlausible), Set(organizations.values), group: caller.group)
         var accepted: [Accepted] = []
         var rejected = 0
         for (offset, record) in batch.records.enumerated() {

@@ -73,6 +73,52 @@ import Testing
         }
     }
 
+    @Test func `what a gateway must have known is what it is held against`() async throws {
+        try await TestFleet.with { fleet in
+            let gateway = try await fleet.enrol()
+            let book = try await Book(fleet)
+            let (plain, adjusted): (Int64, Int64) = (1_665_400, 1_498_860)
+            // The entries are of an hour ago; version 1 was made before them, version 2 right after, version 3 now.
+            let group = fleet.group
+            try await fleet.plane.database.database.transaction { tx in
+                _ = try tx.execute("update price_adjustment set created_at = now() - interval '1 hour'")
+                _ = try tx.execute("update price set created_at = now() - interval '1 hour'")
+                for (version, minutes) in [(1, 61), (2, 59), (3, 0)] {
+                    _ = try tx.execute(
+                        """
+                        insert into snapshot (group_id, epoch, version, keyring_epoch, root_version, created_at)
+                        values ($1, 1, $2, 1, 1, now() - $3::bigint * interval '1 minute' - interval '30 seconds')
+                        """, group, Int64(version), Int64(minutes))
+                }
+            }
+            var records: [UsageRecord] = []
+            for version in 1...3 {
+                for adjustment in [nil, book.discount] {
+                    var record = try book.record(adjustment == nil ? plain : adjusted, adjustment: adjustment)
+                    record.snapshot = SnapshotVersion(epoch: 1, version: version)
+                    records.append(record)
+                }
+            }
+            // No price although the model has one, and the fallback although it has one.
+            for price in [nil, book.fallback] {
+                var record = try book.record(0, adjustment: book.discount)
+                record.price = price
+                record.isEstimate = true
+                record.snapshot = SnapshotVersion(epoch: 1, version: 3)
+                records.append(record)
+            }
+            let batch = UsageBatch(gateway: gateway.gateway, stream: book.stream, from: 1, records: records)
+            #expect(try await fleet.deliver(gateway, batch) == (200, records.count))
+            let found = try await fleet.plane.database.database.transaction(.readOnly) { tx in
+                try tx.query("select checked_cost_nano_usd as cost from usage_event order by seq").map {
+                    try $0.get("cost", as: Int64.self)
+                }
+            }
+            #expect(found == [plain, adjusted, plain, adjusted, adjusted, adjusted, adjusted, adjusted])
+            #expect(fleet.routes.figures.current.mispriced == 3)
+        }
+    }
+
     @Test func `a cost is computed again with the price's window and uplift and the record's adjustment`() async throws
     {
         try await TestFleet.with { fleet in
