@@ -6,7 +6,7 @@ import Shared
 /// Both are never changed, so that a record that comes days later is still priced as it was. A record names what its
 /// gateway went by, which may be older than what was in force at that instant: a snapshot takes a moment to arrive, or
 /// days. It is held against what the gateway must have known: entries that were there a minute before its snapshot was
-/// made.
+/// made. Of a snapshot that is not kept any more nothing is known, and what the record names counts.
 struct UsageRates {
     private let prices: [PriceID: Price]
     private let adjustments: [AdjustmentID: PriceAdjustment]
