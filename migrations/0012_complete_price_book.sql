@@ -113,3 +113,42 @@ alter table gateway_group add column unpriced_models text not null default 'deny
     check (unpriced_models in ('deny', 'estimate'));
 alter table price alter column model_id drop not null;
 create unique index price_fallback on price (effective_at) where model_id is null;
+
+-- What records of a model cost after their price was corrected. Records stay as they are: each correction is a row, and
+-- the newest one of a record says what it costs.
+create table rerating (
+    id uuid primary key,
+    model_id uuid not null references model (id) on delete restrict,
+    -- Null for all organizations.
+    organization_id uuid references scope_node (id) on delete restrict,
+    from_at timestamptz not null,
+    to_at timestamptz not null check (to_at > from_at),
+    reason text not null default '' check (length(reason) <= 500),
+    records bigint not null,
+    corrected bigint not null,
+    before_nano_usd bigint not null,
+    after_nano_usd bigint not null,
+    created_by_kind text not null,
+    created_by uuid not null,
+    created_at timestamptz not null default now()
+);
+create index rerating_model on rerating (model_id, id);
+
+create table usage_correction (
+    rerating_id uuid not null references rerating (id) on delete restrict,
+    stream_id uuid not null,
+    seq bigint not null,
+    request_id uuid not null,
+    organization_id uuid not null,
+    project_id uuid not null,
+    key_id uuid not null,
+    model_id uuid not null,
+    started_at timestamptz not null,
+    price_before uuid,
+    price_after uuid not null,
+    before_nano_usd bigint not null check (before_nano_usd >= 0),
+    after_nano_usd bigint not null check (after_nano_usd >= 0),
+    primary key (rerating_id, stream_id, seq)
+);
+create index usage_correction_model on usage_correction (model_id, started_at);
+grant select, insert on rerating, usage_correction to gatehouse_app;

@@ -514,6 +514,23 @@ CREATE TABLE public.provider (
     CONSTRAINT provider_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
     CONSTRAINT provider_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text])))
 );
+CREATE TABLE public.rerating (
+    id uuid NOT NULL,
+    model_id uuid NOT NULL,
+    organization_id uuid,
+    from_at timestamp with time zone NOT NULL,
+    to_at timestamp with time zone NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    records bigint NOT NULL,
+    corrected bigint NOT NULL,
+    before_nano_usd bigint NOT NULL,
+    after_nano_usd bigint NOT NULL,
+    created_by_kind text NOT NULL,
+    created_by uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT rerating_check CHECK ((to_at > from_at)),
+    CONSTRAINT rerating_reason_check CHECK ((length(reason) <= 500))
+);
 CREATE TABLE public.route (
     id uuid NOT NULL,
     node_id uuid,
@@ -636,6 +653,23 @@ CREATE TABLE public.trust_root (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT trust_root_payload_sha256_check CHECK ((length(payload_sha256) = 32)),
     CONSTRAINT trust_root_version_check CHECK ((version >= 1))
+);
+CREATE TABLE public.usage_correction (
+    rerating_id uuid NOT NULL,
+    stream_id uuid NOT NULL,
+    seq bigint NOT NULL,
+    request_id uuid NOT NULL,
+    organization_id uuid NOT NULL,
+    project_id uuid NOT NULL,
+    key_id uuid NOT NULL,
+    model_id uuid NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    price_before uuid,
+    price_after uuid NOT NULL,
+    before_nano_usd bigint NOT NULL,
+    after_nano_usd bigint NOT NULL,
+    CONSTRAINT usage_correction_after_nano_usd_check CHECK ((after_nano_usd >= 0)),
+    CONSTRAINT usage_correction_before_nano_usd_check CHECK ((before_nano_usd >= 0))
 );
 CREATE TABLE public.usage_daily (
     day date NOT NULL,
@@ -884,6 +918,8 @@ ALTER TABLE ONLY public.price_proposal
     ADD CONSTRAINT price_proposal_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.provider
     ADD CONSTRAINT provider_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.rerating
+    ADD CONSTRAINT rerating_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.route
     ADD CONSTRAINT route_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.route_target
@@ -906,6 +942,8 @@ ALTER TABLE ONLY public.subject_key
     ADD CONSTRAINT subject_key_pkey PRIMARY KEY (subject_id);
 ALTER TABLE ONLY public.trust_root
     ADD CONSTRAINT trust_root_pkey PRIMARY KEY (version);
+ALTER TABLE ONLY public.usage_correction
+    ADD CONSTRAINT usage_correction_pkey PRIMARY KEY (rerating_id, stream_id, seq);
 ALTER TABLE ONLY public.usage_daily
     ADD CONSTRAINT usage_daily_pkey PRIMARY KEY (day, organization_id, project_id, key_id, model_id);
 ALTER TABLE ONLY public.usage_gap
@@ -942,6 +980,7 @@ CREATE INDEX price_proposal_provider ON public.price_proposal USING btree (provi
 CREATE INDEX price_proposal_status ON public.price_proposal USING btree (status, id);
 CREATE UNIQUE INDEX provider_name ON public.provider USING btree (COALESCE(node_id, '00000000-0000-0000-0000-000000000000'::uuid), lower(name)) WHERE (deleted_at IS NULL);
 CREATE INDEX provider_node ON public.provider USING btree (node_id);
+CREATE INDEX rerating_model ON public.rerating USING btree (model_id, id);
 CREATE UNIQUE INDEX route_alias ON public.route USING btree (COALESCE(node_id, '00000000-0000-0000-0000-000000000000'::uuid), alias) WHERE (deleted_at IS NULL);
 CREATE INDEX route_by_alias ON public.route USING btree (alias, id);
 CREATE INDEX route_node ON public.route USING btree (node_id);
@@ -953,6 +992,7 @@ CREATE UNIQUE INDEX scope_node_name ON public.scope_node USING btree (COALESCE(p
 CREATE INDEX scope_node_organization ON public.scope_node USING btree (organization_id, kind, id);
 CREATE INDEX scope_node_parent ON public.scope_node USING btree (parent_id);
 CREATE INDEX snapshot_dirty_group ON public.snapshot_dirty USING btree (group_id);
+CREATE INDEX usage_correction_model ON public.usage_correction USING btree (model_id, started_at);
 CREATE INDEX usage_daily_key ON public.usage_daily USING btree (key_id, day);
 CREATE INDEX usage_event_time ON ONLY public.usage_event USING brin (ingested_at, started_at, request_id);
 CREATE INDEX usage_event_default_ingested_at_started_at_request_id_idx ON public.usage_event_default USING brin (ingested_at, started_at, request_id);
@@ -1031,6 +1071,10 @@ ALTER TABLE ONLY public.price_proposal
     ADD CONSTRAINT price_proposal_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.provider(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.provider
     ADD CONSTRAINT provider_node_id_fkey FOREIGN KEY (node_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.rerating
+    ADD CONSTRAINT rerating_model_id_fkey FOREIGN KEY (model_id) REFERENCES public.model(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.rerating
+    ADD CONSTRAINT rerating_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.route
     ADD CONSTRAINT route_node_id_fkey FOREIGN KEY (node_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.route_target
@@ -1057,6 +1101,8 @@ ALTER TABLE ONLY public.snapshot
     ADD CONSTRAINT snapshot_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.snapshot_timestamp
     ADD CONSTRAINT snapshot_timestamp_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.usage_correction
+    ADD CONSTRAINT usage_correction_rerating_id_fkey FOREIGN KEY (rerating_id) REFERENCES public.rerating(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.usage_gap
     ADD CONSTRAINT usage_gap_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.usage_gap
@@ -1103,6 +1149,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.price_item TO gatehouse_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.price_proposal TO gatehouse_app;
 GRANT SELECT,INSERT ON TABLE public.price_proposal_entry TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider TO gatehouse_app;
+GRANT SELECT,INSERT ON TABLE public.rerating TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.route TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.route_target TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.scope_closure TO gatehouse_app;
@@ -1115,6 +1162,7 @@ GRANT USAGE ON SEQUENCE public.snapshot_dirty_id_seq TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.snapshot_timestamp TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subject_key TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.trust_root TO gatehouse_app;
+GRANT SELECT,INSERT ON TABLE public.usage_correction TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_daily TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_event TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_event_default TO gatehouse_app;

@@ -34,6 +34,7 @@ package struct ControlPlaneServices: Sendable {
             + FleetRoutes.endpoints(fleet)
             + ChangeRoutes.endpoints(ChangeHistory(database: self.database))
             + AuditRoutes.endpoints(AuditEvents(database: self.database))
+            + ReratingRoutes.endpoints(Reratings(database: self.database, changes: self.changes, time: self.time))
             + UsageRoutes.endpoints(UsageReading(database: self.database)) + LedgerRoutes.endpoints(self.database)
     }
 

@@ -61,6 +61,8 @@ package enum Permission: String, Sendable, CaseIterable {
     case changesRead = "changes.read"
     case auditRead = "audit.read"
     case usageRead = "usage.read"
+    case reratingsCreate = "reratings.create"
+    case reratingsRead = "reratings.read"
     case usageDeclareLost = "usage.declare_lost"
     case apiTokensCreate = "api_tokens.create"
     case trustRootRotate = "trust_root.rotate"

@@ -60,6 +60,13 @@ enum PopulatedDatabase {
         insert into price_proposal_entry (proposal_id, position, model_name, effect, uplift_ppm, items)
         select md5('f' || n)::uuid, 0, 'm', 'unknown_model', 1000000, '[{"meter":"input","usd_per_million":"1"}]'
         from generate_series(1, 20000) n;
+        insert into rerating (id, model_id, from_at, to_at, records, corrected, before_nano_usd, after_nano_usd,
+            created_by_kind, created_by)
+        select md5('a' || n)::uuid, md5('m' || n)::uuid, now() - interval '1 day', now(), 1, 1, 2, 1, 'service_account',
+            md5('s1')::uuid from generate_series(1, 20000) n;
+        insert into usage_correction select md5('a' || n)::uuid, md5('z1')::uuid, n, md5('q' || n)::uuid,
+            md5('o1')::uuid, md5('p1')::uuid, md5('k1')::uuid, md5('m' || n)::uuid, now(), null, md5('x' || n)::uuid, 2, 1
+        from generate_series(1, 20000) n;
         insert into price_adjustment (id, organization_id, factor_ppm, effective_at)
         select md5('y' || n)::uuid, md5('o' || n % 2 + 1)::uuid, 900000, now() - n * interval '1 minute'
         from generate_series(1, 20000) n;

@@ -131,7 +131,8 @@ import Testing
         var ids: [String: String] = [:]
         for (prefix, letter) in [
             ("org", "o"), ("prj", "p"), ("unit", "u"), ("vk", "k"), ("prv", "v"), ("crd", "c"), ("mdl", "m"),
-            ("rte", "r"), ("prc", "x"), ("adj", "y"), ("ppr", "f"), ("gwg", "g"), ("gw", "w"), ("chg", "h"),
+            ("rte", "r"), ("prc", "x"), ("adj", "y"), ("ppr", "f"), ("rer", "a"), ("gwg", "g"), ("gw", "w"),
+            ("chg", "h"),
             ("req", "q"),
         ] {
             ids[prefix] = "\(prefix)_\(Crockford.encode(try await self.md5("\(letter)1", plane)))"
@@ -140,6 +141,7 @@ import Testing
             "organizations": "org", "projects": "prj", "units": "unit", "virtual-keys": "vk", "providers": "prv",
             "credentials": "crd", "models": "mdl", "routes": "rte", "prices": "prc", "gateway-groups": "gwg",
             "gateways": "gw", "changes": "chg", "price-adjustments": "adj", "price-proposals": "ppr",
+            "reratings": "rer",
         ]
         let values = [
             "organization": ids["org"], "project": ids["prj"], "key": ids["vk"], "model": ids["mdl"],
