@@ -132,6 +132,7 @@ let package = Package(
         .testTarget(
             name: "SharedTests",
             dependencies: ["Shared", "TestKit", .product(name: "Crypto", package: "swift-crypto")],
+            exclude: ["Rules/price-cases.txt"],
             swiftSettings: strict
         ),
         .testTarget(

@@ -70,6 +70,13 @@ begin
           select from gateway_group_organization o where o.group_id = g.id and o.organization_id = organization));
     perform pg_notify('gatehouse_snapshot', '');
 end $$;
+CREATE FUNCTION public.snapshot_mark_adjustment() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform snapshot_mark(new.organization_id, array[10]);
+    return null;
+end $$;
 CREATE FUNCTION public.snapshot_mark_digest(organization uuid, digest bytea) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -303,11 +310,13 @@ CREATE TABLE public.gateway_group (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
+    unpriced_models text DEFAULT 'deny'::text NOT NULL,
     CONSTRAINT gateway_group_key_bucket_bits_check CHECK (((key_bucket_bits >= 8) AND (key_bucket_bits <= 11))),
     CONSTRAINT gateway_group_max_body_bytes_check CHECK (((max_body_bytes >= 1024) AND (max_body_bytes <= 1073741824))),
     CONSTRAINT gateway_group_max_stale_seconds_check CHECK (((max_stale_seconds >= 60) AND (max_stale_seconds <= 31536000))),
     CONSTRAINT gateway_group_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
-    CONSTRAINT gateway_group_request_seconds_check CHECK (((request_seconds >= 1) AND (request_seconds <= 86400)))
+    CONSTRAINT gateway_group_request_seconds_check CHECK (((request_seconds >= 1) AND (request_seconds <= 86400))),
+    CONSTRAINT gateway_group_unpriced_models_check CHECK ((unpriced_models = ANY (ARRAY['deny'::text, 'estimate'::text])))
 );
 CREATE TABLE public.gateway_group_credential (
     group_id uuid NOT NULL,
@@ -409,10 +418,25 @@ CREATE TABLE public.model (
 );
 CREATE TABLE public.price (
     id uuid NOT NULL,
-    model_id uuid NOT NULL,
+    model_id uuid,
     effective_at timestamp with time zone NOT NULL,
     book_version bigint NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    uplift_ppm bigint DEFAULT 1000000 NOT NULL,
+    CONSTRAINT price_uplift_ppm_check CHECK (((uplift_ppm >= 0) AND (uplift_ppm <= 100000000)))
+);
+CREATE TABLE public.price_adjustment (
+    id uuid NOT NULL,
+    organization_id uuid NOT NULL,
+    provider_id uuid,
+    model_id uuid,
+    factor_ppm bigint NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT price_adjustment_check CHECK (((provider_id IS NULL) OR (model_id IS NULL))),
+    CONSTRAINT price_adjustment_factor_ppm_check CHECK (((factor_ppm >= 0) AND (factor_ppm <= 100000000))),
+    CONSTRAINT price_adjustment_reason_check CHECK ((length(reason) <= 500))
 );
 ALTER TABLE public.price ALTER COLUMN book_version ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.price_book_version_seq
@@ -428,10 +452,51 @@ CREATE TABLE public.price_item (
     tier text DEFAULT 'standard'::text NOT NULL,
     above_prompt_tokens bigint DEFAULT 0 NOT NULL,
     nano_usd_per_million bigint NOT NULL,
+    window_start integer DEFAULT 0 NOT NULL,
+    window_end integer DEFAULT 0 NOT NULL,
+    weekdays integer DEFAULT 0 NOT NULL,
     CONSTRAINT price_item_above_prompt_tokens_check CHECK ((above_prompt_tokens >= 0)),
-    CONSTRAINT price_item_meter_check CHECK ((meter = ANY (ARRAY['input'::text, 'cached_input'::text, 'cache_write_5m'::text, 'cache_write_1h'::text, 'output'::text, 'reasoning'::text, 'audio_input'::text, 'audio_output'::text, 'image'::text, 'request'::text]))),
+    CONSTRAINT price_item_meter_check CHECK ((meter = ANY (ARRAY['input'::text, 'cached_input'::text, 'cache_write_5m'::text, 'cache_write_1h'::text, 'output'::text, 'reasoning'::text, 'audio_input'::text, 'audio_output'::text, 'image'::text, 'request'::text, 'image_input'::text, 'image_output'::text, 'input_ms'::text, 'output_ms'::text, 'character'::text, 'page'::text, 'search'::text]))),
     CONSTRAINT price_item_nano_usd_per_million_check CHECK ((nano_usd_per_million >= 0)),
-    CONSTRAINT price_item_tier_check CHECK ((tier = ANY (ARRAY['standard'::text, 'flex'::text, 'priority'::text, 'batch'::text])))
+    CONSTRAINT price_item_tier_check CHECK ((tier = ANY (ARRAY['standard'::text, 'flex'::text, 'priority'::text, 'batch'::text]))),
+    CONSTRAINT price_item_window CHECK ((((window_start = 0) AND (window_end = 0) AND (weekdays = 0)) OR (((window_start >= 0) AND (window_start <= 1439)) AND ((window_end >= 1) AND (window_end <= 1440)) AND (window_start <> window_end) AND ((weekdays >= 1) AND (weekdays <= 127)))))
+);
+CREATE TABLE public.price_proposal (
+    id uuid NOT NULL,
+    provider_id uuid NOT NULL,
+    source text DEFAULT ''::text NOT NULL,
+    effective_at timestamp with time zone,
+    status text NOT NULL,
+    requested_by_kind text NOT NULL,
+    requested_by uuid NOT NULL,
+    decided_by_kind text,
+    decided_by uuid,
+    decided_at timestamp with time zone,
+    content_sha256 bytea NOT NULL,
+    new_entries integer NOT NULL,
+    changed_entries integer NOT NULL,
+    unchanged_entries integer NOT NULL,
+    unknown_entries integer NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT price_proposal_check CHECK (((status = 'open'::text) = (decided_at IS NULL))),
+    CONSTRAINT price_proposal_content_sha256_check CHECK ((length(content_sha256) = 32)),
+    CONSTRAINT price_proposal_source_check CHECK ((length(source) <= 500)),
+    CONSTRAINT price_proposal_status_check CHECK ((status = ANY (ARRAY['open'::text, 'approved'::text, 'rejected'::text])))
+);
+CREATE TABLE public.price_proposal_entry (
+    proposal_id uuid NOT NULL,
+    "position" bigint NOT NULL,
+    model_name text NOT NULL,
+    model_id uuid,
+    effect text NOT NULL,
+    before_id uuid,
+    uplift_ppm bigint NOT NULL,
+    items jsonb NOT NULL,
+    CONSTRAINT price_proposal_entry_effect_check CHECK ((effect = ANY (ARRAY['new'::text, 'changed'::text, 'unchanged'::text, 'unknown_model'::text]))),
+    CONSTRAINT price_proposal_entry_model_name_check CHECK (((length(model_name) >= 1) AND (length(model_name) <= 200))),
+    CONSTRAINT price_proposal_entry_uplift_ppm_check CHECK (((uplift_ppm >= 0) AND (uplift_ppm <= 100000000)))
 );
 CREATE TABLE public.provider (
     id uuid NOT NULL,
@@ -448,6 +513,23 @@ CREATE TABLE public.provider (
     CONSTRAINT provider_kind_check CHECK ((kind = ANY (ARRAY['openai'::text, 'openai-compatible'::text, 'mock'::text]))),
     CONSTRAINT provider_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
     CONSTRAINT provider_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text])))
+);
+CREATE TABLE public.rerating (
+    id uuid NOT NULL,
+    model_id uuid NOT NULL,
+    organization_id uuid,
+    from_at timestamp with time zone NOT NULL,
+    to_at timestamp with time zone NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    records bigint NOT NULL,
+    corrected bigint NOT NULL,
+    before_nano_usd bigint NOT NULL,
+    after_nano_usd bigint NOT NULL,
+    created_by_kind text NOT NULL,
+    created_by uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT rerating_check CHECK ((to_at > from_at)),
+    CONSTRAINT rerating_reason_check CHECK ((length(reason) <= 500))
 );
 CREATE TABLE public.route (
     id uuid NOT NULL,
@@ -572,6 +654,23 @@ CREATE TABLE public.trust_root (
     CONSTRAINT trust_root_payload_sha256_check CHECK ((length(payload_sha256) = 32)),
     CONSTRAINT trust_root_version_check CHECK ((version >= 1))
 );
+CREATE TABLE public.usage_correction (
+    rerating_id uuid NOT NULL,
+    stream_id uuid NOT NULL,
+    seq bigint NOT NULL,
+    request_id uuid NOT NULL,
+    organization_id uuid NOT NULL,
+    project_id uuid NOT NULL,
+    key_id uuid NOT NULL,
+    model_id uuid NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    price_before uuid,
+    price_after uuid NOT NULL,
+    before_nano_usd bigint NOT NULL,
+    after_nano_usd bigint NOT NULL,
+    CONSTRAINT usage_correction_after_nano_usd_check CHECK ((after_nano_usd >= 0)),
+    CONSTRAINT usage_correction_before_nano_usd_check CHECK ((before_nano_usd >= 0))
+);
 CREATE TABLE public.usage_daily (
     day date NOT NULL,
     organization_id uuid NOT NULL,
@@ -590,7 +689,14 @@ CREATE TABLE public.usage_daily (
     audio_input bigint DEFAULT 0 NOT NULL,
     audio_output bigint DEFAULT 0 NOT NULL,
     image bigint DEFAULT 0 NOT NULL,
-    cost_nano_usd bigint DEFAULT 0 NOT NULL
+    cost_nano_usd bigint DEFAULT 0 NOT NULL,
+    image_input bigint DEFAULT 0 NOT NULL,
+    image_output bigint DEFAULT 0 NOT NULL,
+    input_ms bigint DEFAULT 0 NOT NULL,
+    output_ms bigint DEFAULT 0 NOT NULL,
+    "character" bigint DEFAULT 0 NOT NULL,
+    page bigint DEFAULT 0 NOT NULL,
+    search bigint DEFAULT 0 NOT NULL
 );
 CREATE TABLE public.usage_event (
     ingested_at timestamp with time zone NOT NULL,
@@ -630,6 +736,14 @@ CREATE TABLE public.usage_event (
     request bigint NOT NULL,
     cost_nano_usd bigint NOT NULL,
     checked_cost_nano_usd bigint NOT NULL,
+    adjustment_id uuid,
+    image_input bigint DEFAULT 0 NOT NULL,
+    image_output bigint DEFAULT 0 NOT NULL,
+    input_ms bigint DEFAULT 0 NOT NULL,
+    output_ms bigint DEFAULT 0 NOT NULL,
+    "character" bigint DEFAULT 0 NOT NULL,
+    page bigint DEFAULT 0 NOT NULL,
+    search bigint DEFAULT 0 NOT NULL,
     CONSTRAINT usage_event_cost_nano_usd_check CHECK ((cost_nano_usd >= 0))
 )
 PARTITION BY RANGE (ingested_at);
@@ -671,6 +785,14 @@ CREATE TABLE public.usage_event_default (
     request bigint NOT NULL,
     cost_nano_usd bigint NOT NULL,
     checked_cost_nano_usd bigint NOT NULL,
+    adjustment_id uuid,
+    image_input bigint DEFAULT 0 NOT NULL,
+    image_output bigint DEFAULT 0 NOT NULL,
+    input_ms bigint DEFAULT 0 NOT NULL,
+    output_ms bigint DEFAULT 0 NOT NULL,
+    "character" bigint DEFAULT 0 NOT NULL,
+    page bigint DEFAULT 0 NOT NULL,
+    search bigint DEFAULT 0 NOT NULL,
     CONSTRAINT usage_event_cost_nano_usd_check CHECK ((cost_nano_usd >= 0))
 );
 CREATE TABLE public.usage_gap (
@@ -782,14 +904,22 @@ ALTER TABLE ONLY public.ledger_check
     ADD CONSTRAINT ledger_check_pkey PRIMARY KEY (singleton);
 ALTER TABLE ONLY public.model
     ADD CONSTRAINT model_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.price_adjustment
+    ADD CONSTRAINT price_adjustment_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.price_item
-    ADD CONSTRAINT price_item_pkey PRIMARY KEY (price_id, meter, tier, above_prompt_tokens);
+    ADD CONSTRAINT price_item_pkey PRIMARY KEY (price_id, meter, tier, above_prompt_tokens, window_start, window_end, weekdays);
 ALTER TABLE ONLY public.price
     ADD CONSTRAINT price_model_id_effective_at_key UNIQUE (model_id, effective_at);
 ALTER TABLE ONLY public.price
     ADD CONSTRAINT price_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.price_proposal_entry
+    ADD CONSTRAINT price_proposal_entry_pkey PRIMARY KEY (proposal_id, "position");
+ALTER TABLE ONLY public.price_proposal
+    ADD CONSTRAINT price_proposal_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.provider
     ADD CONSTRAINT provider_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.rerating
+    ADD CONSTRAINT rerating_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.route
     ADD CONSTRAINT route_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.route_target
@@ -812,6 +942,8 @@ ALTER TABLE ONLY public.subject_key
     ADD CONSTRAINT subject_key_pkey PRIMARY KEY (subject_id);
 ALTER TABLE ONLY public.trust_root
     ADD CONSTRAINT trust_root_pkey PRIMARY KEY (version);
+ALTER TABLE ONLY public.usage_correction
+    ADD CONSTRAINT usage_correction_pkey PRIMARY KEY (rerating_id, stream_id, seq);
 ALTER TABLE ONLY public.usage_daily
     ADD CONSTRAINT usage_daily_pkey PRIMARY KEY (day, organization_id, project_id, key_id, model_id);
 ALTER TABLE ONLY public.usage_gap
@@ -828,6 +960,7 @@ ALTER TABLE ONLY public.virtual_key_secret
     ADD CONSTRAINT virtual_key_secret_key_id_ordinal_key UNIQUE (key_id, ordinal);
 ALTER TABLE ONLY public.virtual_key_secret
     ADD CONSTRAINT virtual_key_secret_pkey PRIMARY KEY (digest);
+CREATE INDEX api_token_administrator ON public.api_token USING btree (subject_id) WHERE ((role = 'root'::text) AND (revoked_at IS NULL));
 CREATE UNIQUE INDEX audit_log_system ON public.audit_log USING btree (lane) WHERE (organization_id IS NULL);
 CREATE INDEX change_at ON public.change USING btree (at, id);
 CREATE INDEX change_organization ON public.change USING btree (organization_id, id);
@@ -840,8 +973,14 @@ CREATE INDEX gateway_group_organization_org ON public.gateway_group_organization
 CREATE INDEX idempotency_key_age ON public.idempotency_key USING btree (created_at);
 CREATE INDEX join_token_end ON public.join_token USING btree (LEAST(used_at, expires_at));
 CREATE UNIQUE INDEX model_name ON public.model USING btree (provider_id, name) WHERE (deleted_at IS NULL);
+CREATE UNIQUE INDEX price_adjustment_entry ON public.price_adjustment USING btree (organization_id, COALESCE(provider_id, '00000000-0000-0000-0000-000000000000'::uuid), COALESCE(model_id, '00000000-0000-0000-0000-000000000000'::uuid), effective_at);
+CREATE INDEX price_adjustment_organization ON public.price_adjustment USING btree (organization_id, id);
+CREATE UNIQUE INDEX price_fallback ON public.price USING btree (effective_at) WHERE (model_id IS NULL);
+CREATE INDEX price_proposal_provider ON public.price_proposal USING btree (provider_id, id);
+CREATE INDEX price_proposal_status ON public.price_proposal USING btree (status, id);
 CREATE UNIQUE INDEX provider_name ON public.provider USING btree (COALESCE(node_id, '00000000-0000-0000-0000-000000000000'::uuid), lower(name)) WHERE (deleted_at IS NULL);
 CREATE INDEX provider_node ON public.provider USING btree (node_id);
+CREATE INDEX rerating_model ON public.rerating USING btree (model_id, id);
 CREATE UNIQUE INDEX route_alias ON public.route USING btree (COALESCE(node_id, '00000000-0000-0000-0000-000000000000'::uuid), alias) WHERE (deleted_at IS NULL);
 CREATE INDEX route_by_alias ON public.route USING btree (alias, id);
 CREATE INDEX route_node ON public.route USING btree (node_id);
@@ -853,6 +992,7 @@ CREATE UNIQUE INDEX scope_node_name ON public.scope_node USING btree (COALESCE(p
 CREATE INDEX scope_node_organization ON public.scope_node USING btree (organization_id, kind, id);
 CREATE INDEX scope_node_parent ON public.scope_node USING btree (parent_id);
 CREATE INDEX snapshot_dirty_group ON public.snapshot_dirty USING btree (group_id);
+CREATE INDEX usage_correction_model ON public.usage_correction USING btree (model_id, started_at);
 CREATE INDEX usage_daily_key ON public.usage_daily USING btree (key_id, day);
 CREATE INDEX usage_event_time ON ONLY public.usage_event USING brin (ingested_at, started_at, request_id);
 CREATE INDEX usage_event_default_ingested_at_started_at_request_id_idx ON public.usage_event_default USING brin (ingested_at, started_at, request_id);
@@ -873,6 +1013,7 @@ CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.gateway_group FOR
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR DELETE ON public.gateway_group_organization FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_membership();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.model FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_of_provider('7');
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.price FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_price();
+CREATE TRIGGER snapshot_dirty AFTER INSERT ON public.price_adjustment FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_adjustment();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.provider FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_provider();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.route FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_route();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.scope_node FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_node();
@@ -910,12 +1051,30 @@ ALTER TABLE ONLY public.join_token
     ADD CONSTRAINT join_token_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.model
     ADD CONSTRAINT model_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.provider(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.price_adjustment
+    ADD CONSTRAINT price_adjustment_model_id_fkey FOREIGN KEY (model_id) REFERENCES public.model(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.price_adjustment
+    ADD CONSTRAINT price_adjustment_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.price_adjustment
+    ADD CONSTRAINT price_adjustment_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.provider(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.price_item
     ADD CONSTRAINT price_item_price_id_fkey FOREIGN KEY (price_id) REFERENCES public.price(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.price
     ADD CONSTRAINT price_model_id_fkey FOREIGN KEY (model_id) REFERENCES public.model(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.price_proposal_entry
+    ADD CONSTRAINT price_proposal_entry_before_id_fkey FOREIGN KEY (before_id) REFERENCES public.price(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.price_proposal_entry
+    ADD CONSTRAINT price_proposal_entry_model_id_fkey FOREIGN KEY (model_id) REFERENCES public.model(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.price_proposal_entry
+    ADD CONSTRAINT price_proposal_entry_proposal_id_fkey FOREIGN KEY (proposal_id) REFERENCES public.price_proposal(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.price_proposal
+    ADD CONSTRAINT price_proposal_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.provider(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.provider
     ADD CONSTRAINT provider_node_id_fkey FOREIGN KEY (node_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.rerating
+    ADD CONSTRAINT rerating_model_id_fkey FOREIGN KEY (model_id) REFERENCES public.model(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.rerating
+    ADD CONSTRAINT rerating_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.route
     ADD CONSTRAINT route_node_id_fkey FOREIGN KEY (node_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.route_target
@@ -942,6 +1101,8 @@ ALTER TABLE ONLY public.snapshot
     ADD CONSTRAINT snapshot_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.snapshot_timestamp
     ADD CONSTRAINT snapshot_timestamp_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.usage_correction
+    ADD CONSTRAINT usage_correction_rerating_id_fkey FOREIGN KEY (rerating_id) REFERENCES public.rerating(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.usage_gap
     ADD CONSTRAINT usage_gap_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.usage_gap
@@ -982,9 +1143,13 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.join_token TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ledger_check TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.model TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.price TO gatehouse_app;
+GRANT SELECT,INSERT ON TABLE public.price_adjustment TO gatehouse_app;
 GRANT USAGE ON SEQUENCE public.price_book_version_seq TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.price_item TO gatehouse_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.price_proposal TO gatehouse_app;
+GRANT SELECT,INSERT ON TABLE public.price_proposal_entry TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider TO gatehouse_app;
+GRANT SELECT,INSERT ON TABLE public.rerating TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.route TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.route_target TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.scope_closure TO gatehouse_app;
@@ -997,6 +1162,7 @@ GRANT USAGE ON SEQUENCE public.snapshot_dirty_id_seq TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.snapshot_timestamp TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subject_key TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.trust_root TO gatehouse_app;
+GRANT SELECT,INSERT ON TABLE public.usage_correction TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_daily TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_event TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_event_default TO gatehouse_app;

@@ -29,9 +29,12 @@ package struct ControlPlaneServices: Sendable {
             Organizations(database: self.database, changes: self.changes, time: self.time)
         )
             + VirtualKeyRoutes.endpoints(VirtualKeys(database: self.database, changes: self.changes, time: self.time))
-            + ProviderRoutes.endpoints(catalog) + RouteRoutes.endpoints(catalog) + FleetRoutes.endpoints(fleet)
+            + ProviderRoutes.endpoints(catalog) + RouteRoutes.endpoints(catalog) + PriceRoutes.endpoints(catalog)
+            + PriceProposalRoutes.endpoints(catalog)
+            + FleetRoutes.endpoints(fleet)
             + ChangeRoutes.endpoints(ChangeHistory(database: self.database))
             + AuditRoutes.endpoints(AuditEvents(database: self.database))
+            + ReratingRoutes.endpoints(Reratings(database: self.database, changes: self.changes, time: self.time))
             + UsageRoutes.endpoints(UsageReading(database: self.database)) + LedgerRoutes.endpoints(self.database)
     }
 

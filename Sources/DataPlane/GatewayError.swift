@@ -48,6 +48,7 @@ package struct GatewayError: Error, Sendable {
         case noTarget, upstreamUnreachable, upstreamTimeout, upstreamProtocol, upstreamRejectedCredential
         case upstreamRateLimited, upstreamFailed
         case requestTimeout, clientGone
+        case modelNotPriced
 
         package var status: Int {
             switch self {
@@ -55,7 +56,7 @@ package struct GatewayError: Error, Sendable {
             case .bodyTooLarge: 413
             case .unsupportedMediaType: 415
             case .missingKey, .invalidKey, .keyDisabled, .keyRevoked, .keyExpired, .ownerDisabled, .scopeDisabled: 401
-            case .networkNotAllowed, .modelNotAllowed: 403
+            case .networkNotAllowed, .modelNotAllowed, .modelNotPriced: 403
             case .modelNotFound, .endpointNotFound: 404
             case .methodNotAllowed: 405
             case .requestTimeout: 408
@@ -99,6 +100,7 @@ package struct GatewayError: Error, Sendable {
             case .upstreamFailed: "upstream_failed"
             case .requestTimeout: "request_timeout"
             case .clientGone: "client_gone"
+            case .modelNotPriced: "model_not_priced"
             }
         }
 
@@ -135,6 +137,7 @@ package struct GatewayError: Error, Sendable {
             case .upstreamFailed: "The provider failed to answer."
             case .requestTimeout: "The request was not sent in time."
             case .clientGone: "The client went away."
+            case .modelNotPriced: "The model has no price here, and what has none is not served."
             }
         }
     }

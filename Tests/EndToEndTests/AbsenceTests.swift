@@ -85,6 +85,8 @@ import Testing
                 ["name": "elsewhere", "kind": "openai-compatible", "base_url": "http://127.0.0.1:9/v1"]
             )
             let model = try await stack.create("/v1/models", ["provider": provider, "name": "some-model"])
+            let items = [["meter": "input", "usd_per_million": "1"]]
+            try await stack.create("/v1/prices", ["model": model, "items": items])
             let credential = try await stack.create(
                 "/v1/credentials", ["provider": provider, "name": "canary", "secret": canary]
             )

@@ -114,11 +114,30 @@ extension Sampler {
     mutating func priceItem() -> PriceItem {
         PriceItem(
             meter: self.pick(Meter.allCases), nanoUSDPerMillion: self.count(), abovePromptTokens: self.count(),
-            tier: self.pick(ServiceTier.allCases))
+            tier: self.pick(ServiceTier.allCases), window: self.maybe { $0.window() })
+    }
+    mutating func window() -> PriceWindow {
+        while true {
+            let (start, end) = (self.integer(0...1439), self.integer(1...1440))
+            let weekdays = UInt8(self.integer(1...127))
+            if let window = PriceWindow(start: start, end: end, weekdays: weekdays) { return window }
+        }
+    }
+    mutating func factor() -> PriceFactor {
+        let range = Int(PriceFactor.range.lowerBound)...Int(PriceFactor.range.upperBound)
+        return PriceFactor(partsPerMillion: Int64(self.integer(range))) ?? .one
     }
     mutating func price() -> PriceRow {
         PriceRow(
-            id: self.id(), model: self.id(), effective: self.instant(), items: self.many(0...5) { $0.priceItem() })
+            id: self.id(), model: self.maybe { $0.id() }, effective: self.instant(),
+            items: self.many(0...5) { $0.priceItem() },
+            uplift: self.chance() ? .one : self.factor())
+    }
+    mutating func adjustment() -> PriceAdjustment {
+        let isOfModel = self.chance()
+        return PriceAdjustment(
+            id: self.id(), organization: self.id(), provider: isOfModel ? nil : self.maybe { $0.id() },
+            model: isOfModel ? self.id() : nil, factor: self.factor(), effective: self.instant())
     }
 }
 
@@ -137,6 +156,7 @@ extension Sampler {
         limits.maxStaleSeconds = self.integer(60...31_536_000)
         limits.maxBodyBytes = self.integer(1024...(1 << 30))
         limits.requestSeconds = self.integer(1...86_400)
+        limits.unpricedModels = self.pick(Manifest.UnpricedModels.allCases)
         return limits
     }
     mutating func manifest() -> Manifest {
@@ -200,6 +220,7 @@ extension Sampler {
         record.model = self.maybe { $0.id() }
         record.provider = self.maybe { $0.id() }
         record.price = self.maybe { $0.id() }
+        record.adjustment = self.maybe { $0.id() }
         record.serviceTier = self.pick(ServiceTier.allCases)
         record.started = self.instant()
         record.durationMicroseconds = self.count()

@@ -53,7 +53,7 @@ seed() {
     key=$(post /v1/virtual-keys "{\"project\":\"$project\",\"name\":\"First key\"}" | member secret)
     [ -n "$key" ] || die "no key could be made; the control plane's log: $STATE/log/control.log"
     add_provider mock mock "" mock-1 mock "" 1.00 2.00
-    # List prices on the providers' pages, November 2026; the price book of the next release is complete.
+    # List prices, November 2026, one model each; prices/ has the book of all.
     found OPENAI_API_KEY openai https://api.openai.com/v1 gpt-4o-mini 0.15 0.60
     found ANTHROPIC_API_KEY anthropic https://api.anthropic.com/v1 claude-haiku-4-5 1.00 5.00
     found GEMINI_API_KEY gemini https://generativelanguage.googleapis.com/v1beta/openai gemini-2.5-flash 0.30 2.50

@@ -30,7 +30,8 @@ package struct Target: Sendable, Hashable {
     static let kinds = [
         "org": "organization", "unit": "unit", "prj": "project", "vk": "virtual_key", "prv": "provider",
         "crd": "credential", "mdl": "model", "rte": "route", "prc": "price", "gwg": "gateway_group", "gw": "gateway",
-        "jt": "join_token", "tok": "api_token", "dep": "deployment",
+        "adj": "price_adjustment", "ppr": "price_proposal", "rer": "rerating", "jt": "join_token", "tok": "api_token",
+        "dep": "deployment",
     ]
 
     /// The text of an identifier that is stored with its kind.

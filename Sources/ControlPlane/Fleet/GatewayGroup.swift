@@ -8,6 +8,7 @@ package struct GatewayGroup: Sendable, Hashable, Audited {
     package var maxStaleSeconds: Int64
     package var maxBodyBytes: Int64
     package var requestSeconds: Int64
+    package var unpricedModels: Manifest.UnpricedModels
     package var organizations: [OrganizationID]
     package var revision: Int64
     package let createdAt: Timestamp
@@ -20,6 +21,9 @@ package struct GatewayGroup: Sendable, Hashable, Audited {
         if let seconds = body["max_stale_seconds"]?.integer { result.maxStaleSeconds = seconds }
         if let bytes = body["max_body_bytes"]?.integer { result.maxBodyBytes = bytes }
         if let seconds = body["request_seconds"]?.integer { result.requestSeconds = seconds }
+        if let name = body["unpriced_models"]?.string, let choice = Manifest.UnpricedModels(name: name) {
+            result.unpricedModels = choice
+        }
         return result
     }
 
@@ -34,7 +38,7 @@ package struct GatewayGroup: Sendable, Hashable, Audited {
         [
             "id": JSONValue(self.id), "key_bucket_bits": .integer(self.keyBucketBits),
             "max_stale_seconds": .integer(self.maxStaleSeconds), "max_body_bytes": .integer(self.maxBodyBytes),
-            "request_seconds": .integer(self.requestSeconds),
+            "request_seconds": .integer(self.requestSeconds), "unpriced_models": .string(self.unpricedModels.name),
             "organizations": .integer(Int64(self.organizations.count)),
             "revision": .integer(self.revision),
         ]
@@ -50,7 +54,12 @@ package struct GatewayGroup: Sendable, Hashable, Audited {
     ]
 
     private static func limitMembers(_ make: (String, Schema) -> Schema.Member) -> [Schema.Member] {
-        Self.limits.map { make($0.name, Schema.integer($0.range).described($0.summary)) }
+        Self.limits.map { make($0.name, Schema.integer($0.range).described($0.summary)) } + [
+            make(
+                "unpriced_models",
+                Schema.string(.oneOf(Manifest.UnpricedModels.allCases.map(\.name))).described(
+                    "Requests of models without a price are refused, or charged at the fallback price as estimates."))
+        ]
     }
 
     package static let schema = Schema.named(
@@ -72,7 +81,7 @@ package struct GatewayGroup: Sendable, Hashable, Audited {
         [
             "id": JSONValue(self.id), "name": .string(self.name), "key_bucket_bits": .integer(self.keyBucketBits),
             "max_stale_seconds": .integer(self.maxStaleSeconds), "max_body_bytes": .integer(self.maxBodyBytes),
-            "request_seconds": .integer(self.requestSeconds),
+            "request_seconds": .integer(self.requestSeconds), "unpriced_models": .string(self.unpricedModels.name),
             "organizations": .array(self.organizations.map { JSONValue($0) }), "revision": .integer(self.revision),
             "created_at": JSONValue(self.createdAt), "updated_at": JSONValue(self.updatedAt),
         ]

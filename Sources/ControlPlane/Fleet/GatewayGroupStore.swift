@@ -4,8 +4,8 @@ package import Shared
 /// The SQL of gateway groups and their organizations.
 package enum GatewayGroupStore {
     private static let columns: SQL = """
-        select id, name, key_bucket_bits, max_stale_seconds, max_body_bytes, request_seconds, revision, created_at,
-            updated_at
+        select id, name, key_bucket_bits, max_stale_seconds, max_body_bytes, request_seconds, unpriced_models,
+            revision, created_at, updated_at
         from gateway_group
         """
 
@@ -49,11 +49,12 @@ package enum GatewayGroupStore {
         _ = try tx.execute(
             """
             insert into gateway_group (id, name, key_bucket_bits, max_stale_seconds, max_body_bytes, request_seconds,
-                revision, created_at, updated_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+                unpriced_models, revision, created_at, updated_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
             """,
             group.id, group.name, Int32(clamping: group.keyBucketBits), Int32(clamping: group.maxStaleSeconds),
-            Int32(clamping: group.maxBodyBytes), Int32(clamping: group.requestSeconds), group.revision, group.createdAt
+            Int32(clamping: group.maxBodyBytes), Int32(clamping: group.requestSeconds),
+            group.unpricedModels.name, group.revision, group.createdAt
         )
     }
 
@@ -61,11 +62,12 @@ package enum GatewayGroupStore {
         _ = try tx.execute(
             """
             update gateway_group set name = $2, key_bucket_bits = $3, max_stale_seconds = $4, max_body_bytes = $5,
-                request_seconds = $6, revision = $7, updated_at = $8
+                request_seconds = $6, unpriced_models = $7, revision = $8, updated_at = $9
             where id = $1
             """,
             group.id, group.name, Int32(clamping: group.keyBucketBits), Int32(clamping: group.maxStaleSeconds),
-            Int32(clamping: group.maxBodyBytes), Int32(clamping: group.requestSeconds), group.revision, group.updatedAt
+            Int32(clamping: group.maxBodyBytes), Int32(clamping: group.requestSeconds),
+            group.unpricedModels.name, group.revision, group.updatedAt
         )
     }
 
@@ -92,7 +94,9 @@ package enum GatewayGroupStore {
         GatewayGroup(
             id: try row.get("id"), name: try row.get("name"), keyBucketBits: try row.get("key_bucket_bits"),
             maxStaleSeconds: try row.get("max_stale_seconds"), maxBodyBytes: try row.get("max_body_bytes"),
-            requestSeconds: try row.get("request_seconds"), organizations: [], revision: try row.get("revision"),
+            requestSeconds: try row.get("request_seconds"),
+            unpricedModels: Manifest.UnpricedModels(name: try row.get("unpriced_models")) ?? .deny, organizations: [],
+            revision: try row.get("revision"),
             createdAt: try row.get("created_at"), updatedAt: try row.get("updated_at")
         )
     }

@@ -29,7 +29,8 @@ package struct Fleet: Sendable {
         let outcome = try await self.changes.perform(.gatewayGroupsCreate, on: Target(id), as: context) { tx, permit in
             let group = GatewayGroup(
                 id: id, name: "", keyBucketBits: 8, maxStaleSeconds: 259_200, maxBodyBytes: 33_554_432,
-                requestSeconds: 900, organizations: [], revision: 1, createdAt: context.time, updatedAt: context.time
+                requestSeconds: 900, unpricedModels: .deny, organizations: [], revision: 1, createdAt: context.time,
+                updatedAt: context.time
             ).filled(by: body)
             try GatewayGroupStore.insert(group, &tx, permit)
             return Change(group, in: nil, after: group)

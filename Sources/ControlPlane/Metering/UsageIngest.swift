@@ -67,7 +67,8 @@ package enum UsageIngest {
             "update usage_stream set last_seq = $2, updated_at = now() where id = $1", batch.stream, Int64(batch.to)
         )
         let organizations = try self.organizations(&tx, of: batch, group: caller.group)
-        let prices = try PriceItems.load(&tx, Set(batch.records.compactMap(\.price)))
+        let rates = try UsageRates(
+            &tx, of: batch.records.filter(\.isPlausible), Set(organizations.values), group: caller.group)
         var accepted: [Accepted] = []
         var rejected = 0
         for (offset, record) in batch.records.enumerated() {
@@ -78,11 +79,11 @@ package enum UsageIngest {
                 try self.reject(&tx, record, sequence, batch, reason)
                 continue
             }
-            let checked = record.price.flatMap { prices[$0] }.map {
-                Pricing.cost(of: record.counters, items: $0, tier: record.serviceTier)
-            }
             accepted.append(
-                Accepted(sequence: sequence, record: record, organization: organization, checked: checked ?? .zero)
+                Accepted(
+                    sequence: sequence, record: record, organization: organization,
+                    checked: rates.cost(of: record, organization: organization)
+                )
             )
         }
         try UsageStore.append(&tx, accepted, stream: batch.stream, gateway: caller.id, at: now)
@@ -150,30 +151,4 @@ extension UsageRecord {
     private static let unitsLimit: Int64 = 1 << 40
     /// A million dollars.
     private static let costLimit: Int64 = 1_000_000_000_000_000
-}
-
-/// The items of prices, by price.
-enum PriceItems {
-    static func load(_ tx: inout Transaction, _ prices: Set<PriceID>) throws -> [PriceID: [PriceItem]] {
-        guard !prices.isEmpty else { return [:] }
-        let ids = prices.map { SQLUUID(high: $0.value.high, low: $0.value.low) }
-        let rows = try tx.query(
-            "select price_id, meter, tier, above_prompt_tokens, nano_usd_per_million from price_item where price_id = any ($1)",
-            ids
-        )
-        var result: [PriceID: [PriceItem]] = [:]
-        for row in rows {
-            guard let meter = Meter(name: try row.get("meter")), let tier = ServiceTier(name: try row.get("tier"))
-            else {
-                continue
-            }
-            result[try row.get("price_id"), default: []].append(
-                PriceItem(
-                    meter: meter, nanoUSDPerMillion: try row.get("nano_usd_per_million"),
-                    abovePromptTokens: try row.get("above_prompt_tokens"), tier: tier
-                )
-            )
-        }
-        return result
-    }
 }

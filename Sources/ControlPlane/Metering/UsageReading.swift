@@ -61,31 +61,38 @@ package struct UsageReading: Sendable {
             try tx.query(
                 """
                 select key_id, project_id, model_id, day, sum(requests)::bigint as requests,
-                    sum(refusals)::bigint as refusals, sum(estimates)::bigint as estimates, sum(input)::bigint as input,
-                    sum(cached_input)::bigint as cached_input, sum(cache_write_5m)::bigint as cache_write_5m,
-                    sum(cache_write_1h)::bigint as cache_write_1h, sum(output)::bigint as output,
-                    sum(reasoning)::bigint as reasoning, sum(audio_input)::bigint as audio_input,
-                    sum(audio_output)::bigint as audio_output, sum(image)::bigint as image,
-                    sum(cost_nano_usd)::bigint as cost_nano_usd
-                from (
+                    sum(refusals)::bigint as refusals, sum(estimates)::bigint as estimates,
+                """ + Self.unitSums + """
+                    sum(cost_nano_usd)::bigint as cost_nano_usd from (
                     select case when $1 then key_id end as key_id, case when $2 then project_id end as project_id,
                         case when $3 then model_id end as model_id, case when $4 then day::text end as day, requests,
-                        refusals, estimates, input, cached_input, cache_write_5m, cache_write_1h, output, reasoning,
-                        audio_input, audio_output, image, cost_nano_usd
-                    from usage_daily
-                    where ($5::uuid is null or organization_id = $5) and ($6::uuid is null or project_id = $6)
-                        and ($7::uuid is null or key_id = $7) and ($8::uuid is null or model_id = $8)
-                        and ($9::timestamptz is null or day >= ($9 at time zone 'UTC')::date)
-                        and ($10::timestamptz is null or day < ($10 at time zone 'UTC')::date)
-                ) d
-                group by 1, 2, 3, 4 order by 4, 2, 1, 3 limit $11
-                """,
+                        refusals, estimates,
+                    """ + Self.unitColumns + """
+                                cost_nano_usd
+                            from usage_daily
+                            where ($5::uuid is null or organization_id = $5) and ($6::uuid is null or project_id = $6)
+                                and ($7::uuid is null or key_id = $7) and ($8::uuid is null or model_id = $8)
+                                and ($9::timestamptz is null or day >= ($9 at time zone 'UTC')::date)
+                                and ($10::timestamptz is null or day < ($10 at time zone 'UTC')::date)
+                        ) d
+                        group by 1, 2, 3, 4 order by 4, 2, 1, 3 limit $11
+                        """,
                 groupings.contains(.key), groupings.contains(.project), groupings.contains(.model),
                 groupings.contains(.day), filter.organization, filter.project, filter.key, filter.model, filter.from,
                 filter.to, Self.rowLimit + 1
             ).map { try Self.item($0, groupings) }
         }
         return Summary(items: Array(rows.prefix(Self.rowLimit)), isTruncated: rows.count > Self.rowLimit)
+    }
+
+    /// The columns of units in `usage_daily`, each before a comma; and their sums.
+    private static let unitColumns: SQL = Self.units { SQL(identifier: $0) }
+    private static let unitSums: SQL = Self.units { name in
+        "sum(" + SQL(identifier: name) + ")::bigint as " + SQL(identifier: name)
+    }
+
+    private static func units(_ column: (String) -> SQL) -> SQL {
+        Meter.allCases.filter { $0 != .request }.reduce("") { $0 + column($1.name) + ", " }
     }
 
     private static func item(_ row: Row, _ groupings: Set<Grouping>) throws -> JSONValue {

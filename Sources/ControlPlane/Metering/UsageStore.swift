@@ -13,27 +13,54 @@ enum UsageStore {
             usage_event (ingested_at, stream_id, seq, request_id, gateway_id, organization_id, project_id, key_id,
                 owner_id, route_id, model_id, provider_id, price_id, service_tier, started_at, duration_us,
                 first_byte_us, status, outcome, stream, estimate, attempts, snapshot_epoch, snapshot_version, code,
-                input, cached_input, cache_write_5m, cache_write_1h, output, reasoning, audio_input, audio_output,
-                image, request, cost_nano_usd, checked_cost_nano_usd)
-            """
+                adjustment_id, cost_nano_usd, checked_cost_nano_usd
+            """ + Self.columns(Meter.allCases) + ")"
         ) { copy in
             for accepted in records {
                 let record = accepted.record
-                let units = record.counters
-                try copy.row(
+                let units: [(any SQLEncodable)?] = Meter.allCases.map { record.counters[$0] }
+                let values: [(any SQLEncodable)?] = [
                     now, stream, Int64(accepted.sequence), record.request, gateway, accepted.organization,
                     record.project, record.key, record.owner, record.route, record.model, record.provider,
                     record.price, Int32(record.serviceTier.rawValue), record.started,
                     record.durationMicroseconds, record.firstByteMicroseconds, Int32(clamping: record.status),
                     Int32(record.outcome.rawValue), record.isStream, record.isEstimate,
                     Int32(clamping: record.attempts), Int32(clamping: record.snapshot.epoch),
-                    Int64(record.snapshot.version), record.code, units.input, units.cachedInput, units.cacheWrite5m,
-                    units.cacheWrite1h, units.output, units.reasoning, units.audioInput, units.audioOutput,
-                    units.images, units.requests, record.cost, accepted.checked
-                )
+                    Int64(record.snapshot.version), record.code, record.adjustment, record.cost, accepted.checked,
+                ]
+                try copy.row(values + units)
             }
         }
     }
+
+    /// The columns of units, each after a comma.
+    private static func columns(_ meters: [Meter]) -> SQL {
+        meters.reduce("") { $0 + ", " + SQL(identifier: $1.name) }
+    }
+
+    /// The meters that have a sum of their own; requests are counted also when nobody answered them.
+    private static let summed = Meter.allCases.filter { $0 != .request }
+
+    /// Adds to one row of `usage_daily`: nine parameters, and one for each of the summed meters.
+    private static let fold: SQL = {
+        var values: SQL = ""
+        var sums: SQL = ""
+        for (index, meter) in Self.summed.enumerated() {
+            let column = SQL(identifier: meter.name)
+            values += ", " + SQL(parameter: 10 + index)
+            sums += ", " + column + " = d." + column + " + excluded." + column
+        }
+        return """
+            insert into usage_daily as d (day, organization_id, project_id, key_id, model_id, requests, refusals,
+                estimates, cost_nano_usd
+            """ + Self.columns(Self.summed)
+                + ") values (date '1970-01-01' + $1::int, $2, $3, $4, $5, $6, $7, $8, $9" + values + """
+                    )
+                    on conflict (day, organization_id, project_id, key_id, model_id) do update set
+                        requests = d.requests + excluded.requests, refusals = d.refusals + excluded.refusals,
+                        estimates = d.estimates + excluded.estimates, cost_nano_usd = d.cost_nano_usd + excluded.cost_nano_usd
+                    """ + sums
+    }()
 
     /// What one row of `usage_daily` is of.
     private struct Cell: Hashable {
@@ -68,28 +95,12 @@ enum UsageStore {
         }
         // In one order everywhere, so that two ingests cannot deadlock.
         for (cell, sum) in cells.sorted(by: { Self.order($0.key).lexicographicallyPrecedes(Self.order($1.key)) }) {
-            _ = try tx.execute(
-                """
-                insert into usage_daily as d (day, organization_id, project_id, key_id, model_id, requests, refusals,
-                    estimates, input, cached_input, cache_write_5m, cache_write_1h, output, reasoning, audio_input,
-                    audio_output, image, cost_nano_usd)
-                values (date '1970-01-01' + $1::int, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-                    $17, $18)
-                on conflict (day, organization_id, project_id, key_id, model_id) do update set
-                    requests = d.requests + excluded.requests, refusals = d.refusals + excluded.refusals,
-                    estimates = d.estimates + excluded.estimates, input = d.input + excluded.input,
-                    cached_input = d.cached_input + excluded.cached_input,
-                    cache_write_5m = d.cache_write_5m + excluded.cache_write_5m,
-                    cache_write_1h = d.cache_write_1h + excluded.cache_write_1h, output = d.output + excluded.output,
-                    reasoning = d.reasoning + excluded.reasoning, audio_input = d.audio_input + excluded.audio_input,
-                    audio_output = d.audio_output + excluded.audio_output, image = d.image + excluded.image,
-                    cost_nano_usd = d.cost_nano_usd + excluded.cost_nano_usd
-                """,
+            let units: [(any SQLEncodable)?] = Self.summed.map { sum.units[$0] }
+            let values: [(any SQLEncodable)?] = [
                 Int32(clamping: cell.day), cell.organization, cell.project, cell.key, cell.model, sum.requests,
-                sum.refusals, sum.estimates, sum.units.input, sum.units.cachedInput, sum.units.cacheWrite5m,
-                sum.units.cacheWrite1h, sum.units.output, sum.units.reasoning, sum.units.audioInput,
-                sum.units.audioOutput, sum.units.images, sum.cost
-            )
+                sum.refusals, sum.estimates, sum.cost,
+            ]
+            try tx.execute(Self.fold, list: values + units)
         }
     }
 

@@ -38,7 +38,8 @@ struct SnapshotCompiler {
         guard
             let settings = try tx.queryOne(
                 """
-                select key_bucket_bits, max_stale_seconds, max_body_bytes, request_seconds, key_epoch
+                select key_bucket_bits, max_stale_seconds, max_body_bytes, request_seconds,
+                    unpriced_models, key_epoch
                 from gateway_group where id = $1 and deleted_at is null
                 """, self.group
             )
@@ -48,6 +49,10 @@ struct SnapshotCompiler {
         limits.maxStaleSeconds = Int(try settings.get("max_stale_seconds", as: Int32.self))
         limits.maxBodyBytes = Int(try settings.get("max_body_bytes", as: Int32.self))
         limits.requestSeconds = Int(try settings.get("request_seconds", as: Int32.self))
+        guard let unpriced = Manifest.UnpricedModels(name: try settings.get("unpriced_models")) else {
+            throw PublishingFailure("the gateway group \(self.group) is of a newer release")
+        }
+        limits.unpricedModels = unpriced
 
         let last = try self.last(&tx)
         // First, because a new key marks everything.
@@ -182,8 +187,9 @@ struct SnapshotCompiler {
         case .routes: chunks = SnapshotDocument.chunks(of: try queries.routes(&tx), keyBits: bits)
         case .prices:
             let models = Set(try queries.models(&tx).map(\.id))
-            let rows = try queries.prices(&tx).filter { models.contains($0.model) }
+            let rows = try queries.prices(&tx).filter { $0.model.map { models.contains($0) } ?? true }
             chunks = SnapshotDocument.chunks(of: rows, keyBits: bits)
+        case .adjustments: chunks = SnapshotDocument.chunks(of: try queries.adjustments(&tx), keyBits: bits)
         }
         guard let chunks else { throw PublishingFailure("the \(type.name) of \(self.group) do not fit a chunk") }
         try tx.replaceChunks(self.group, type, with: chunks)

@@ -148,26 +148,19 @@ struct SnapshotQueries {
     /// Prices that are in force, will be, or were within the last day (for requests that began before a change).
     func prices(_ tx: inout Transaction) throws -> [PriceRow] {
         let items = try tx.query(
-            "select price_id, meter, tier, above_prompt_tokens, nano_usd_per_million from price_item"
-                + " order by price_id, meter, tier, above_prompt_tokens"
-        )
+            "select " + PriceItems.columns + " from price_item order by price_id, meter, tier, above_prompt_tokens")
         var byPrice: [PriceID: [PriceItem]] = [:]
         for row in items {
-            guard let meter = Meter(name: try row.get("meter")), let tier = ServiceTier(name: try row.get("tier"))
-            else {
-                throw PublishingFailure("price \(try row.get("price_id", as: PriceID.self)) is of a newer release")
+            let price: PriceID = try row.get("price_id")
+            guard let item = try PriceItems.item(row) else {
+                throw PublishingFailure("price \(price) is of a newer release")
             }
-            byPrice[try row.get("price_id"), default: []].append(
-                PriceItem(
-                    meter: meter, nanoUSDPerMillion: try row.get("nano_usd_per_million"),
-                    abovePromptTokens: try row.get("above_prompt_tokens"), tier: tier
-                )
-            )
+            byPrice[price, default: []].append(item)
         }
         return try tx.query(
             """
-            select id, model_id, effective_at from (
-                select p.id, p.model_id, p.effective_at,
+            select id, model_id, effective_at, uplift_ppm from (
+                select p.id, p.model_id, p.effective_at, p.uplift_ppm,
                     lead(p.effective_at) over (partition by p.model_id order by p.effective_at) as superseded_at
                 from price p) as entry
             where superseded_at is null or superseded_at > now() - interval '1 day'
@@ -175,9 +168,26 @@ struct SnapshotQueries {
         ).map { row in
             let id: PriceID = try row.get("id")
             return PriceRow(
-                id: id, model: try row.get("model_id"), effective: try row.get("effective_at"), items: byPrice[id] ?? []
+                id: id, model: try row.optional("model_id"), effective: try row.get("effective_at"),
+                items: PriceItems.sorted(byPrice[id] ?? []),
+                uplift: PriceFactor(partsPerMillion: try row.get("uplift_ppm")) ?? .one
             )
         }
+    }
+
+    /// Discounts and margins that are in force, will be, or were within the last day.
+    func adjustments(_ tx: inout Transaction) throws -> [PriceAdjustment] {
+        try tx.query(
+            """
+            select id, organization_id, provider_id, model_id, factor_ppm, effective_at from (
+                select a.*, lead(a.effective_at) over (partition by a.organization_id, a.provider_id, a.model_id
+                    order by a.effective_at) as superseded_at
+                from price_adjustment a
+                join gateway_group_organization g on g.organization_id = a.organization_id and g.group_id = $1
+                join scope_node n on n.id = a.organization_id and n.deleted_at is null) as entry
+            where superseded_at is null or superseded_at > now() - interval '1 day'
+            """, self.group
+        ).map { try AdjustmentStore.rule($0) }
     }
 
     private static func status(_ row: Row) throws -> RowStatus {

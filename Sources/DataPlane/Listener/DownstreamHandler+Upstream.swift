@@ -3,14 +3,23 @@ import Shared
 
 // From the decision to the head of the provider's answer.
 extension DownstreamHandler {
-    /// Tries the next target.
+    /// Tries the next target; one whose model has no price is passed over.
     ///
     /// The first attempt opens the request in the journal.
     func attempt() throws(GatewayError) {
-        guard let policy = self.exchange?.policy, let route = self.exchange?.route else { return }
-        let random = self.loop.nextRandom()
-        guard let target = self.exchange?.target.next(of: policy.routes[Int(route)], random: random) else {
-            throw GatewayError(.noTarget, source: .gateway, retryAfter: 1)
+        guard let policy = self.exchange?.policy, let route = self.exchange?.route, let began = self.exchange?.began
+        else { return }
+        var isUnpriced = false
+        var next = self.nextTarget(of: route, policy)
+        while let passed = next, !policy.isPriced(passed.model, at: began) {
+            isUnpriced = true
+            next = self.nextTarget(of: route, policy)
+        }
+        guard let target = next else {
+            guard isUnpriced, self.exchange?.attempts == 0 else {
+                throw GatewayError(.noTarget, source: .gateway, retryAfter: 1)
+            }
+            throw GatewayError(.modelNotPriced, source: .gateway, subject: .alias, parameter: "model")
         }
         self.exchange?.model = target.model
         self.exchange?.credential = target.credential
@@ -23,6 +32,10 @@ extension DownstreamHandler {
         self.exchange?.attempts += 1
         self.loop.counters.attempts += 1
         self.connect(policy, target.model, fresh: false)
+    }
+
+    private func nextTarget(of route: Handle, _ policy: PolicyIndex) -> TargetEntry? {
+        self.exchange?.target.next(of: policy.routes[Int(route)], random: self.loop.nextRandom())
     }
 
     private func connect(_ policy: PolicyIndex, _ model: Handle, fresh: Bool) {

@@ -29,7 +29,8 @@ package struct PolicyCompiler {
     }
 
     private mutating func run(_ hash: [UInt8], _ key: SymmetricKey) throws(SnapshotError) -> PolicyIndex {
-        let nodes = try self.compileNodes()
+        let (adjustments, ranges) = self.compileAdjustments()
+        let nodes = try self.compileNodes(ranges)
         let (providers, providerHandles) = try self.compileProviders()
         let (credentials, credentialHandles) = try self.compileCredentials(key, providerHandles)
         let (models, modelHandles) = try self.compileModels(providerHandles)
@@ -39,11 +40,27 @@ package struct PolicyCompiler {
         return PolicyIndex(
             version: self.manifest.version, manifest: hash, limits: self.manifest.limits, keys: keys, nodes: nodes,
             policies: policies, aliases: aliases, routes: routes, models: models, providers: providers,
-            credentials: credentials
+            credentials: credentials, fallbackPrices: self.fallbackPrices, adjustments: adjustments
         )
     }
 
-    private mutating func compileNodes() throws(SnapshotError) -> [NodeEntry] {
+    private var fallbackPrices: [PriceRow] {
+        guard self.manifest.limits.unpricedModels == .estimate else { return [] }
+        return self.document.prices.filter { $0.model == nil }.sorted { $0.effective < $1.effective }
+    }
+
+    /// Each organization's adjustments in one run, and where that is.
+    private func compileAdjustments() -> ([PriceAdjustment], [NodeID: Range<Int>]) {
+        var adjustments: [PriceAdjustment] = []
+        var ranges: [NodeID: Range<Int>] = [:]
+        for (organization, own) in Dictionary(grouping: self.document.adjustments, by: \.organization) {
+            ranges[organization] = adjustments.count..<adjustments.count + own.count
+            adjustments += own.sorted { $0.precedes($1) }
+        }
+        return (adjustments, ranges)
+    }
+
+    private mutating func compileNodes(_ adjustments: [NodeID: Range<Int>]) throws(SnapshotError) -> [NodeEntry] {
         for (index, row) in self.document.nodes.enumerated() {
             guard self.nodeHandles.updateValue(Handle(index), forKey: row.id) == nil else {
                 throw Self.invalid(.nodes, "node \(row.id) occurs twice")
@@ -60,18 +77,28 @@ package struct PolicyCompiler {
             }
             parents.append(handle)
         }
+        if let row = self.document.adjustments.first(where: { self.nodeHandles[$0.organization] == nil }) {
+            throw Self.invalid(.adjustments, "the organization of \(row.id) is missing")
+        }
         var entries: [NodeEntry] = []
         for (index, row) in self.document.nodes.enumerated() {
             var active = true
             var current = Handle(index)
+            var organization = row.id
             var depth = 0
             while current >= 0 {
                 guard depth < PolicyIndex.depthLimit else { throw Self.invalid(.nodes, "\(row.id) is too deep") }
                 active = active && self.document.nodes[Int(current)].status == .active
+                organization = self.document.nodes[Int(current)].id
                 current = parents[Int(current)]
                 depth += 1
             }
-            entries.append(NodeEntry(id: row.id, parent: parents[index], isActive: active))
+            entries.append(
+                NodeEntry(
+                    id: row.id, parent: parents[index], isActive: active,
+                    adjustments: adjustments[organization] ?? 0..<0
+                )
+            )
         }
         return entries
     }

@@ -53,6 +53,8 @@ package struct NodeEntry: Sendable {
     /// -1 for an organization.
     package let parent: Handle
     package let isActive: Bool
+    /// Where the adjustments of its organization stand in the index.
+    package let adjustments: Range<Int>
 }
 
 package struct PolicyEntry: Sendable {

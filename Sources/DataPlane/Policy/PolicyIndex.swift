@@ -17,13 +17,18 @@ package final class PolicyIndex: Sendable {
     package let models: [ModelEntry]
     package let providers: [ProviderEntry]
     package let credentials: [CredentialEntry]
+    /// Prices of models that have none, by ascending effective time; empty when the group refuses such models.
+    package let fallbackPrices: [PriceRow]
+    /// Discounts and margins: each organization's in one run, in the order of `PriceAdjustment.precedes`.
+    package let adjustments: [PriceAdjustment]
     private let keyTable: HandleTable
     private let aliasTable: HandleTable
 
     init(
         version: SnapshotVersion, manifest: [UInt8], limits: Manifest.Limits, keys: [KeyEntry], nodes: [NodeEntry],
         policies: [PolicyEntry], aliases: [AliasEntry], routes: [RouteEntry], models: [ModelEntry],
-        providers: [ProviderEntry], credentials: [CredentialEntry]
+        providers: [ProviderEntry], credentials: [CredentialEntry], fallbackPrices: [PriceRow],
+        adjustments: [PriceAdjustment]
     ) {
         self.version = version
         self.manifest = manifest
@@ -36,6 +41,8 @@ package final class PolicyIndex: Sendable {
         self.models = models
         self.providers = providers
         self.credentials = credentials
+        self.fallbackPrices = fallbackPrices
+        self.adjustments = adjustments
         self.keyTable = HandleTable(hashes: keys.map(\.digest.words.0))
         self.aliasTable = HandleTable(hashes: aliases.map(\.hash))
     }
@@ -43,7 +50,8 @@ package final class PolicyIndex: Sendable {
     /// An index that knows nobody: what a gateway serves before its first snapshot.
     package static let empty = PolicyIndex(
         version: SnapshotVersion(epoch: 0, version: 0), manifest: [], limits: .init(), keys: [], nodes: [],
-        policies: [], aliases: [], routes: [], models: [], providers: [], credentials: []
+        policies: [], aliases: [], routes: [], models: [], providers: [], credentials: [], fallbackPrices: [],
+        adjustments: []
     )
 
     package var isEmpty: Bool { self.version.epoch == 0 }
@@ -95,6 +103,28 @@ package final class PolicyIndex: Sendable {
         guard policy >= 0 else { return true }
         let networks = self.policies[Int(policy)].networks
         return networks.isEmpty || networks.contains { $0.contains(address) }
+    }
+
+    /// Whether what a model answers at an instant can be charged: it is not served otherwise.
+    package func isPriced(_ model: Handle, at instant: Timestamp) -> Bool {
+        self.models[Int(model)].prices.contains { $0.effective <= instant }
+            || self.fallbackPrices.contains { $0.effective <= instant }
+    }
+
+    /// The price of a model at an instant: its own, else the fallback; nil when it has neither.
+    package func price(of model: Handle, at instant: Timestamp) -> PriceRow? {
+        self.models[Int(model)].price(at: instant) ?? self.fallbackPrices.last { $0.effective <= instant }
+    }
+
+    /// The discount or margin that counts for a request of `node` that began at `instant` and went to `model`; nil for
+    /// none.
+    package func adjustment(at node: Handle, model: Handle, _ instant: Timestamp) -> PriceAdjustment? {
+        let range = self.nodes[Int(node)].adjustments
+        guard !range.isEmpty else { return nil }
+        let entry = self.models[Int(model)]
+        return PriceAdjustment.nearest(
+            in: self.adjustments, range, provider: self.providers[Int(entry.provider)].id, model: entry.id, at: instant
+        ).map { self.adjustments[$0] }
     }
 
     /// An organization, eight units and a project, and one to spare.

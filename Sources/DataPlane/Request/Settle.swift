@@ -1,7 +1,7 @@
-import Shared
+package import Shared
 
 /// What a request used and cost, whatever became of it.
-enum Settle {
+package enum Settle {
     /// The record that stands if the process ends before the request does: every unit at its bound.
     static func bound(_ exchange: borrowing Exchange) -> UsageRecord {
         let policy = exchange.policy
@@ -38,6 +38,11 @@ enum Settle {
         }
         if let usage {
             record.counters = Self.counters(usage)
+            if exchange.operation == .imageGenerations {
+                // What it answers with is nothing but images.
+                record.counters.imageOutput = record.counters.output
+                record.counters.output = 0
+            }
         } else if exchange.operation != .moderations {
             record.counters = Self.boundedCounters(exchange, policy, output: Int64(exchange.relayedBytes))
             record.isEstimate = true
@@ -63,17 +68,23 @@ enum Settle {
         return record
     }
 
-    /// Charges the record at the price in force when the request began.
+    /// Charges the record at the price and the adjustment in force when the request began.
+    ///
+    /// At the fallback price, for a model without one, it is an estimate.
     private static func price(_ record: inout UsageRecord, _ exchange: borrowing Exchange, _ policy: PolicyIndex) {
-        guard exchange.model >= 0, let price = policy.models[Int(exchange.model)].price(at: exchange.began) else {
-            return
-        }
+        guard exchange.model >= 0, let price = policy.price(of: exchange.model, at: exchange.began) else { return }
+        if price.model == nil { record.isEstimate = true }
+        let adjustment = policy.adjustment(at: exchange.caller.node, model: exchange.model, exchange.began)
         record.price = price.id
-        record.cost = Pricing.cost(of: record.counters, items: price.items, tier: record.serviceTier)
+        record.adjustment = adjustment?.id
+        record.cost = Pricing.cost(
+            of: record.counters, items: price.items, tier: record.serviceTier, at: record.started,
+            uplift: price.uplift, adjustment: adjustment?.factor ?? .one
+        )
     }
 
     /// The provider's counts under the meters: every token under exactly one.
-    static func counters(_ usage: TokenUsage) -> UsageCounters {
+    package static func counters(_ usage: TokenUsage) -> UsageCounters {
         var counters = UsageCounters()
         // Audio is counted within the uncached input as far as it goes, then within what was cached.
         counters.audioInput = min(usage.audioInput, usage.uncachedInput)
@@ -95,6 +106,9 @@ enum Settle {
         var counters = UsageCounters()
         counters.input = Int64(exchange.intent.bodyBytes)
         counters.requests = 1
+        // Without usage, by what such models are priced: characters, of which there are no more than bytes, and images.
+        if exchange.operation == .speech { counters.characters = counters.input }
+        if exchange.operation == .imageGenerations { counters.images = max(1, exchange.intent.choices) }
         guard exchange.operation.generates else { return counters }
         if let output {
             counters.output = output

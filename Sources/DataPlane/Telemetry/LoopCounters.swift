@@ -47,6 +47,13 @@ package struct LoopCounters: Sendable {
         self.units[8] += record.counters.audioOutput
         self.units[9] += record.counters.images
         self.units[10] += record.counters.requests
+        self.units[11] += record.counters.imageInput
+        self.units[12] += record.counters.imageOutput
+        self.units[13] += record.counters.inputMilliseconds
+        self.units[14] += record.counters.outputMilliseconds
+        self.units[15] += record.counters.characters
+        self.units[16] += record.counters.pages
+        self.units[17] += record.counters.searches
         self.cost = self.cost.addingSaturating(record.cost.amount)
         if record.isEstimate { self.estimates += 1 }
         self.durations.add(record.durationMicroseconds)

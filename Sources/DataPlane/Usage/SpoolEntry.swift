@@ -14,7 +14,7 @@ package enum SpoolEntryKind: UInt8 {
 /// last: an entry that a kill or a power failure tore is not one.
 package struct SpoolEntry {
     /// Words in an entry.
-    package static let words = 44
+    package static let words = 53
     package static let size = Self.words * 8
 
     package let kind: SpoolEntryKind
@@ -57,7 +57,15 @@ package struct SpoolEntry {
         writer.put(record.counters.audioOutput, at: 32)
         writer.put(record.counters.images, at: 33)
         writer.put(record.counters.requests, at: 34)
-        writer.putText(record.code, at: 35)
+        writer.put(record.counters.imageInput, at: 35)
+        writer.put(record.counters.imageOutput, at: 36)
+        writer.put(record.counters.inputMilliseconds, at: 37)
+        writer.put(record.counters.outputMilliseconds, at: 38)
+        writer.put(record.counters.characters, at: 39)
+        writer.put(record.counters.pages, at: 40)
+        writer.put(record.counters.searches, at: 41)
+        writer.put(record.adjustment?.value, at: 42)
+        writer.putText(record.code, at: 44)
         writer.seal()
     }
 
@@ -70,7 +78,7 @@ package struct SpoolEntry {
             let tier = ServiceTier(rawValue: UInt8(truncatingIfNeeded: head >> 16)),
             let sequence = Int(exactly: reader.word(2)), sequence <= UsageBatch.sequenceLimit,
             let request = reader.id(3), let key = reader.id(5), let project = reader.id(7),
-            let code = reader.text(35)
+            let code = reader.text(44)
         else { return nil }
         var record = UsageRecord(request: .init(request), key: .init(key), project: .init(project))
         record.outcome = outcome
@@ -90,6 +98,7 @@ package struct SpoolEntry {
         record.cost = NanoUSD(reader.signed(22))
         record.snapshot = SnapshotVersion(epoch: Int(reader.signed(23)), version: Int(reader.signed(24)))
         for (offset, meter) in Meter.allCases.enumerated() { record.counters[meter] = reader.signed(25 + offset) }
+        record.adjustment = reader.id(42).map { AdjustmentID($0) }
         record.code = code
         // What the control plane would refuse is damaged: sent on, it would hold up all that comes after it.
         guard record.isWellFormed else { return nil }

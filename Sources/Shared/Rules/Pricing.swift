@@ -1,64 +1,36 @@
-/// Which of a provider's price lists a request was served under.
-///
-/// Numbers are part of the wire format: append only.
-package enum ServiceTier: UInt8, Sendable, CaseIterable {
-    case standard = 0
-    case flex = 1
-    case priority = 2
-    case batch = 3
-
-    package var name: String {
-        switch self {
-        case .standard: "standard"
-        case .flex: "flex"
-        case .priority: "priority"
-        case .batch: "batch"
-        }
-    }
-
-    package init?(name: String) {
-        guard let tier = Self.allCases.first(where: { $0.name == name }) else { return nil }
-        self = tier
-    }
-}
-
-/// The price of one line item.
-package struct PriceItem: Hashable, Sendable {
-    package let meter: Meter
-    /// Nano-USD for a million units; never negative.
-    package let nanoUSDPerMillion: Int64
-    /// The item applies to requests whose prompt is longer than this many tokens; 0 for the base price.
-    ///
-    /// All-or-nothing: one tier prices every unit of the request.
-    package let abovePromptTokens: Int64
-    package let tier: ServiceTier
-
-    package init(meter: Meter, nanoUSDPerMillion: Int64, abovePromptTokens: Int64 = 0, tier: ServiceTier = .standard) {
-        self.meter = meter
-        self.nanoUSDPerMillion = nanoUSDPerMillion
-        self.abovePromptTokens = abovePromptTokens
-        self.tier = tier
-    }
-}
-
 /// The one rule that turns units into money, on the gateway and at ingest.
 package enum Pricing {
-    /// The cost of `usage`: for each meter, units times price, rounded up to the nano-dollar; summed.
+    /// The cost of `usage`: for each meter, units times price, rounded up to the nano-dollar; summed; the sum multiplied
+    /// by both factors and rounded up once more.
     ///
-    /// A service tier without an item of its own is charged at the standard price, a meter without one at that of its
-    /// `fallback`. Negative units count as none. Saturates at the largest amount.
-    package static func cost(of usage: UsageCounters, items: [PriceItem], tier: ServiceTier) -> NanoUSD {
+    /// Of a meter's items that apply, one counts, for every unit of it: one whose window is open before one without;
+    /// among those one of the request's own service tier before a standard one; among those the one of the highest
+    /// prompt tier; among those the dearest, so that the order of items never matters. A meter without an item that
+    /// applies is charged at the price of its `fallback`. Negative units count as none. A sum that saturates at the
+    /// largest amount stays there.
+    ///
+    /// - Parameters:
+    ///   - items: a price's items, in any order.
+    ///   - tier: what the provider served the request under.
+    ///   - instant: when the request began, which decides about windows.
+    ///   - uplift: the price's own factor, for a region.
+    ///   - adjustment: what the organization's discount or margin makes of it.
+    package static func cost(
+        of usage: borrowing UsageCounters, items: [PriceItem], tier: ServiceTier, at instant: Timestamp,
+        uplift: PriceFactor, adjustment: PriceFactor
+    ) -> NanoUSD {
         let prompt = usage.promptTokens
+        let minute = WeekMinute(instant)
         var total = NanoUSD.zero
         for number in Meter.numbers {
             guard let meter = Meter(rawValue: number) else { continue }
             let units = usage[meter]
-            guard units > 0, let price = Self.price(of: meter, prompt: prompt, items: items, tier: tier) else {
-                continue
-            }
+            guard units > 0,
+                let price = Self.price(of: meter, prompt: prompt, items: items, tier: tier, minute: minute)
+            else { continue }
             total = total.addingSaturating(Self.charge(units: units, nanoUSDPerMillion: price))
         }
-        return total
+        return Self.multiply(total, uplift, adjustment)
     }
 
     /// `ceil(units * price / 1,000,000)`, with a 128-bit product.
@@ -71,24 +43,42 @@ package enum Pricing {
         return NanoUSD(Int64(quotient) + (remainder > 0 ? 1 : 0))
     }
 
+    /// `ceil(amount * a * b / 10^12)`, with a product of at most 117 bits.
+    package static func multiply(_ amount: NanoUSD, _ a: PriceFactor, _ b: PriceFactor) -> NanoUSD {
+        guard amount > .zero, amount != .max else { return amount }
+        if a == .one && b == .one { return amount }
+        let factors = UInt128(UInt64(a.partsPerMillion * b.partsPerMillion))
+        let (quotient, remainder) = (UInt128(UInt64(amount.amount)) * factors)
+            .quotientAndRemainder(dividingBy: 1_000_000_000_000)
+        guard quotient < UInt128(Int64.max) else { return .max }
+        return NanoUSD(Int64(quotient) + (remainder > 0 ? 1 : 0))
+    }
+
     private static func price(
-        of meter: Meter, prompt: Int64, items: [PriceItem], tier: ServiceTier
+        of meter: Meter, prompt: Int64, items: [PriceItem], tier: ServiceTier, minute: WeekMinute
     ) -> Int64? {
-        var best: PriceItem?
-        for item in items where item.meter == meter && (item.abovePromptTokens == 0 || prompt > item.abovePromptTokens)
-        {
-            guard item.tier == tier || item.tier == .standard else { continue }
-            guard let current = best else {
-                best = item
-                continue
+        var wanted = meter
+        while true {
+            var best: PriceItem?
+            for item in items where item.meter == wanted {
+                guard item.abovePromptTokens == 0 || prompt > item.abovePromptTokens,
+                    item.tier == tier || item.tier == .standard, item.window?.isOpen(at: minute) ?? true
+                else { continue }
+                if best.map({ Self.counts(item, before: $0, tier: tier) }) ?? true { best = item }
             }
-            // The request's own service tier first, then the highest prompt tier.
-            let moreSpecific = item.tier == tier && current.tier != tier
-            let higher = item.tier == current.tier && item.abovePromptTokens > current.abovePromptTokens
-            if moreSpecific || higher { best = item }
+            if let best { return best.nanoUSDPerMillion }
+            guard let fallback = wanted.fallback else { return nil }
+            wanted = fallback
         }
-        if let best { return best.nanoUSDPerMillion }
-        guard let fallback = meter.fallback else { return nil }
-        return Self.price(of: fallback, prompt: prompt, items: items, tier: tier)
+    }
+
+    /// Whether an item counts before another one; both apply.
+    private static func counts(_ item: PriceItem, before other: PriceItem, tier: ServiceTier) -> Bool {
+        if (item.window != nil) != (other.window != nil) { return item.window != nil }
+        if item.tier != other.tier { return item.tier == tier }
+        if item.abovePromptTokens != other.abovePromptTokens {
+            return item.abovePromptTokens > other.abovePromptTokens
+        }
+        return item.nanoUSDPerMillion > other.nanoUSDPerMillion
     }
 }

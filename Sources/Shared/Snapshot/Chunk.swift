@@ -13,6 +13,7 @@ package enum ChunkType: UInt8, Sendable, CaseIterable {
     case models = 7
     case routes = 8
     case prices = 9
+    case adjustments = 10
 
     package var name: String {
         switch self {
@@ -25,6 +26,7 @@ package enum ChunkType: UInt8, Sendable, CaseIterable {
         case .models: "models"
         case .routes: "routes"
         case .prices: "prices"
+        case .adjustments: "adjustments"
         }
     }
 
@@ -33,7 +35,7 @@ package enum ChunkType: UInt8, Sendable, CaseIterable {
         switch self {
         case .keys: keys
         case .nodes, .owners, .policies: 6
-        case .providers, .credentials, .models, .routes, .prices: 0
+        case .providers, .credentials, .models, .routes, .prices, .adjustments: 0
         }
     }
 

@@ -40,6 +40,24 @@ package struct Manifest: WireMessage, Equatable {
     package static let sizeLimit = 256 << 10
     package static let chunksLimit = 2560
 
+    /// What becomes of a request whose model has no price.
+    ///
+    /// Numbers are part of the wire format: append only.
+    package enum UnpricedModels: UInt8, Sendable, CaseIterable {
+        /// It is refused.
+        case deny = 1
+        /// It is charged at the instance's fallback price, as an estimate; refused while there is none.
+        case estimate = 2
+
+        /// The name in the API and in SQL.
+        package var name: String { self == .deny ? "deny" : "estimate" }
+
+        package init?(name: String) {
+            guard let known = Self.allCases.first(where: { $0.name == name }) else { return nil }
+            self = known
+        }
+    }
+
     /// Bounds that the control plane sets for a gateway group.
     package struct Limits: WireMessage, Equatable {
         /// Bits of a key's hash that choose its chunk, 8 … 11.
@@ -50,6 +68,8 @@ package struct Manifest: WireMessage, Equatable {
         package var maxBodyBytes = 32 << 20
         /// Seconds that a request may take in all.
         package var requestSeconds = 900
+        /// Always written: a gateway that does not know it would serve what has no price for nothing.
+        package var unpricedModels = UnpricedModels.deny
 
         package init() {}
 
@@ -61,6 +81,7 @@ package struct Manifest: WireMessage, Equatable {
                 case 2: self.maxStaleSeconds = try reader.integer(in: 60...31_536_000, "limits.max_stale_seconds")
                 case 3: self.maxBodyBytes = try reader.integer(in: 1024...(1 << 30), "limits.max_body_bytes")
                 case 4: self.requestSeconds = try reader.integer(in: 1...86_400, "limits.request_seconds")
+                case 5: self.unpricedModels = try reader.enumeration("limits.unpriced_models")
                 default: try reader.skip()
                 }
             }
@@ -71,6 +92,7 @@ package struct Manifest: WireMessage, Equatable {
             writer.integer(2, self.maxStaleSeconds)
             writer.integer(3, self.maxBodyBytes)
             writer.integer(4, self.requestSeconds)
+            writer.enumeration(5, self.unpricedModels)
         }
     }
 

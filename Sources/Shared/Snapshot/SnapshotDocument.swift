@@ -9,6 +9,7 @@ package struct SnapshotDocument: Sendable, Equatable {
     package var models: [ModelRow] = []
     package var routes: [RouteRow] = []
     package var prices: [PriceRow] = []
+    package var adjustments: [PriceAdjustment] = []
 
     package init() {}
 
@@ -26,6 +27,7 @@ package struct SnapshotDocument: Sendable, Equatable {
         case .models: self.models += try Self.decode(blob, reference, keyBits)
         case .routes: self.routes += try Self.decode(blob, reference, keyBits)
         case .prices: self.prices += try Self.decode(blob, reference, keyBits)
+        case .adjustments: self.adjustments += try Self.decode(blob, reference, keyBits)
         }
     }
 
@@ -65,8 +67,10 @@ package struct SnapshotDocument: Sendable, Equatable {
             let credentials = Self.chunks(of: self.credentials, keyBits: keyBits),
             let models = Self.chunks(of: self.models, keyBits: keyBits),
             let routes = Self.chunks(of: self.routes, keyBits: keyBits),
-            let prices = Self.chunks(of: self.prices, keyBits: keyBits)
+            let prices = Self.chunks(of: self.prices, keyBits: keyBits),
+            let adjustments = Self.chunks(of: self.adjustments, keyBits: keyBits)
         else { return nil }
         return nodes + owners + policies + keys + providers + credentials + models + routes + prices
+            + adjustments
     }
 }

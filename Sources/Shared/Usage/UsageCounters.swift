@@ -1,54 +1,3 @@
-/// What a price is charged for.
-///
-/// Numbers are part of the wire format: append only.
-package enum Meter: UInt8, CaseIterable, Sendable {
-    case input = 1
-    case cachedInput = 2
-    case cacheWrite5m = 3
-    case cacheWrite1h = 4
-    case output = 5
-    case reasoning = 6
-    case audioInput = 7
-    case audioOutput = 8
-    case image = 9
-    case request = 10
-
-    /// The numbers of all cases: what a loop on the request path goes over without an array of cases.
-    package static let numbers: ClosedRange<UInt8> = 1...10
-
-    /// The name in the API and in SQL.
-    package var name: String {
-        switch self {
-        case .input: "input"
-        case .cachedInput: "cached_input"
-        case .cacheWrite5m: "cache_write_5m"
-        case .cacheWrite1h: "cache_write_1h"
-        case .output: "output"
-        case .reasoning: "reasoning"
-        case .audioInput: "audio_input"
-        case .audioOutput: "audio_output"
-        case .image: "image"
-        case .request: "request"
-        }
-    }
-
-    package init?(name: String) {
-        guard let meter = Self.allCases.first(where: { $0.name == name }) else { return nil }
-        self = meter
-    }
-
-    /// The meter whose price applies when this one has none: a cached token never costs less than nothing said,
-    /// nor more than the book says of its kind.
-    package var fallback: Meter? {
-        switch self {
-        case .cachedInput, .cacheWrite5m, .audioInput: .input
-        case .cacheWrite1h: .cacheWrite5m
-        case .reasoning, .audioOutput: .output
-        case .input, .output, .image, .request: nil
-        }
-    }
-}
-
 /// Units used by one request, disjoint: every token is counted under exactly one meter.
 ///
 /// A provider's `prompt_tokens` that includes cached ones is split into `input` and `cachedInput`; `output` has neither
@@ -64,6 +13,13 @@ package struct UsageCounters: Hashable, Sendable {
     package var audioOutput: Int64 = 0
     package var images: Int64 = 0
     package var requests: Int64 = 0
+    package var imageInput: Int64 = 0
+    package var imageOutput: Int64 = 0
+    package var inputMilliseconds: Int64 = 0
+    package var outputMilliseconds: Int64 = 0
+    package var characters: Int64 = 0
+    package var pages: Int64 = 0
+    package var searches: Int64 = 0
 
     package init() {}
 
@@ -80,6 +36,13 @@ package struct UsageCounters: Hashable, Sendable {
             case .audioOutput: self.audioOutput
             case .image: self.images
             case .request: self.requests
+            case .imageInput: self.imageInput
+            case .imageOutput: self.imageOutput
+            case .inputMilliseconds: self.inputMilliseconds
+            case .outputMilliseconds: self.outputMilliseconds
+            case .character: self.characters
+            case .page: self.pages
+            case .search: self.searches
             }
         }
         set {
@@ -94,6 +57,13 @@ package struct UsageCounters: Hashable, Sendable {
             case .audioOutput: self.audioOutput = newValue
             case .image: self.images = newValue
             case .request: self.requests = newValue
+            case .imageInput: self.imageInput = newValue
+            case .imageOutput: self.imageOutput = newValue
+            case .inputMilliseconds: self.inputMilliseconds = newValue
+            case .outputMilliseconds: self.outputMilliseconds = newValue
+            case .character: self.characters = newValue
+            case .page: self.pages = newValue
+            case .search: self.searches = newValue
             }
         }
     }
@@ -101,11 +71,11 @@ package struct UsageCounters: Hashable, Sendable {
     /// All tokens of the prompt, which choose the price tier.
     package var promptTokens: Int64 {
         Self.sum(self.input, self.cachedInput, self.cacheWrite5m)
-            .addingSaturating(Self.sum(self.cacheWrite1h, self.audioInput, 0))
+            .addingSaturating(Self.sum(self.cacheWrite1h, self.audioInput, self.imageInput))
     }
 
     package var outputTokens: Int64 {
-        Self.sum(self.output, self.reasoning, self.audioOutput)
+        Self.sum(self.output, self.reasoning, self.audioOutput).addingSaturating(max(0, self.imageOutput))
     }
 
     /// Negative units count as none.

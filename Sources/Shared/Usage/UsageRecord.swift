@@ -38,6 +38,10 @@ package struct UsageRecord: WireMessage, Hashable {
     package var provider: ProviderID?
     /// The price that was charged; nil when the model has none.
     package var price: PriceID?
+    /// The organization's discount or margin that was applied; nil for none.
+    ///
+    /// With the units, the price, the service tier and the start it is all that the cost was computed from.
+    package var adjustment: AdjustmentID?
     package var serviceTier = ServiceTier.standard
     package var started = Timestamp(microseconds: 0)
     /// From the request's first byte to the end of its answer.
@@ -48,7 +52,7 @@ package struct UsageRecord: WireMessage, Hashable {
     package var status = 0
     package var outcome = RequestOutcome.completed
     package var isStream = false
-    /// The units are a bound, not the provider's figures.
+    /// The units are a bound and not the provider's figures, or the price is the fallback and not the model's own.
     package var isEstimate = false
     package var counters = UsageCounters()
     package var cost = NanoUSD.zero
@@ -107,6 +111,7 @@ package struct UsageRecord: WireMessage, Hashable {
             case 19: epoch = try reader.integer(in: Self.epochs, "usage.epoch")
             case 20: version = try reader.integer(in: 0...Int.max, "usage.version")
             case 21: self.code = try reader.text(limit: Self.codeLimit, "usage.code")
+            case 22: self.adjustment = try reader.identifier("usage.adjustment")
             case 31...60:
                 guard let meter = Meter(rawValue: UInt8(field - 30)) else { throw .unknownCriticalField(field) }
                 self.counters[meter] = try Self.count(&reader, "usage.units")
@@ -155,6 +160,7 @@ package struct UsageRecord: WireMessage, Hashable {
         writer.integer(19, self.snapshot.epoch)
         writer.integer(20, self.snapshot.version)
         writer.text(21, self.code)
+        writer.identifier(22, self.adjustment)
         for meter in Meter.allCases { writer.int64(30 + Int(meter.rawValue), self.counters[meter]) }
     }
 }

@@ -8,6 +8,7 @@ import Testing
     @Test func `a group has limits and organizations`() async throws {
         try await TestControlPlane.with { plane in
             let group = try await plane.make("/v1/gateway-groups", ["name": "eu", "request_seconds": 60])
+            #expect(group["unpriced_models"] == "deny")
             #expect(group["max_stale_seconds"] == 259_200)
             let path = "/v1/gateway-groups/\(group.id)"
             let patched = try await plane.send("PATCH", path, ["max_body_bytes": 4096], ifMatch: group.etag)

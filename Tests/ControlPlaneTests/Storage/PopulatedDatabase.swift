@@ -53,6 +53,23 @@ enum PopulatedDatabase {
         select md5('x' || n)::uuid, md5('m' || n)::uuid, now() - interval '1 day' from generate_series(1, 40000) n;
         insert into price_item (price_id, meter, nano_usd_per_million)
         select md5('x' || n)::uuid, m, 100 from generate_series(1, 40000) n, unnest(array['input', 'output']) m;
+        insert into price_proposal (id, provider_id, status, requested_by_kind, requested_by, content_sha256, new_entries,
+            changed_entries, unchanged_entries, unknown_entries)
+        select md5('f' || n)::uuid, md5('v' || n % 20000 + 1)::uuid, 'open', 'service_account', md5('s1')::uuid,
+            sha256('f'), 1, 0, 0, 0 from generate_series(1, 20000) n;
+        insert into price_proposal_entry (proposal_id, position, model_name, effect, uplift_ppm, items)
+        select md5('f' || n)::uuid, 0, 'm', 'unknown_model', 1000000, '[{"meter":"input","usd_per_million":"1"}]'
+        from generate_series(1, 20000) n;
+        insert into rerating (id, model_id, from_at, to_at, records, corrected, before_nano_usd, after_nano_usd,
+            created_by_kind, created_by)
+        select md5('a' || n)::uuid, md5('m' || n)::uuid, now() - interval '1 day', now(), 1, 1, 2, 1, 'service_account',
+            md5('s1')::uuid from generate_series(1, 20000) n;
+        insert into usage_correction select md5('a' || n)::uuid, md5('z1')::uuid, n, md5('q' || n)::uuid,
+            md5('o1')::uuid, md5('p1')::uuid, md5('k1')::uuid, md5('m' || n)::uuid, now(), null, md5('x' || n)::uuid, 2, 1
+        from generate_series(1, 20000) n;
+        insert into price_adjustment (id, organization_id, factor_ppm, effective_at)
+        select md5('y' || n)::uuid, md5('o' || n % 2 + 1)::uuid, 900000, now() - n * interval '1 minute'
+        from generate_series(1, 20000) n;
         """
 
     /// One group with 100 gateways, and many that it had, which has published 20,000 snapshots.

@@ -131,14 +131,17 @@ import Testing
         var ids: [String: String] = [:]
         for (prefix, letter) in [
             ("org", "o"), ("prj", "p"), ("unit", "u"), ("vk", "k"), ("prv", "v"), ("crd", "c"), ("mdl", "m"),
-            ("rte", "r"), ("prc", "x"), ("gwg", "g"), ("gw", "w"), ("chg", "h"), ("req", "q"),
+            ("rte", "r"), ("prc", "x"), ("adj", "y"), ("ppr", "f"), ("rer", "a"), ("gwg", "g"), ("gw", "w"),
+            ("chg", "h"),
+            ("req", "q"),
         ] {
             ids[prefix] = "\(prefix)_\(Crockford.encode(try await self.md5("\(letter)1", plane)))"
         }
         let resources = [
             "organizations": "org", "projects": "prj", "units": "unit", "virtual-keys": "vk", "providers": "prv",
             "credentials": "crd", "models": "mdl", "routes": "rte", "prices": "prc", "gateway-groups": "gwg",
-            "gateways": "gw", "changes": "chg",
+            "gateways": "gw", "changes": "chg", "price-adjustments": "adj", "price-proposals": "ppr",
+            "reratings": "rer",
         ]
         let values = [
             "organization": ids["org"], "project": ids["prj"], "key": ids["vk"], "model": ids["mdl"],
@@ -181,6 +184,16 @@ import Testing
         let model = try await plane.make("/v1/models", ["provider": .string(provider.id), "name": "m"])
         _ = try await plane.make(
             "/v1/prices", ["model": .string(model.id), "items": [["meter": "input", "usd_per_million": "1"]]])
+        _ = try await plane.make(
+            "/v1/price-adjustments",
+            ["organization": .string(organization.id), "provider": .string(provider.id), "factor_ppm": 900_000])
+        let proposal = try await plane.make(
+            "/v1/price-proposals",
+            [
+                "provider": .string(provider.id),
+                "entries": [["model": "m", "items": [["meter": "input", "usd_per_million": "2"]]]],
+            ])
+        #expect(try await plane.send("POST", "/v1/price-proposals/\(proposal.id)/approve").status == 200)
         let route = try await plane.make(
             "/v1/routes",
             [

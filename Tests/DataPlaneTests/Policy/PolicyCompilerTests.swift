@@ -82,6 +82,46 @@ import Testing
             } == nil)
     }
 
+    @Test func `an adjustment counts for its organization and all below it, and the nearest does`() throws {
+        var fixture = try PolicyFixture("adjustments")
+        let (provider, model) = (fixture.document.providers[0].id, fixture.document.models[0].id)
+        let stranger = NodeRow(id: fixture.id(), kind: .organization, parent: nil, status: .active)
+        let below = NodeRow(id: fixture.id(), kind: .project, parent: stranger.id, status: .active)
+        fixture.document.nodes += [stranger, below]
+        let organization = fixture.organization
+        var factors: [AdjustmentID: Int64] = [:]
+        func adjust(
+            _ organization: NodeID, _ factor: Int64, at: Int64 = 0, provider: ProviderID? = nil, model: ModelID? = nil
+        ) {
+            let id: AdjustmentID = fixture.id()
+            factors[id] = factor
+            fixture.document.adjustments.append(
+                PriceAdjustment(
+                    id: id, organization: organization, provider: provider, model: model,
+                    factor: PriceFactor(partsPerMillion: factor) ?? .one, effective: Timestamp(microseconds: at)))
+        }
+        adjust(organization, 10)
+        adjust(organization, 11, at: 5)
+        adjust(organization, 20, at: 7, provider: provider)
+        adjust(organization, 30, at: 9, model: model)
+        adjust(organization, 40, model: fixture.id())
+        adjust(stranger.id, 50)
+        let index = try fixture.compile()
+        func factor(_ node: Int, _ at: Int64) -> Int64? {
+            index.adjustment(at: Handle(node), model: 0, Timestamp(microseconds: at)).flatMap { factors[$0.id] }
+        }
+        for node in 0...2 { #expect([0, 4, 5, 7, 8, 9].map { factor(node, $0) } == [10, 10, 11, 20, 20, 30]) }
+        for node in 3...4 { #expect([-1, 0, 9].map { factor(node, $0) } == [nil, 50, 50]) }
+        #expect(
+            try self.refusal {
+                $0.document.adjustments = [
+                    PriceAdjustment(
+                        id: $0.id(), organization: $0.id(), provider: nil, model: nil, factor: .one,
+                        effective: Timestamp(microseconds: 0))
+                ]
+            } == "adjustments")
+    }
+
     @Test func `a credential that does not open, or holds what no header can, is refused`() throws {
         #expect(try self.refusal { $0.document.credentials[0].sealed[20] ^= 1 } == "credentials")
         #expect(try self.refusal { $0.document.credentials[0].sealed = [] } == "credentials")

@@ -22,6 +22,10 @@ struct TestGateway: Sendable {
         var upstreamTLS = TLSConfiguration.makeClientConfiguration()
         /// Where providers are, when it is not at the scripted ones.
         var targets: [TestPolicy.Target] = []
+        /// Whether the models of the scripted providers have a price, in their order; those beyond it do.
+        var priced: [Bool] = []
+        var unpricedModels = Manifest.UnpricedModels.deny
+        var fallback: Int64?
 
         init(_ change: (inout Options) -> Void = { _ in }) { change(&self) }
     }
@@ -79,10 +83,13 @@ struct TestGateway: Sendable {
         )
         var targets = options.targets
         for (index, upstream) in upstreams.enumerated() {
-            targets.append(.init(url: "http://127.0.0.1:\(upstream.port)/v1", order: index + 1))
+            let isPriced = index < options.priced.count ? options.priced[index] : true
+            targets.append(
+                .init(url: "http://127.0.0.1:\(upstream.port)/v1", order: index + 1, isPriced: isPriced))
         }
         let policy = TestPolicy(
-            targets: targets, maxBodyBytes: options.maxBodyBytes, requestSeconds: options.requestSeconds
+            targets: targets, maxBodyBytes: options.maxBodyBytes, requestSeconds: options.requestSeconds,
+            unpricedModels: options.unpricedModels, fallback: options.fallback
         )
         await loops.publisher.publish(try policy.compile(), serving: true)
         let listener = try await Listener.bind(

@@ -9,11 +9,15 @@ struct TestPolicy {
         var url: String
         var order = 1
         var weight = 100
+        var isPriced = true
     }
 
     var targets: [Target]
     var maxBodyBytes = 1 << 20
     var requestSeconds = 60
+    var unpricedModels = Manifest.UnpricedModels.deny
+    /// Nano-USD for a million input tokens of models without a price; nil for no such price.
+    var fallback: Int64?
 
     /// The secret that requests carry.
     static let secret = "sk-gh-0000000000000000-0000000000000000000000000000000000000000000000000"
@@ -29,6 +33,7 @@ struct TestPolicy {
         var limits = Manifest.Limits()
         limits.maxBodyBytes = self.maxBodyBytes
         limits.requestSeconds = self.requestSeconds
+        limits.unpricedModels = self.unpricedModels
         let manifest = Manifest(
             deployment: time.newID(), group: time.newID(), version: SnapshotVersion(epoch: 1, version: 1),
             created: time.now(), previous: [], keyringEpoch: 1, limits: limits, chunks: []
@@ -69,18 +74,26 @@ struct TestPolicy {
                     status: .active
                 )
             )
-            document.prices.append(
-                PriceRow(
-                    id: time.newID(), model: model, effective: Timestamp(microseconds: 0),
-                    items: [
-                        PriceItem(meter: .input, nanoUSDPerMillion: 1_000_000_000),
-                        PriceItem(meter: .output, nanoUSDPerMillion: 2_000_000_000),
-                    ]
+            if target.isPriced {
+                document.prices.append(
+                    PriceRow(
+                        id: time.newID(), model: model, effective: Timestamp(microseconds: 0),
+                        items: [
+                            PriceItem(meter: .input, nanoUSDPerMillion: 1_000_000_000),
+                            PriceItem(meter: .output, nanoUSDPerMillion: 2_000_000_000),
+                        ]
+                    )
                 )
-            )
+            }
             routeTargets.append(
                 RouteTarget(model: model, credential: credential, order: target.order, weight: target.weight)
             )
+        }
+        if let fallback {
+            document.prices.append(
+                PriceRow(
+                    id: time.newID(), model: nil, effective: Timestamp(microseconds: 0),
+                    items: [PriceItem(meter: .input, nanoUSDPerMillion: fallback)]))
         }
         document.routes = [
             RouteRow(id: time.newID(), node: nil, alias: Self.alias, targets: routeTargets, status: .active)

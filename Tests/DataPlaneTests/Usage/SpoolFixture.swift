@@ -46,6 +46,7 @@ final class SpoolFixture {
         record.model = maybe(id()).map { ModelID($0) }
         record.provider = maybe(id()).map { ProviderID($0) }
         record.price = maybe(id()).map { PriceID($0) }
+        record.adjustment = maybe(id()).map { AdjustmentID($0) }
         record.serviceTier = ServiceTier.allCases.randomElement(using: &random) ?? .standard
         record.started = Timestamp(microseconds: count())
         record.durationMicroseconds = count()

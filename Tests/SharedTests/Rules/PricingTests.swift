@@ -67,22 +67,42 @@ import Testing
         }
     }
 
-    /// The price by the sentence of the documentation, not by the loop of the code.
-    private static func price(_ meter: Meter, _ prompt: Int64, _ items: [PriceItem], _ tier: ServiceTier) -> Int64? {
-        let usable = items.filter {
+    /// The price by the sentence of the documentation, not by the loop of the code: what counts is what is left when
+    /// each condition in turn has kept the best.
+    private static func price(
+        _ meter: Meter, _ prompt: Int64, _ items: [PriceItem], _ tier: ServiceTier, _ at: Timestamp
+    ) -> Int64? {
+        var left = items.filter {
             $0.meter == meter && ($0.abovePromptTokens == 0 || $0.abovePromptTokens < prompt)
+                && [tier, .standard].contains($0.tier) && $0.window.map { Self.isOpen($0, at) } != false
         }
-        for candidate in [tier, .standard] {
-            let own = usable.filter { $0.tier == candidate }
-            if let threshold = own.map(\.abovePromptTokens).max() {
-                return own.first { $0.abovePromptTokens == threshold }?.nanoUSDPerMillion
-            }
+        for condition: (PriceItem) -> Bool in [{ $0.window != nil }, { $0.tier == tier }]
+        where left.contains(where: condition) {
+            left = left.filter(condition)
+        }
+        let highest = left.map(\.abovePromptTokens).max()
+        if let dearest = left.filter({ $0.abovePromptTokens == highest }).map(\.nanoUSDPerMillion).max() {
+            return dearest
         }
         let fallbacks: [Meter: Meter] = [
-            .cachedInput: .input, .cacheWrite5m: .input, .audioInput: .input, .cacheWrite1h: .cacheWrite5m,
-            .reasoning: .output, .audioOutput: .output,
+            .cachedInput: .input, .cacheWrite5m: .input, .audioInput: .input, .imageInput: .input,
+            .cacheWrite1h: .cacheWrite5m, .reasoning: .output, .audioOutput: .output, .imageOutput: .output,
         ]
-        return fallbacks[meter].flatMap { Self.price($0, prompt, items, tier) }
+        return fallbacks[meter].flatMap { Self.price($0, prompt, items, tier, at) }
+    }
+
+    /// Whether one of the openings of the last eight days is not over.
+    private static func isOpen(_ window: PriceWindow, _ at: Timestamp) -> Bool {
+        let minutes = at.seconds >= 0 ? at.seconds / 60 : -((59 - at.seconds) / 60)
+        // Monday, 1969-12-29, is three days before the epoch.
+        let sinceMonday = minutes + 3 * 1440
+        let today = (sinceMonday - ((sinceMonday % 1440) + 1440) % 1440) / 1440
+        for day in today - 8...today where window.weekdays >> UInt8(((day % 7) + 7) % 7) & 1 == 1 {
+            let opens = day * 1440 + Int64(window.start)
+            let length = (Int64(window.end) - Int64(window.start) + 1440) % 1440
+            if (opens..<opens + (length == 0 ? 1440 : length)).contains(sinceMonday) { return true }
+        }
+        return false
     }
 
     @Test func `the cost of random usage under random books is that of the reference`() {
@@ -93,7 +113,7 @@ import Testing
                     meter: sampler.pick(Meter.allCases),
                     nanoUSDPerMillion: sampler.below(10) == 0 ? .max : Int64(sampler.below(20_000_000_000)),
                     abovePromptTokens: sampler.pick([0, 0, 100, 128_000, 200_000]),
-                    tier: sampler.pick(ServiceTier.allCases))
+                    tier: sampler.pick(ServiceTier.allCases), window: sampler.below(3) == 0 ? sampler.window() : nil)
             }
             var usage = UsageCounters()
             var prompt: Int64 = 0
@@ -101,20 +121,54 @@ import Testing
                 usage[meter] =
                     sampler.below(20) == 0
                     ? sampler.pick([.max, .min, -1]) : Int64(sampler.pick([0, 1, 100, 101, 128_000, 300_000]))
-                guard [.input, .cachedInput, .cacheWrite5m, .cacheWrite1h, .audioInput].contains(meter) else {
-                    continue
-                }
+                guard
+                    [.input, .cachedInput, .cacheWrite5m, .cacheWrite1h, .audioInput, .imageInput].contains(meter)
+                else { continue }
                 prompt = prompt.addingSaturating(max(0, usage[meter]))
             }
             #expect(usage.promptTokens == prompt)
             let tier = sampler.pick(ServiceTier.allCases)
+            let at = Timestamp(microseconds: Int64(sampler.integer(-4_000_000_000_000...4_000_000_000_000_000)))
             var expected: Int64 = 0
             for meter in Meter.allCases {
-                guard let price = Self.price(meter, prompt, items, tier) else { continue }
+                guard let price = Self.price(meter, prompt, items, tier, at) else { continue }
                 expected = expected.addingSaturating(Self.reference(usage[meter], price))
             }
-            #expect(Pricing.cost(of: usage, items: items, tier: tier).amount == expected)
+            #expect(Self.cost(usage, items, tier, at: at) == expected)
+            #expect(Self.cost(usage, items.reversed(), tier, at: at) == expected)
         }
+    }
+
+    private static func cost(
+        _ usage: UsageCounters, _ items: [PriceItem], _ tier: ServiceTier = .standard,
+        at instant: Timestamp = Timestamp(microseconds: 0)
+    ) -> Int64 {
+        Pricing.cost(of: usage, items: items, tier: tier, at: instant, uplift: .one, adjustment: .one).amount
+    }
+
+    @Test func `factors multiply the whole and round up once`() {
+        var sampler = Sampler("factors")
+        for _ in 0..<3000 {
+            let amount = Int64(bitPattern: sampler.random.next() >> UInt64(1 + sampler.below(63)))
+            let (a, b) = (sampler.factor(), sampler.factor())
+            // a and b are at most 27 bits each: one after the other without rounding in between.
+            let product = UInt64(a.partsPerMillion * b.partsPerMillion)
+            let wide = UInt64(amount).multipliedFullWidth(by: product)
+            var expected = Int64.max
+            if wide.high < 1_000_000_000_000, amount != .max {
+                let (quotient, rest) = UInt64(1_000_000_000_000).dividingFullWidth(wide)
+                expected = quotient >= UInt64(Int64.max) ? .max : Int64(quotient) + (rest > 0 ? 1 : 0)
+            }
+            #expect(Pricing.multiply(NanoUSD(amount), a, b).amount == expected, "\(amount) \(a) \(b)")
+            #expect(Pricing.multiply(NanoUSD(amount), b, a).amount == expected)
+        }
+        let tenth = PriceFactor(partsPerMillion: 1_100_000) ?? .one
+        #expect(Pricing.multiply(NanoUSD(10), tenth, .one).amount == 11)
+        #expect(Pricing.multiply(NanoUSD(1), tenth, .one).amount == 2)
+        #expect(Pricing.multiply(NanoUSD(1), tenth, tenth).amount == 2)
+        #expect(Pricing.multiply(.max, PriceFactor(partsPerMillion: 1) ?? .one, .one) == .max)
+        #expect(Pricing.multiply(NanoUSD(5), PriceFactor(partsPerMillion: 0) ?? .one, .one) == .zero)
+        #expect(PriceFactor(partsPerMillion: -1) == nil && PriceFactor(partsPerMillion: 100_000_001) == nil)
     }
 
     @Test func `a prompt tier prices every unit, and only above its bound`() {
@@ -127,13 +181,12 @@ import Testing
         var usage = UsageCounters()
         usage.input = 200_000
         usage.reasoning = 10
-        #expect(Pricing.cost(of: usage, items: book, tier: .standard).amount == 200_100)
+        #expect(Self.cost(usage, book) == 200_100)
         usage.cachedInput = 1
-        #expect(Pricing.cost(of: usage, items: book, tier: .standard).amount == 400_102)
-        #expect(Pricing.cost(of: usage, items: book, tier: .batch).amount == 400_052)
-        #expect(Pricing.cost(of: usage, items: [], tier: .standard).amount == 0)
-        #expect(
-            Pricing.cost(of: usage, items: book, tier: .flex) == Pricing.cost(of: usage, items: book, tier: .standard))
+        #expect(Self.cost(usage, book) == 400_102)
+        #expect(Self.cost(usage, book, .batch) == 400_052)
+        #expect(Self.cost(usage, []) == 0)
+        #expect(Self.cost(usage, book, .flex) == Self.cost(usage, book))
     }
 
     @Test func `names and numbers of meters, tiers and kinds are each their own`() {

@@ -11,7 +11,10 @@ package struct CopyWriter: ~Copyable {
     init(connection: Connection) { self.connection = connection }
 
     /// Appends one row, a value per column.
-    package mutating func row(_ values: (any SQLEncodable)?...) throws(PostgresError) {
+    package mutating func row(_ values: (any SQLEncodable)?...) throws(PostgresError) { try self.row(values) }
+
+    /// Appends one row, a value per column.
+    package mutating func row(_ values: [(any SQLEncodable)?]) throws(PostgresError) {
         self.buffer.append(bigEndian: Int16(truncatingIfNeeded: values.count))
         for value in values {
             let lengthPosition = self.buffer.count

@@ -18,6 +18,12 @@ package struct Transaction: ~Copyable {
         try self.connection.run(sql, parameters).affectedRows
     }
 
+    /// The same with parameters whose number is not written in the source.
+    @discardableResult
+    package func execute(_ sql: SQL, list parameters: [(any SQLEncodable)?]) throws(PostgresError) -> Int {
+        try self.connection.run(sql, parameters).affectedRows
+    }
+
     /// Runs a statement that returns one row or none; more than one is `decoding`.
     package func queryOne(_ sql: SQL, _ parameters: (any SQLEncodable)?...) throws(PostgresError) -> Row? {
         let rows = Rows(result: try self.connection.run(sql, parameters))
