@@ -30,12 +30,13 @@ package enum ChunkType: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// How many leading bits of the sort key choose the chunk: only these types grow with an organization's size.
+    /// How many bits of the sort key choose the chunk: for types that grow with organizations and their number, or with
+    /// the price book.
     package func bucketBits(keys: Int) -> Int {
         switch self {
         case .keys: keys
-        case .nodes, .owners, .policies: 6
-        case .providers, .credentials, .models, .routes, .prices, .adjustments: 0
+        case .nodes, .owners, .policies, .prices, .adjustments: 6
+        case .providers, .credentials, .models, .routes: 0
         }
     }
 
