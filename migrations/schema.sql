@@ -192,6 +192,30 @@ begin
         'alter table public.usage_event attach partition public.%I for values from (%L) to (%L)', name, low, high);
     return 'made';
 end $$;
+CREATE FUNCTION public.usage_event_summarize(low timestamp with time zone, high timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '200ms'
+    AS $$
+declare
+    leaf regclass;
+    ranges integer := 0;
+begin
+    for leaf in
+        select i.inhrelid::regclass from pg_inherits i
+        join pg_index x on x.indexrelid = i.inhrelid join pg_class t on t.oid = x.indrelid
+        where i.inhparent = 'public.usage_event_time'::regclass and (t.relname = 'usage_event_default'
+            or t.relname between 'usage_event_' || to_char(low at time zone 'UTC', 'YYYYMMDD')
+                and 'usage_event_' || to_char(high at time zone 'UTC', 'YYYYMMDD'))
+    loop
+        begin
+            ranges := ranges + brin_summarize_new_values(leaf);
+        exception when lock_not_available then
+            null;
+        end;
+    end loop;
+    return ranges;
+end $$;
 CREATE TABLE public.api_token (
     id uuid NOT NULL,
     public_id text NOT NULL,
@@ -380,16 +404,24 @@ CREATE TABLE public.ledger_check (
     rejected bigint NOT NULL,
     watermarks bigint NOT NULL,
     event_cost bigint NOT NULL,
-    daily_cost bigint NOT NULL,
     mispriced bigint NOT NULL,
     events_to timestamp with time zone NOT NULL,
     closed_events bigint NOT NULL,
     closed_event_cost bigint NOT NULL,
     closed_mispriced bigint NOT NULL,
-    days_to date NOT NULL,
-    closed_daily_cost bigint NOT NULL,
     lost bigint DEFAULT 0 NOT NULL,
+    unfolded_records bigint NOT NULL,
+    unfolded_cost bigint NOT NULL,
     CONSTRAINT ledger_check_singleton_check CHECK (singleton)
+);
+CREATE TABLE public.ledger_level (
+    level text NOT NULL,
+    records bigint NOT NULL,
+    cost_nano_usd bigint NOT NULL,
+    closed_to timestamp with time zone NOT NULL,
+    closed_records bigint NOT NULL,
+    closed_cost bigint NOT NULL,
+    CONSTRAINT ledger_level_level_check CHECK ((level = ANY (ARRAY['minute'::text, 'hour'::text, 'day'::text])))
 );
 CREATE TABLE public.model (
     id uuid NOT NULL,
@@ -572,12 +604,9 @@ CREATE TABLE public.trust_root (
     CONSTRAINT trust_root_payload_sha256_check CHECK ((length(payload_sha256) = 32)),
     CONSTRAINT trust_root_version_check CHECK ((version >= 1))
 );
-CREATE TABLE public.usage_daily (
-    day date NOT NULL,
-    organization_id uuid NOT NULL,
-    project_id uuid NOT NULL,
-    key_id uuid NOT NULL,
-    model_id uuid NOT NULL,
+CREATE TABLE public.usage_day (
+    starts_at timestamp with time zone NOT NULL,
+    series_id bigint NOT NULL,
     requests bigint DEFAULT 0 NOT NULL,
     refusals bigint DEFAULT 0 NOT NULL,
     estimates bigint DEFAULT 0 NOT NULL,
@@ -590,8 +619,10 @@ CREATE TABLE public.usage_daily (
     audio_input bigint DEFAULT 0 NOT NULL,
     audio_output bigint DEFAULT 0 NOT NULL,
     image bigint DEFAULT 0 NOT NULL,
+    request bigint DEFAULT 0 NOT NULL,
     cost_nano_usd bigint DEFAULT 0 NOT NULL
-);
+)
+WITH (fillfactor='80');
 CREATE TABLE public.usage_event (
     ingested_at timestamp with time zone NOT NULL,
     stream_id uuid NOT NULL,
@@ -684,6 +715,44 @@ CREATE TABLE public.usage_gap (
     CONSTRAINT usage_gap_from_seq_check CHECK ((from_seq >= 1)),
     CONSTRAINT usage_gap_reason_check CHECK ((reason = ANY (ARRAY['released'::text, 'missing'::text])))
 );
+CREATE TABLE public.usage_hour (
+    starts_at timestamp with time zone NOT NULL,
+    series_id bigint NOT NULL,
+    requests bigint DEFAULT 0 NOT NULL,
+    refusals bigint DEFAULT 0 NOT NULL,
+    estimates bigint DEFAULT 0 NOT NULL,
+    input bigint DEFAULT 0 NOT NULL,
+    cached_input bigint DEFAULT 0 NOT NULL,
+    cache_write_5m bigint DEFAULT 0 NOT NULL,
+    cache_write_1h bigint DEFAULT 0 NOT NULL,
+    output bigint DEFAULT 0 NOT NULL,
+    reasoning bigint DEFAULT 0 NOT NULL,
+    audio_input bigint DEFAULT 0 NOT NULL,
+    audio_output bigint DEFAULT 0 NOT NULL,
+    image bigint DEFAULT 0 NOT NULL,
+    request bigint DEFAULT 0 NOT NULL,
+    cost_nano_usd bigint DEFAULT 0 NOT NULL
+)
+WITH (fillfactor='80');
+CREATE TABLE public.usage_minute (
+    starts_at timestamp with time zone NOT NULL,
+    series_id bigint NOT NULL,
+    requests bigint DEFAULT 0 NOT NULL,
+    refusals bigint DEFAULT 0 NOT NULL,
+    estimates bigint DEFAULT 0 NOT NULL,
+    input bigint DEFAULT 0 NOT NULL,
+    cached_input bigint DEFAULT 0 NOT NULL,
+    cache_write_5m bigint DEFAULT 0 NOT NULL,
+    cache_write_1h bigint DEFAULT 0 NOT NULL,
+    output bigint DEFAULT 0 NOT NULL,
+    reasoning bigint DEFAULT 0 NOT NULL,
+    audio_input bigint DEFAULT 0 NOT NULL,
+    audio_output bigint DEFAULT 0 NOT NULL,
+    image bigint DEFAULT 0 NOT NULL,
+    request bigint DEFAULT 0 NOT NULL,
+    cost_nano_usd bigint DEFAULT 0 NOT NULL
+)
+WITH (fillfactor='80');
 CREATE TABLE public.usage_rejected (
     stream_id uuid NOT NULL,
     seq bigint NOT NULL,
@@ -692,6 +761,26 @@ CREATE TABLE public.usage_rejected (
     record bytea NOT NULL,
     rejected_at timestamp with time zone DEFAULT now() NOT NULL
 );
+CREATE TABLE public.usage_series (
+    id bigint NOT NULL,
+    organization_id uuid NOT NULL,
+    project_id uuid NOT NULL,
+    key_id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    model_id uuid NOT NULL,
+    provider_id uuid NOT NULL,
+    gateway_id uuid NOT NULL,
+    outcome integer NOT NULL,
+    status integer NOT NULL
+);
+ALTER TABLE public.usage_series ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.usage_series_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.usage_stream (
     id uuid NOT NULL,
     gateway_id uuid NOT NULL,
@@ -699,6 +788,16 @@ CREATE TABLE public.usage_stream (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT usage_stream_last_seq_check CHECK ((last_seq >= 0))
+);
+CREATE TABLE public.usage_unfolded (
+    stream_id uuid NOT NULL,
+    from_seq bigint NOT NULL,
+    to_seq bigint NOT NULL,
+    ingested_at timestamp with time zone NOT NULL,
+    records bigint NOT NULL,
+    cost_nano_usd bigint NOT NULL,
+    CONSTRAINT usage_unfolded_check CHECK ((to_seq >= from_seq)),
+    CONSTRAINT usage_unfolded_records_check CHECK ((records > 0))
 );
 CREATE TABLE public.virtual_key (
     id uuid NOT NULL,
@@ -780,6 +879,8 @@ ALTER TABLE ONLY public.join_token
     ADD CONSTRAINT join_token_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.ledger_check
     ADD CONSTRAINT ledger_check_pkey PRIMARY KEY (singleton);
+ALTER TABLE ONLY public.ledger_level
+    ADD CONSTRAINT ledger_level_pkey PRIMARY KEY (level);
 ALTER TABLE ONLY public.model
     ADD CONSTRAINT model_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.price_item
@@ -812,14 +913,24 @@ ALTER TABLE ONLY public.subject_key
     ADD CONSTRAINT subject_key_pkey PRIMARY KEY (subject_id);
 ALTER TABLE ONLY public.trust_root
     ADD CONSTRAINT trust_root_pkey PRIMARY KEY (version);
-ALTER TABLE ONLY public.usage_daily
-    ADD CONSTRAINT usage_daily_pkey PRIMARY KEY (day, organization_id, project_id, key_id, model_id);
+ALTER TABLE ONLY public.usage_day
+    ADD CONSTRAINT usage_day_pkey PRIMARY KEY (series_id, starts_at);
 ALTER TABLE ONLY public.usage_gap
     ADD CONSTRAINT usage_gap_pkey PRIMARY KEY (stream_id, from_seq);
+ALTER TABLE ONLY public.usage_hour
+    ADD CONSTRAINT usage_hour_pkey PRIMARY KEY (series_id, starts_at);
+ALTER TABLE ONLY public.usage_minute
+    ADD CONSTRAINT usage_minute_pkey PRIMARY KEY (series_id, starts_at);
 ALTER TABLE ONLY public.usage_rejected
     ADD CONSTRAINT usage_rejected_pkey PRIMARY KEY (stream_id, seq);
+ALTER TABLE ONLY public.usage_series
+    ADD CONSTRAINT usage_series_organization_id_project_id_key_id_owner_id_mod_key UNIQUE (organization_id, project_id, key_id, owner_id, model_id, provider_id, gateway_id, outcome, status);
+ALTER TABLE ONLY public.usage_series
+    ADD CONSTRAINT usage_series_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.usage_stream
     ADD CONSTRAINT usage_stream_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.usage_unfolded
+    ADD CONSTRAINT usage_unfolded_pkey PRIMARY KEY (stream_id, from_seq);
 ALTER TABLE ONLY public.virtual_key
     ADD CONSTRAINT virtual_key_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.virtual_key
@@ -853,12 +964,17 @@ CREATE UNIQUE INDEX scope_node_name ON public.scope_node USING btree (COALESCE(p
 CREATE INDEX scope_node_organization ON public.scope_node USING btree (organization_id, kind, id);
 CREATE INDEX scope_node_parent ON public.scope_node USING btree (parent_id);
 CREATE INDEX snapshot_dirty_group ON public.snapshot_dirty USING btree (group_id);
-CREATE INDEX usage_daily_key ON public.usage_daily USING btree (key_id, day);
+CREATE INDEX usage_day_time ON public.usage_day USING btree (starts_at);
 CREATE INDEX usage_event_time ON ONLY public.usage_event USING brin (ingested_at, started_at, request_id);
 CREATE INDEX usage_event_default_ingested_at_started_at_request_id_idx ON public.usage_event_default USING brin (ingested_at, started_at, request_id);
 CREATE INDEX usage_gap_gateway ON public.usage_gap USING btree (gateway_id, reported_at, stream_id, from_seq);
 CREATE INDEX usage_gap_time ON public.usage_gap USING btree (reported_at, stream_id, from_seq);
+CREATE INDEX usage_hour_time ON public.usage_hour USING btree (starts_at);
+CREATE INDEX usage_minute_time ON public.usage_minute USING btree (starts_at);
+CREATE INDEX usage_series_key ON public.usage_series USING btree (key_id);
+CREATE INDEX usage_series_project ON public.usage_series USING btree (project_id);
 CREATE INDEX usage_stream_gateway ON public.usage_stream USING btree (gateway_id, id);
+CREATE INDEX usage_unfolded_time ON public.usage_unfolded USING btree (ingested_at, stream_id, from_seq);
 CREATE INDEX virtual_key_organization ON public.virtual_key USING btree (organization_id, id);
 CREATE INDEX virtual_key_project ON public.virtual_key USING btree (project_id, id);
 CREATE INDEX virtual_key_restricted ON public.virtual_key USING btree (organization_id) WHERE ((deleted_at IS NULL) AND ((allowed_models IS NOT NULL) OR (cardinality(allowed_networks) > 0)));
@@ -942,10 +1058,16 @@ ALTER TABLE ONLY public.snapshot
     ADD CONSTRAINT snapshot_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.snapshot_timestamp
     ADD CONSTRAINT snapshot_timestamp_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.usage_day
+    ADD CONSTRAINT usage_day_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.usage_series(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.usage_gap
     ADD CONSTRAINT usage_gap_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.usage_gap
     ADD CONSTRAINT usage_gap_stream_id_fkey FOREIGN KEY (stream_id) REFERENCES public.usage_stream(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.usage_hour
+    ADD CONSTRAINT usage_hour_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.usage_series(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.usage_minute
+    ADD CONSTRAINT usage_minute_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.usage_series(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.usage_stream
     ADD CONSTRAINT usage_stream_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.virtual_key
@@ -961,6 +1083,8 @@ REVOKE ALL ON FUNCTION public.audit_log_open(organization uuid, in_lane text) FR
 GRANT ALL ON FUNCTION public.audit_log_open(organization uuid, in_lane text) TO gatehouse_app;
 REVOKE ALL ON FUNCTION public.usage_event_partition(day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.usage_event_partition(day date) TO gatehouse_app;
+REVOKE ALL ON FUNCTION public.usage_event_summarize(low timestamp with time zone, high timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.usage_event_summarize(low timestamp with time zone, high timestamp with time zone) TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_token TO gatehouse_app;
 GRANT SELECT ON TABLE public.audit_leaf TO gatehouse_app;
 GRANT SELECT ON TABLE public.audit_log TO gatehouse_app;
@@ -980,6 +1104,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_status TO gatehouse_ap
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_key TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.join_token TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ledger_check TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ledger_level TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.model TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.price TO gatehouse_app;
 GRANT USAGE ON SEQUENCE public.price_book_version_seq TO gatehouse_app;
@@ -997,11 +1122,15 @@ GRANT USAGE ON SEQUENCE public.snapshot_dirty_id_seq TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.snapshot_timestamp TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subject_key TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.trust_root TO gatehouse_app;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_daily TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_day TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_event TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_event_default TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_gap TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_hour TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_minute TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_rejected TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_series TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_stream TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_unfolded TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.virtual_key TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.virtual_key_secret TO gatehouse_app;

@@ -32,7 +32,8 @@ package struct ControlPlaneServices: Sendable {
             + ProviderRoutes.endpoints(catalog) + RouteRoutes.endpoints(catalog) + FleetRoutes.endpoints(fleet)
             + ChangeRoutes.endpoints(ChangeHistory(database: self.database))
             + AuditRoutes.endpoints(AuditEvents(database: self.database))
-            + UsageRoutes.endpoints(UsageReading(database: self.database)) + LedgerRoutes.endpoints(self.database)
+            + UsageRoutes.endpoints(UsageReading(database: self.database))
+            + ReportRoutes.endpoints(UsageReports(database: self.database)) + LedgerRoutes.endpoints(self.database)
     }
 
     /// The API with the endpoints of every noun, `more` of them, and its own description.

@@ -97,8 +97,8 @@ package final class Jobs: Sendable {
             metadata: [
                 "events": "\(check.identities.events)", "rejected": "\(check.identities.rejected)",
                 "lost": "\(check.identities.lost)", "watermarks": "\(check.identities.watermarks)",
-                "event_cost": "\(check.identities.eventCost)",
-                "daily_cost": "\(check.identities.dailyCost)",
+                "event_cost": "\(check.identities.eventCost)", "unfolded": "\(check.identities.unfolded)",
+                "levels": "\(check.identities.levels)",
             ]
         )
     }

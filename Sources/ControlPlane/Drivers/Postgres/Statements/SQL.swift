@@ -21,6 +21,11 @@ package struct SQL: ExpressibleByStringLiteral, Hashable, Sendable {
         self.text = SQL.quoted(identifier: name)
     }
 
+    /// The place of a parameter: `$1`, `$2`, ….
+    package init(parameter number: Int) {
+        self.text = "$\(number)"
+    }
+
     private init(joined text: String) {
         self.text = text
     }
