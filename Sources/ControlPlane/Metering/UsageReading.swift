@@ -9,30 +9,22 @@ package struct UsageReading: Sendable {
 
     /// Which records are wanted; nil does not narrow.
     package struct Filter: Sendable {
-        package var organization: OrganizationID?
-        package var project: ProjectID?
-        package var key: VirtualKeyID?
-        package var model: ModelID?
+        package var of: ReportFilter
         package var request: RequestID?
         package var from: Timestamp?
         package var to: Timestamp?
 
         package init(_ call: Call) {
-            self.organization = call.filter("organization")
-            self.project = call.filter("project")
-            self.key = call.filter("key")
-            self.model = call.filter("model")
+            self.of = ReportFilter(call.query)
             self.request = call.filter("request")
             self.from = call.query["from"]?.string.flatMap { Timestamp($0) }
             self.to = call.query["to"]?.string.flatMap { Timestamp($0) }
         }
 
-        static let parameters = [
-            QueryParameter("organization", .id(OrganizationKind.self), "Of one organization."),
-            QueryParameter("project", .id(ProjectKind.self), "Of one project."),
-            QueryParameter("key", .id(VirtualKeyKind.self), "Of one virtual key."),
-            QueryParameter("model", .id(ModelKind.self), "Of one model."),
-        ]
+        init(request: RequestID) {
+            self.of = ReportFilter([:])
+            self.request = request
+        }
     }
 
     /// What gateways declared lost, newest first.
@@ -52,7 +44,7 @@ package enum UsageRoutes {
             Endpoint(
                 .get, "/v1/usage/records", "usage.records", "List finished requests in the order of their arrival",
                 auth: .bearer(.usageRead),
-                query: UsageReading.Filter.parameters + [
+                query: ReportFilter.parameters + [
                     QueryParameter("request", .id(RequestKind.self), "One request."),
                     QueryParameter(
                         "from", .timestamp,
@@ -65,6 +57,12 @@ package enum UsageRoutes {
                     UsageReading.Filter(call), try PageRequest(call, size: UsageEntry.positionSize),
                     at: call.context.time
                 ).answer(\.json)
+            },
+            Endpoint(
+                .get, "/v1/usage/records/{id}", "usage.record", "Read one finished request by its identifier",
+                auth: .bearer(.usageRead), success: .json(UsageEntry.schema)
+            ) { call in
+                .json(try await usage.record(try call.id(), at: call.context.time).json)
             },
             Endpoint(
                 .get, "/v1/usage/gaps", "usage.gaps", "List usage that gateways declared lost, newest first",

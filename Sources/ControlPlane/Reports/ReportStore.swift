@@ -34,7 +34,8 @@ package enum ReportStore {
         Self.writeLevels(&statement, plan)
         statement += ") r join usage_series s on s.id = r.series_id"
         if query.groups.contains(.unit) { statement += " left join units u on u.project_id = s.project_id" }
-        Self.writeFilter(&statement, query.filter)
+        let conditions = query.filter.conditions(&statement, on: "s")
+        if !conditions.isEmpty { statement += " where " + SQL.joined(conditions, " and ") }
         guard !names.isEmpty else {
             statement += " having count(*) > 0) g"
             return statement
@@ -113,27 +114,6 @@ package enum ReportStore {
         }
         // A period before anything was used has rows of no level.
         statement += parts.isEmpty ? head + "usage_day l where false" : SQL.joined(parts, " union all ")
-    }
-
-    private static func writeFilter(_ statement: inout SQLStatement, _ filter: ReportFilter) {
-        var conditions: [SQL] = []
-        if let id = filter.organization { conditions.append("s.organization_id = " + statement.bind(id)) }
-        if let id = filter.unit {
-            conditions.append(
-                "s.project_id in (select descendant_id from scope_closure where ancestor_id = " + statement.bind(id)
-                    + ")")
-        }
-        if let id = filter.project { conditions.append("s.project_id = " + statement.bind(id)) }
-        if let id = filter.key { conditions.append("s.key_id = " + statement.bind(id)) }
-        if let id = filter.user { conditions.append("s.owner_id = " + statement.bind(id)) }
-        if let id = filter.model { conditions.append("s.model_id = " + statement.bind(id)) }
-        if let id = filter.provider { conditions.append("s.provider_id = " + statement.bind(id)) }
-        if let id = filter.gateway { conditions.append("s.gateway_id = " + statement.bind(id)) }
-        if let status = filter.status { conditions.append("s.status = " + statement.bind(status)) }
-        if let outcome = filter.outcome {
-            conditions.append("s.outcome = " + statement.bind(Int32(outcome.rawValue)))
-        }
-        if !conditions.isEmpty { statement += " where " + SQL.joined(conditions, " and ") }
     }
 
     /// Groups after those of the cursor, in the order of the rows.

@@ -93,4 +93,49 @@ import Testing
             #expect(try await walk("&from=2999-01-01T00:00:00Z").isEmpty)
         }
     }
+
+    @Test func `the log says how a request was decided and what it took, and is narrowed by that`() async throws {
+        try await ReportFixture.with { fixture in
+            let at = fixture.fleet.clock.now
+            var refused = fixture.record(0, at: at, cost: 0)
+            (refused.outcome, refused.status, refused.code) = (.refused, 403, "model_not_allowed")
+            (refused.model, refused.provider) = (nil, nil)
+            var retried = fixture.record(1, at: at, cost: 77)
+            (retried.attempts, retried.durationMicroseconds, retried.firstByteMicroseconds) = (3, 900_000, 250_000)
+            retried.owner = UUIDValue(high: 5, low: 5)
+            retried.snapshot = SnapshotVersion(epoch: 2, version: 41)
+            try await fixture.store([refused, retried])
+            let plane = fixture.fleet.plane
+            func list(_ filter: String) async throws -> [String] {
+                let reply = try await plane.send("GET", "/v1/usage/records?\(filter)")
+                try #require(reply.status == 200, "\(reply.json.text)")
+                return (reply["items"]?.array ?? []).compactMap { $0["request"]?.string }
+            }
+            let (first, second) = (refused.request.description, retried.request.description)
+            #expect(try await list("") == [first, second])
+            for filter in ["status=403", "outcome=refused", "key=\(fixture.keys[0])", "unit=\(fixture.department)"] {
+                #expect(try await list(filter) == [first], "\(filter)")
+            }
+            let user = UserID(UUIDValue(high: 5, low: 5))
+            for filter in [
+                "status=200", "outcome=completed", "user=\(user)", "provider=\(fixture.provider)",
+                "model=\(fixture.model)", "project=\(fixture.projects[1])",
+            ] {
+                #expect(try await list(filter) == [second], "\(filter)")
+            }
+            let gateway = try await plane.send("GET", "/v1/usage/records")["items"]?.array?.first?["gateway"]?.string
+            #expect(try await list("gateway=\(gateway ?? "")") == [first, second])
+            #expect(try await list("gateway=gw_00000000000000000000000001").isEmpty)
+
+            let one = try await plane.send("GET", "/v1/usage/records/\(second)")
+            #expect(one.status == 200)
+            #expect(one["attempts"] == 3 && one["duration_us"] == 900_000 && one["first_byte_us"] == 250_000)
+            #expect(one["amount_nano_usd"] == "77" && one["user"]?.string == user.description)
+            #expect(one["snapshot"] == ["epoch": 2, "version": 41])
+            let other = try await plane.send("GET", "/v1/usage/records/\(first)")
+            #expect(other["code"] == "model_not_allowed" && other["outcome"] == "refused" && other["model"] == .null)
+            let unknown = try await plane.send("GET", "/v1/usage/records/req_01arz3ndektsv4rrffq69g5fav")
+            #expect(unknown.status == 404)
+        }
+    }
 }
