@@ -481,6 +481,29 @@ CREATE TABLE public.provider (
     CONSTRAINT provider_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
     CONSTRAINT provider_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text])))
 );
+CREATE TABLE public.provider_statement (
+    id uuid NOT NULL,
+    provider_id uuid NOT NULL,
+    format text NOT NULL,
+    first_day date NOT NULL,
+    last_day date NOT NULL,
+    lines integer NOT NULL,
+    sha256 bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT provider_statement_check CHECK ((last_day >= first_day)),
+    CONSTRAINT provider_statement_lines_check CHECK (((lines >= 1) AND (lines <= 20000))),
+    CONSTRAINT provider_statement_sha256_check CHECK ((length(sha256) = 32))
+);
+CREATE TABLE public.provider_statement_line (
+    statement_id uuid NOT NULL,
+    day date NOT NULL,
+    model text NOT NULL,
+    requests bigint,
+    input_tokens bigint,
+    output_tokens bigint,
+    amount_nano_usd bigint,
+    CONSTRAINT provider_statement_line_model_check CHECK (((length(model) >= 1) AND (length(model) <= 200)))
+);
 CREATE TABLE public.route (
     id uuid NOT NULL,
     node_id uuid,
@@ -891,6 +914,12 @@ ALTER TABLE ONLY public.price
     ADD CONSTRAINT price_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.provider
     ADD CONSTRAINT provider_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.provider_statement_line
+    ADD CONSTRAINT provider_statement_line_pkey PRIMARY KEY (statement_id, day, model);
+ALTER TABLE ONLY public.provider_statement
+    ADD CONSTRAINT provider_statement_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.provider_statement
+    ADD CONSTRAINT provider_statement_provider_id_sha256_key UNIQUE (provider_id, sha256);
 ALTER TABLE ONLY public.route
     ADD CONSTRAINT route_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.route_target
@@ -953,6 +982,7 @@ CREATE INDEX join_token_end ON public.join_token USING btree (LEAST(used_at, exp
 CREATE UNIQUE INDEX model_name ON public.model USING btree (provider_id, name) WHERE (deleted_at IS NULL);
 CREATE UNIQUE INDEX provider_name ON public.provider USING btree (COALESCE(node_id, '00000000-0000-0000-0000-000000000000'::uuid), lower(name)) WHERE (deleted_at IS NULL);
 CREATE INDEX provider_node ON public.provider USING btree (node_id);
+CREATE INDEX provider_statement_provider ON public.provider_statement USING btree (provider_id, id);
 CREATE UNIQUE INDEX route_alias ON public.route USING btree (COALESCE(node_id, '00000000-0000-0000-0000-000000000000'::uuid), alias) WHERE (deleted_at IS NULL);
 CREATE INDEX route_by_alias ON public.route USING btree (alias, id);
 CREATE INDEX route_node ON public.route USING btree (node_id);
@@ -1032,6 +1062,10 @@ ALTER TABLE ONLY public.price
     ADD CONSTRAINT price_model_id_fkey FOREIGN KEY (model_id) REFERENCES public.model(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.provider
     ADD CONSTRAINT provider_node_id_fkey FOREIGN KEY (node_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.provider_statement_line
+    ADD CONSTRAINT provider_statement_line_statement_id_fkey FOREIGN KEY (statement_id) REFERENCES public.provider_statement(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.provider_statement
+    ADD CONSTRAINT provider_statement_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.provider(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.route
     ADD CONSTRAINT route_node_id_fkey FOREIGN KEY (node_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.route_target
@@ -1110,6 +1144,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.price TO gatehouse_app;
 GRANT USAGE ON SEQUENCE public.price_book_version_seq TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.price_item TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider_statement TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider_statement_line TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.route TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.route_target TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.scope_closure TO gatehouse_app;

@@ -33,6 +33,9 @@ package struct ControlPlaneServices: Sendable {
             + ChangeRoutes.endpoints(ChangeHistory(database: self.database))
             + AuditRoutes.endpoints(AuditEvents(database: self.database))
             + UsageRoutes.endpoints(UsageReading(database: self.database))
+            + StatementRoutes.endpoints(
+                Reconciliation(database: self.database, changes: self.changes, time: self.time)
+            )
             + ReportRoutes.endpoints(UsageReports(database: self.database)) + LedgerRoutes.endpoints(self.database)
     }
 

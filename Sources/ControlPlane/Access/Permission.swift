@@ -56,6 +56,9 @@ package enum Permission: String, Sendable, CaseIterable {
     case auditRead = "audit.read"
     case usageRead = "usage.read"
     case usageDeclareLost = "usage.declare_lost"
+    case providerStatementsCreate = "provider_statements.create"
+    case providerStatementsRead = "provider_statements.read"
+    case providerStatementsDelete = "provider_statements.delete"
     case apiTokensCreate = "api_tokens.create"
     case trustRootRotate = "trust_root.rotate"
 }

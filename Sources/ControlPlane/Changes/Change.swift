@@ -30,7 +30,7 @@ package struct Target: Sendable, Hashable {
     static let kinds = [
         "org": "organization", "unit": "unit", "prj": "project", "vk": "virtual_key", "prv": "provider",
         "crd": "credential", "mdl": "model", "rte": "route", "prc": "price", "gwg": "gateway_group", "gw": "gateway",
-        "jt": "join_token", "tok": "api_token", "dep": "deployment",
+        "jt": "join_token", "tok": "api_token", "dep": "deployment", "pst": "provider_statement",
     ]
 
     /// The text of an identifier that is stored with its kind.

@@ -106,6 +106,11 @@ enum PopulatedDatabase {
         """
 
     private static let records = """
+        insert into provider_statement (id, provider_id, format, first_day, last_day, lines, sha256, created_at)
+        select md5('y' || n)::uuid, md5('v' || n % 20)::uuid, 'plain', current_date - 20, current_date, 2, sha256('y'),
+            now() from generate_series(1, 20) n on conflict do nothing;
+        insert into provider_statement_line (statement_id, day, model, requests)
+        select md5('y' || n % 20 + 1)::uuid, current_date - n % 20, 'model ' || n, 1 from generate_series(1, 12000) n;
         insert into change (id, at, actor_kind, actor_id, permission, target_kind, target_id, organization_id)
         select md5('h' || n)::uuid, now() - n * interval '1 second', 'service_account', md5('s1')::uuid, 'x', 'project',
             md5('p1')::uuid, md5('o' || n % 2 + 1)::uuid from generate_series(1, 50000) n;

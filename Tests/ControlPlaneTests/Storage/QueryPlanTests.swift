@@ -34,6 +34,7 @@ import Testing
         ("from usage_day where starts_at >= $1 group by 1", ["usage_day"], "once a day everything is checked"),
         ("from usage_stream) as watermarks", ["usage_stream"], "adds up one figure of each stream, once a minute"),
         ("select id, name from", ["virtual_key", "scope_node", "model"], Self.names),
+        ("from usage_day d join usage_series s", ["usage_day", "usage_series"], "compares a provider's whole month"),
         ("from (select l.series_id, l.starts_at", ["usage_day", "usage_hour", "usage_series"], Self.report),
         ("select * from usage_event where", ["usage_event"], "looks for what is rare, one window after the other"),
         (
@@ -137,14 +138,14 @@ import Testing
         var ids: [String: String] = [:]
         for (prefix, letter) in [
             ("org", "o"), ("prj", "p"), ("unit", "u"), ("vk", "k"), ("prv", "v"), ("crd", "c"), ("mdl", "m"),
-            ("rte", "r"), ("prc", "x"), ("gwg", "g"), ("gw", "w"), ("chg", "h"), ("req", "q"),
+            ("rte", "r"), ("prc", "x"), ("gwg", "g"), ("gw", "w"), ("chg", "h"), ("req", "q"), ("pst", "y"),
         ] {
             ids[prefix] = "\(prefix)_\(Crockford.encode(try await self.md5("\(letter)1", plane)))"
         }
         let resources = [
             "organizations": "org", "projects": "prj", "units": "unit", "virtual-keys": "vk", "providers": "prv",
             "credentials": "crd", "models": "mdl", "routes": "rte", "prices": "prc", "gateway-groups": "gwg",
-            "gateways": "gw", "changes": "chg",
+            "gateways": "gw", "changes": "chg", "provider-statements": "pst",
         ]
         let minute = TimeSource.system.now().microseconds / 60_000_000 * 60_000_000
         let values: [String: String?] = [
