@@ -169,6 +169,49 @@ end $$;
 CREATE FUNCTION public.snapshot_organization_of(node uuid) RETURNS uuid
     LANGUAGE sql STABLE
     AS $$ select organization_id from scope_node where id = node $$;
+CREATE FUNCTION public.usage_event_days() RETURNS SETOF date
+    LANGUAGE sql STABLE
+    AS $_$
+    select to_date(right(c.relname, 8), 'YYYYMMDD') from pg_catalog.pg_inherits i
+    join pg_catalog.pg_class c on c.oid = i.inhrelid
+    where i.inhparent = 'public.usage_event'::regclass and c.relname ~ '^usage_event_[0-9]{8}$'
+    order by 1
+$_$;
+CREATE FUNCTION public.usage_event_drop(day date) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '1s'
+    AS $_$
+declare
+    name text := 'usage_event_' || to_char(day, 'YYYYMMDD');
+    low timestamptz := day::timestamp at time zone 'UTC';
+    high timestamptz := (day + 1)::timestamp at time zone 'UTC';
+    keep integer;
+begin
+    select r.raw_days into keep from public.usage_retention r;
+    if keep is null or day >= (now() at time zone 'UTC')::date - keep then return 'kept'; end if;
+    if not exists (select from pg_inherits where inhparent = 'public.usage_event'::regclass
+            and inhrelid = to_regclass('public.' || name)) then
+        return 'none';
+    end if;
+    if exists (select from public.usage_unfolded u where u.ingested_at >= low and u.ingested_at < high) then
+        return 'unfolded';
+    end if;
+    begin
+        lock table public.usage_event in access exclusive mode;
+    exception when lock_not_available then
+        return 'busy';
+    end;
+    execute format(
+        'insert into public.usage_dropped as d (level, before, records, cost_nano_usd, mispriced)
+            select ''raw'', $1, count(*), coalesce(sum(cost_nano_usd), 0),
+                count(*) filter (where cost_nano_usd <> checked_cost_nano_usd) from public.%I
+        on conflict (level) do update set before = greatest(d.before, excluded.before),
+            records = d.records + excluded.records, cost_nano_usd = d.cost_nano_usd + excluded.cost_nano_usd,
+            mispriced = d.mispriced + excluded.mispriced', name) using high;
+    execute format('drop table public.%I', name);
+    return 'dropped';
+end $_$;
 CREATE FUNCTION public.usage_event_partition(day date) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -646,6 +689,14 @@ CREATE TABLE public.usage_day (
     cost_nano_usd bigint DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='80');
+CREATE TABLE public.usage_dropped (
+    level text NOT NULL,
+    before timestamp with time zone NOT NULL,
+    records bigint NOT NULL,
+    cost_nano_usd bigint NOT NULL,
+    mispriced bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT usage_dropped_level_check CHECK ((level = ANY (ARRAY['raw'::text, 'minute'::text, 'hour'::text, 'day'::text])))
+);
 CREATE TABLE public.usage_event (
     ingested_at timestamp with time zone NOT NULL,
     stream_id uuid NOT NULL,
@@ -783,6 +834,20 @@ CREATE TABLE public.usage_rejected (
     reason text NOT NULL,
     record bytea NOT NULL,
     rejected_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE public.usage_retention (
+    singleton boolean DEFAULT true NOT NULL,
+    raw_days integer,
+    minute_days integer,
+    hour_days integer,
+    day_days integer,
+    revision bigint DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT usage_retention_day_days_check CHECK (((day_days >= 31) AND (day_days <= 36500))),
+    CONSTRAINT usage_retention_hour_days_check CHECK (((hour_days >= 7) AND (hour_days <= 36500))),
+    CONSTRAINT usage_retention_minute_days_check CHECK (((minute_days >= 2) AND (minute_days <= 36500))),
+    CONSTRAINT usage_retention_raw_days_check CHECK (((raw_days >= 2) AND (raw_days <= 36500))),
+    CONSTRAINT usage_retention_singleton_check CHECK (singleton)
 );
 CREATE TABLE public.usage_series (
     id bigint NOT NULL,
@@ -944,6 +1009,8 @@ ALTER TABLE ONLY public.trust_root
     ADD CONSTRAINT trust_root_pkey PRIMARY KEY (version);
 ALTER TABLE ONLY public.usage_day
     ADD CONSTRAINT usage_day_pkey PRIMARY KEY (series_id, starts_at);
+ALTER TABLE ONLY public.usage_dropped
+    ADD CONSTRAINT usage_dropped_pkey PRIMARY KEY (level);
 ALTER TABLE ONLY public.usage_gap
     ADD CONSTRAINT usage_gap_pkey PRIMARY KEY (stream_id, from_seq);
 ALTER TABLE ONLY public.usage_hour
@@ -952,6 +1019,8 @@ ALTER TABLE ONLY public.usage_minute
     ADD CONSTRAINT usage_minute_pkey PRIMARY KEY (series_id, starts_at);
 ALTER TABLE ONLY public.usage_rejected
     ADD CONSTRAINT usage_rejected_pkey PRIMARY KEY (stream_id, seq);
+ALTER TABLE ONLY public.usage_retention
+    ADD CONSTRAINT usage_retention_pkey PRIMARY KEY (singleton);
 ALTER TABLE ONLY public.usage_series
     ADD CONSTRAINT usage_series_organization_id_project_id_key_id_owner_id_mod_key UNIQUE (organization_id, project_id, key_id, owner_id, model_id, provider_id, gateway_id, outcome, status);
 ALTER TABLE ONLY public.usage_series
@@ -1115,6 +1184,8 @@ REVOKE ALL ON FUNCTION public.audit_append(organization uuid, in_lane text, leaf
 GRANT ALL ON FUNCTION public.audit_append(organization uuid, in_lane text, leaf bytea, OUT log uuid, OUT leaf_index bigint, OUT leaf_hash bytea) TO gatehouse_app;
 REVOKE ALL ON FUNCTION public.audit_log_open(organization uuid, in_lane text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.audit_log_open(organization uuid, in_lane text) TO gatehouse_app;
+REVOKE ALL ON FUNCTION public.usage_event_drop(day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.usage_event_drop(day date) TO gatehouse_app;
 REVOKE ALL ON FUNCTION public.usage_event_partition(day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.usage_event_partition(day date) TO gatehouse_app;
 REVOKE ALL ON FUNCTION public.usage_event_summarize(low timestamp with time zone, high timestamp with time zone) FROM PUBLIC;
@@ -1159,12 +1230,14 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.snapshot_timestamp TO gatehous
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subject_key TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.trust_root TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_day TO gatehouse_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.usage_dropped TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_event TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_event_default TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_gap TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_hour TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_minute TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_rejected TO gatehouse_app;
+GRANT SELECT,UPDATE ON TABLE public.usage_retention TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_series TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_stream TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_unfolded TO gatehouse_app;

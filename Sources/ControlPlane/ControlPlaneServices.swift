@@ -33,6 +33,7 @@ package struct ControlPlaneServices: Sendable {
             + ChangeRoutes.endpoints(ChangeHistory(database: self.database))
             + AuditRoutes.endpoints(AuditEvents(database: self.database))
             + UsageRoutes.endpoints(UsageReading(database: self.database))
+            + RetentionRoutes.endpoints(UsageKeeping(database: self.database, changes: self.changes))
             + StatementRoutes.endpoints(
                 Reconciliation(database: self.database, changes: self.changes, time: self.time)
             )

@@ -56,6 +56,7 @@ package enum Permission: String, Sendable, CaseIterable {
     case auditRead = "audit.read"
     case usageRead = "usage.read"
     case usageDeclareLost = "usage.declare_lost"
+    case usageRetentionUpdate = "usage_retention.update"
     case providerStatementsCreate = "provider_statements.create"
     case providerStatementsRead = "provider_statements.read"
     case providerStatementsDelete = "provider_statements.delete"

@@ -66,12 +66,17 @@ package struct LedgerCheck: Sendable, Equatable {
         let from = last?.eventsTo ?? Timestamp(microseconds: 0)
         let eventsTo = max(from, Timestamp(microseconds: hour * 1_000_000))
         let (closing, open) = try LedgerCheckStore.events(&tx, from: from, to: eventsTo)
-        let closed = (last?.closed ?? Sums()) + closing
+        // What retention let go was closed when it went: only a whole reading has to be told.
+        let dropped = last == nil ? try UsageRetentionStore.dropped(&tx) : [:]
+        let gone = dropped[nil].map {
+            Sums(events: $0.sum.records, eventCost: $0.sum.cost, mispriced: $0.mispriced)
+        }
+        let closed = (last?.closed ?? gone ?? Sums()) + closing
         let all = closed + open
         var levels: [UsageLevel: ClosedLevel] = [:]
         var sums: [UsageLevel: LedgerIdentities.Sum] = [:]
         for level in UsageLevel.allCases {
-            let before = last?.levels[level] ?? ClosedLevel()
+            let before = last?.levels[level] ?? ClosedLevel(sum: dropped[level]?.sum ?? .init())
             let day = (now.seconds - level.openSeconds) / level.seconds * level.seconds
             let to = max(before.to, Timestamp(microseconds: day * 1_000_000))
             let (closing, open) = try LedgerCheckStore.sums(&tx, level, from: before.to, to: to)

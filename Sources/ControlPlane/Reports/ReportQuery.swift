@@ -179,8 +179,8 @@ package struct ReportQuery: Sendable {
                 "An IANA name, as Europe/Berlin: days and months are those of that zone. UTC when absent."),
             QueryParameter(
                 "from", .string(.length(10...40)),
-                "Not before: a whole minute, or a day in the time zone. When absent: an hour, a day, 31 days or 366"
-                    + " days before `to`, by bucket; 31 days without one."),
+                "Not before: a whole minute, or a day in the time zone. When absent: the beginning of the minute, hour"
+                    + " or day an hour, a day, 31 days or 366 days before `to`, by bucket; 31 days without one."),
             QueryParameter("to", .string(.length(10...40)), "Before: likewise. Now when absent."),
             QueryParameter(
                 "unit_depth", .integer(1...8),

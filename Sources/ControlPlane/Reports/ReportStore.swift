@@ -11,8 +11,7 @@ package enum ReportStore {
 
     /// The statement that reads a page.
     package static func statement(_ query: ReportQuery, _ grid: TimeGrid) -> SQLStatement {
-        let start = Self.start(query, grid)
-        let plan = ReportPlan(boundaries: grid.boundaries ?? [grid.from], from: start, to: grid.to)
+        let plan = Self.plan(query, grid)
         var statement = SQLStatement()
         if query.groups.contains(.unit) { Self.writeUnits(&statement, query) }
         statement += "select * from (select "
@@ -45,6 +44,27 @@ package enum ReportStore {
         if let cursor = query.cursor { Self.writeCursor(&statement, cursor, query, keys) }
         statement += " order by " + keys + " limit " + statement.bind(query.limit + 1)
         return statement
+    }
+
+    /// Which sums a page is read from.
+    static func plan(_ query: ReportQuery, _ grid: TimeGrid) -> ReportPlan {
+        ReportPlan(boundaries: grid.boundaries ?? [grid.from], from: Self.start(query, grid), to: grid.to)
+    }
+
+    /// Refuses a report of sums that are no longer kept: it would be less than what was used.
+    static func checkKept(_ tx: inout Transaction, _ query: ReportQuery, _ grid: TimeGrid) throws {
+        let dropped = try UsageRetentionStore.dropped(&tx)
+        let plan = Self.plan(query, grid)
+        for level in UsageLevel.allCases {
+            guard let before = dropped[level]?.before, let first = plan.segments[level]?.first, first.from < before
+            else { continue }
+            throw ControlError(
+                .invalid, "not_kept",
+                "This report needs the sums by \(level.rawValue) since \(first.from); they are kept since \(before)."
+                    + " Ask from then on, or for whole \(level == .minute ? "hours" : "days") of UTC.",
+                pointer: "from"
+            )
+        }
     }
 
     /// Where reading begins: pages after the first do not read the buckets before theirs.

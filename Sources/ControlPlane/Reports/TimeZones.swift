@@ -72,12 +72,23 @@ package struct TimeGrid: Sendable {
         if let cursor = query.cursor { return (cursor.from, cursor.to) }
         let minute = Timestamp(microseconds: (now.microseconds / 60_000_000 + 1) * 60_000_000)
         let to = try query.to.map { try self.instant(&tx, $0, query.timeZone) } ?? minute
-        let seconds = query.bucket?.defaultSeconds ?? 31 * 86_400
-        let from = try query.from.map { try self.instant(&tx, $0, query.timeZone) } ?? to.adding(seconds: -seconds)
+        let from =
+            try query.from.map { try self.instant(&tx, $0, query.timeZone) }
+            ?? self.start(&tx, query.bucket, before: to, query.timeZone)
         guard from < to else {
             throw ControlError(.invalid, "invalid_parameter", "'from' must be before 'to'.", pointer: "from")
         }
         return (from, to)
+    }
+
+    /// The default beginning: a whole minute, hour or day of the zone.
+    private static func start(
+        _ tx: inout Transaction, _ bucket: ReportBucket?, before to: Timestamp, _ zone: String
+    ) throws -> Timestamp {
+        let unit = bucket == .minute || bucket == .hour ? bucket?.rawValue ?? "day" : "day"
+        let start = to.adding(seconds: -(bucket?.defaultSeconds ?? 31 * 86_400))
+        let row = try tx.queryOne("select date_trunc($1::text, $2::timestamptz, $3::text) as at", unit, start, zone)
+        return try row?.get("at") ?? start
     }
 
     private static func instant(_ tx: inout Transaction, _ text: String, _ zone: String) throws -> Timestamp {

@@ -18,6 +18,7 @@ package struct UsageReports: Sendable {
         return try await self.database.transaction(.repeatableReadOnly) { tx in
             try zones.check(query.timeZone, &tx)
             let grid = try TimeGrid.make(&tx, query, now: now)
+            try ReportStore.checkKept(&tx, query, grid)
             let found = try ReportStore.rows(&tx, query, grid)
             let rows = Array(found.prefix(query.limit))
             var cursor: String?
