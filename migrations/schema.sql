@@ -181,12 +181,15 @@ CREATE FUNCTION public.usage_event_drop(day date) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '1s'
-    AS $_$
+    AS $$
 declare
     name text := 'usage_event_' || to_char(day, 'YYYYMMDD');
     low timestamptz := day::timestamp at time zone 'UTC';
     high timestamptz := (day + 1)::timestamp at time zone 'UTC';
     keep integer;
+    records bigint;
+    cost bigint;
+    wrong bigint;
 begin
     select r.raw_days into keep from public.usage_retention r;
     if keep is null or day >= (now() at time zone 'UTC')::date - keep then return 'kept'; end if;
@@ -197,21 +200,24 @@ begin
     if exists (select from public.usage_unfolded u where u.ingested_at >= low and u.ingested_at < high) then
         return 'unfolded';
     end if;
+    -- Added up before anybody has to wait: what arrived on a day that is over does not change.
+    execute format(
+        'select count(*), coalesce(sum(cost_nano_usd), 0)::bigint,
+            count(*) filter (where cost_nano_usd <> checked_cost_nano_usd) from public.%I', name)
+        into records, cost, wrong;
     begin
         lock table public.usage_event in access exclusive mode;
     exception when lock_not_available then
         return 'busy';
     end;
-    execute format(
-        'insert into public.usage_dropped as d (level, before, records, cost_nano_usd, mispriced)
-            select ''raw'', $1, count(*), coalesce(sum(cost_nano_usd), 0),
-                count(*) filter (where cost_nano_usd <> checked_cost_nano_usd) from public.%I
+    insert into public.usage_dropped as d (level, before, records, cost_nano_usd, mispriced)
+        values ('raw', high, records, cost, wrong)
         on conflict (level) do update set before = greatest(d.before, excluded.before),
             records = d.records + excluded.records, cost_nano_usd = d.cost_nano_usd + excluded.cost_nano_usd,
-            mispriced = d.mispriced + excluded.mispriced', name) using high;
+            mispriced = d.mispriced + excluded.mispriced;
     execute format('drop table public.%I', name);
     return 'dropped';
-end $_$;
+end $$;
 CREATE FUNCTION public.usage_event_partition(day date) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'

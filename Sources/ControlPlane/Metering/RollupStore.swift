@@ -95,10 +95,14 @@ enum RollupStore {
         let streams = batches.map { SQLUUID(high: $0.stream.high, low: $0.stream.low) }
         let (froms, tos) = (batches.map(\.from), batches.map(\.to))
         let arrivals = batches.map(\.ingestedAt.microseconds)
+        // Today's partition has no statistics at first: the planner then takes few rows for what are many, and compares
+        // each with each batch. What is joined here is always worth a hash.
+        _ = try tx.execute("set local enable_nestloop = off")
         _ = try tx.execute(Self.insertSeries, streams, froms, tos, arrivals, first, last)
         let row = try tx.queryOne(
             Self.foldBatches, streams, froms, tos, arrivals, first, last, Int32(RequestOutcome.refused.rawValue)
         )
+        _ = try tx.execute("set local enable_nestloop = on")
         return try row?.get("records") ?? 0
     }
 

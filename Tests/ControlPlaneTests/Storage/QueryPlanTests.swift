@@ -33,6 +33,7 @@ import Testing
         ("from usage_hour where starts_at >= $1 group by 1", ["usage_hour"], "once a day everything is checked"),
         ("from usage_day where starts_at >= $1 group by 1", ["usage_day"], "once a day everything is checked"),
         ("from usage_stream) as watermarks", ["usage_stream"], "adds up one figure of each stream, once a minute"),
+        ("with cells as materialized", ["usage_series"], "one hash of all series for all records of a round"),
         ("select id, name from", ["virtual_key", "scope_node", "model"], Self.names),
         ("from usage_day d join usage_series s", ["usage_day", "usage_series"], "compares a provider's whole month"),
         ("from (select l.series_id, l.starts_at", ["usage_day", "usage_hour", "usage_series"], Self.report),
@@ -65,7 +66,9 @@ import Testing
             // What is done every minute reads what is new.
             try await self.keepHouse(plane)
             let scanned = Set(log.plans().dropFirst(plans.count).flatMap(\.scannedWhole)).intersection(large)
-            #expect(!scanned.contains { $0.hasPrefix("usage_") && $0 != "usage_stream" }, "\(scanned)")
+            #expect(
+                !scanned.contains { $0.hasPrefix("usage_") && $0 != "usage_stream" && $0 != "usage_series" },
+                "\(scanned)")
         }
     }
 
