@@ -36,7 +36,7 @@ import Testing
         ("with cells as materialized", ["usage_series"], "one hash of all series for all records of a round"),
         ("select id, name from", ["virtual_key", "scope_node", "model"], Self.names),
         ("from usage_day d join usage_series s", ["usage_day", "usage_series"], "compares a provider's whole month"),
-        ("from (select l.series_id, l.starts_at", ["usage_day", "usage_hour", "usage_series"], Self.report),
+        ("from (select l.series_id, ", ["usage_day", "usage_hour", "usage_series"], Self.report),
         ("select * from usage_event where", ["usage_event"], "looks for what is rare, one window after the other"),
         (
             "delete from snapshot where ctid", ["snapshot", "gateway", "gateway_status"],
