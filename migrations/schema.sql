@@ -176,6 +176,55 @@ end $$;
 CREATE FUNCTION public.snapshot_organization_of(node uuid) RETURNS uuid
     LANGUAGE sql STABLE
     AS $$ select organization_id from scope_node where id = node $$;
+CREATE FUNCTION public.usage_event_days() RETURNS SETOF date
+    LANGUAGE sql STABLE
+    AS $_$
+    select to_date(right(c.relname, 8), 'YYYYMMDD') from pg_catalog.pg_inherits i
+    join pg_catalog.pg_class c on c.oid = i.inhrelid
+    where i.inhparent = 'public.usage_event'::regclass and c.relname ~ '^usage_event_[0-9]{8}$'
+    order by 1
+$_$;
+CREATE FUNCTION public.usage_event_drop(day date) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '1s'
+    AS $$
+declare
+    name text := 'usage_event_' || to_char(day, 'YYYYMMDD');
+    low timestamptz := day::timestamp at time zone 'UTC';
+    high timestamptz := (day + 1)::timestamp at time zone 'UTC';
+    keep integer;
+    records bigint;
+    cost bigint;
+    wrong bigint;
+begin
+    select r.raw_days into keep from public.usage_retention r;
+    if keep is null or day >= (now() at time zone 'UTC')::date - keep then return 'kept'; end if;
+    if not exists (select from pg_inherits where inhparent = 'public.usage_event'::regclass
+            and inhrelid = to_regclass('public.' || name)) then
+        return 'none';
+    end if;
+    if exists (select from public.usage_unfolded u where u.ingested_at >= low and u.ingested_at < high) then
+        return 'unfolded';
+    end if;
+    -- Added up before anybody has to wait: what arrived on a day that is over does not change.
+    execute format(
+        'select count(*), coalesce(sum(cost_nano_usd), 0)::bigint,
+            count(*) filter (where cost_nano_usd <> checked_cost_nano_usd) from public.%I', name)
+        into records, cost, wrong;
+    begin
+        lock table public.usage_event in access exclusive mode;
+    exception when lock_not_available then
+        return 'busy';
+    end;
+    insert into public.usage_dropped as d (level, before, records, cost_nano_usd, mispriced)
+        values ('raw', high, records, cost, wrong)
+        on conflict (level) do update set before = greatest(d.before, excluded.before),
+            records = d.records + excluded.records, cost_nano_usd = d.cost_nano_usd + excluded.cost_nano_usd,
+            mispriced = d.mispriced + excluded.mispriced;
+    execute format('drop table public.%I', name);
+    return 'dropped';
+end $$;
 CREATE FUNCTION public.usage_event_partition(day date) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -198,6 +247,30 @@ begin
     execute format(
         'alter table public.usage_event attach partition public.%I for values from (%L) to (%L)', name, low, high);
     return 'made';
+end $$;
+CREATE FUNCTION public.usage_event_summarize(low timestamp with time zone, high timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '200ms'
+    AS $$
+declare
+    leaf regclass;
+    ranges integer := 0;
+begin
+    for leaf in
+        select i.inhrelid::regclass from pg_inherits i
+        join pg_index x on x.indexrelid = i.inhrelid join pg_class t on t.oid = x.indrelid
+        where i.inhparent = 'public.usage_event_time'::regclass and (t.relname = 'usage_event_default'
+            or t.relname between 'usage_event_' || to_char(low at time zone 'UTC', 'YYYYMMDD')
+                and 'usage_event_' || to_char(high at time zone 'UTC', 'YYYYMMDD'))
+    loop
+        begin
+            ranges := ranges + brin_summarize_new_values(leaf);
+        exception when lock_not_available then
+            null;
+        end;
+    end loop;
+    return ranges;
 end $$;
 CREATE TABLE public.api_token (
     id uuid NOT NULL,
@@ -389,16 +462,24 @@ CREATE TABLE public.ledger_check (
     rejected bigint NOT NULL,
     watermarks bigint NOT NULL,
     event_cost bigint NOT NULL,
-    daily_cost bigint NOT NULL,
     mispriced bigint NOT NULL,
     events_to timestamp with time zone NOT NULL,
     closed_events bigint NOT NULL,
     closed_event_cost bigint NOT NULL,
     closed_mispriced bigint NOT NULL,
-    days_to date NOT NULL,
-    closed_daily_cost bigint NOT NULL,
     lost bigint DEFAULT 0 NOT NULL,
+    unfolded_records bigint NOT NULL,
+    unfolded_cost bigint NOT NULL,
     CONSTRAINT ledger_check_singleton_check CHECK (singleton)
+);
+CREATE TABLE public.ledger_level (
+    level text NOT NULL,
+    records bigint NOT NULL,
+    cost_nano_usd bigint NOT NULL,
+    closed_to timestamp with time zone NOT NULL,
+    closed_records bigint NOT NULL,
+    closed_cost bigint NOT NULL,
+    CONSTRAINT ledger_level_level_check CHECK ((level = ANY (ARRAY['minute'::text, 'hour'::text, 'day'::text])))
 );
 CREATE TABLE public.model (
     id uuid NOT NULL,
@@ -513,6 +594,29 @@ CREATE TABLE public.provider (
     CONSTRAINT provider_kind_check CHECK ((kind = ANY (ARRAY['openai'::text, 'openai-compatible'::text, 'mock'::text]))),
     CONSTRAINT provider_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
     CONSTRAINT provider_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text])))
+);
+CREATE TABLE public.provider_statement (
+    id uuid NOT NULL,
+    provider_id uuid NOT NULL,
+    format text NOT NULL,
+    first_day date NOT NULL,
+    last_day date NOT NULL,
+    lines integer NOT NULL,
+    sha256 bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT provider_statement_check CHECK ((last_day >= first_day)),
+    CONSTRAINT provider_statement_lines_check CHECK (((lines >= 1) AND (lines <= 20000))),
+    CONSTRAINT provider_statement_sha256_check CHECK ((length(sha256) = 32))
+);
+CREATE TABLE public.provider_statement_line (
+    statement_id uuid NOT NULL,
+    day date NOT NULL,
+    model text NOT NULL,
+    requests bigint,
+    input_tokens bigint,
+    output_tokens bigint,
+    amount_nano_usd bigint,
+    CONSTRAINT provider_statement_line_model_check CHECK (((length(model) >= 1) AND (length(model) <= 200)))
 );
 CREATE TABLE public.rerating (
     id uuid NOT NULL,
@@ -671,12 +775,9 @@ CREATE TABLE public.usage_correction (
     CONSTRAINT usage_correction_after_nano_usd_check CHECK ((after_nano_usd >= 0)),
     CONSTRAINT usage_correction_before_nano_usd_check CHECK ((before_nano_usd >= 0))
 );
-CREATE TABLE public.usage_daily (
-    day date NOT NULL,
-    organization_id uuid NOT NULL,
-    project_id uuid NOT NULL,
-    key_id uuid NOT NULL,
-    model_id uuid NOT NULL,
+CREATE TABLE public.usage_day (
+    starts_at timestamp with time zone NOT NULL,
+    series_id bigint NOT NULL,
     requests bigint DEFAULT 0 NOT NULL,
     refusals bigint DEFAULT 0 NOT NULL,
     estimates bigint DEFAULT 0 NOT NULL,
@@ -689,14 +790,24 @@ CREATE TABLE public.usage_daily (
     audio_input bigint DEFAULT 0 NOT NULL,
     audio_output bigint DEFAULT 0 NOT NULL,
     image bigint DEFAULT 0 NOT NULL,
-    cost_nano_usd bigint DEFAULT 0 NOT NULL,
+    request bigint DEFAULT 0 NOT NULL,
     image_input bigint DEFAULT 0 NOT NULL,
     image_output bigint DEFAULT 0 NOT NULL,
     input_ms bigint DEFAULT 0 NOT NULL,
     output_ms bigint DEFAULT 0 NOT NULL,
     "character" bigint DEFAULT 0 NOT NULL,
     page bigint DEFAULT 0 NOT NULL,
-    search bigint DEFAULT 0 NOT NULL
+    search bigint DEFAULT 0 NOT NULL,
+    cost_nano_usd bigint DEFAULT 0 NOT NULL
+)
+WITH (fillfactor='80');
+CREATE TABLE public.usage_dropped (
+    level text NOT NULL,
+    before timestamp with time zone NOT NULL,
+    records bigint NOT NULL,
+    cost_nano_usd bigint NOT NULL,
+    mispriced bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT usage_dropped_level_check CHECK ((level = ANY (ARRAY['raw'::text, 'minute'::text, 'hour'::text, 'day'::text])))
 );
 CREATE TABLE public.usage_event (
     ingested_at timestamp with time zone NOT NULL,
@@ -806,6 +917,58 @@ CREATE TABLE public.usage_gap (
     CONSTRAINT usage_gap_from_seq_check CHECK ((from_seq >= 1)),
     CONSTRAINT usage_gap_reason_check CHECK ((reason = ANY (ARRAY['released'::text, 'missing'::text])))
 );
+CREATE TABLE public.usage_hour (
+    starts_at timestamp with time zone NOT NULL,
+    series_id bigint NOT NULL,
+    requests bigint DEFAULT 0 NOT NULL,
+    refusals bigint DEFAULT 0 NOT NULL,
+    estimates bigint DEFAULT 0 NOT NULL,
+    input bigint DEFAULT 0 NOT NULL,
+    cached_input bigint DEFAULT 0 NOT NULL,
+    cache_write_5m bigint DEFAULT 0 NOT NULL,
+    cache_write_1h bigint DEFAULT 0 NOT NULL,
+    output bigint DEFAULT 0 NOT NULL,
+    reasoning bigint DEFAULT 0 NOT NULL,
+    audio_input bigint DEFAULT 0 NOT NULL,
+    audio_output bigint DEFAULT 0 NOT NULL,
+    image bigint DEFAULT 0 NOT NULL,
+    request bigint DEFAULT 0 NOT NULL,
+    image_input bigint DEFAULT 0 NOT NULL,
+    image_output bigint DEFAULT 0 NOT NULL,
+    input_ms bigint DEFAULT 0 NOT NULL,
+    output_ms bigint DEFAULT 0 NOT NULL,
+    "character" bigint DEFAULT 0 NOT NULL,
+    page bigint DEFAULT 0 NOT NULL,
+    search bigint DEFAULT 0 NOT NULL,
+    cost_nano_usd bigint DEFAULT 0 NOT NULL
+)
+WITH (fillfactor='80');
+CREATE TABLE public.usage_minute (
+    starts_at timestamp with time zone NOT NULL,
+    series_id bigint NOT NULL,
+    requests bigint DEFAULT 0 NOT NULL,
+    refusals bigint DEFAULT 0 NOT NULL,
+    estimates bigint DEFAULT 0 NOT NULL,
+    input bigint DEFAULT 0 NOT NULL,
+    cached_input bigint DEFAULT 0 NOT NULL,
+    cache_write_5m bigint DEFAULT 0 NOT NULL,
+    cache_write_1h bigint DEFAULT 0 NOT NULL,
+    output bigint DEFAULT 0 NOT NULL,
+    reasoning bigint DEFAULT 0 NOT NULL,
+    audio_input bigint DEFAULT 0 NOT NULL,
+    audio_output bigint DEFAULT 0 NOT NULL,
+    image bigint DEFAULT 0 NOT NULL,
+    request bigint DEFAULT 0 NOT NULL,
+    image_input bigint DEFAULT 0 NOT NULL,
+    image_output bigint DEFAULT 0 NOT NULL,
+    input_ms bigint DEFAULT 0 NOT NULL,
+    output_ms bigint DEFAULT 0 NOT NULL,
+    "character" bigint DEFAULT 0 NOT NULL,
+    page bigint DEFAULT 0 NOT NULL,
+    search bigint DEFAULT 0 NOT NULL,
+    cost_nano_usd bigint DEFAULT 0 NOT NULL
+)
+WITH (fillfactor='80');
 CREATE TABLE public.usage_rejected (
     stream_id uuid NOT NULL,
     seq bigint NOT NULL,
@@ -814,6 +977,40 @@ CREATE TABLE public.usage_rejected (
     record bytea NOT NULL,
     rejected_at timestamp with time zone DEFAULT now() NOT NULL
 );
+CREATE TABLE public.usage_retention (
+    singleton boolean DEFAULT true NOT NULL,
+    raw_days integer,
+    minute_days integer,
+    hour_days integer,
+    day_days integer,
+    revision bigint DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT usage_retention_day_days_check CHECK (((day_days >= 31) AND (day_days <= 36500))),
+    CONSTRAINT usage_retention_hour_days_check CHECK (((hour_days >= 7) AND (hour_days <= 36500))),
+    CONSTRAINT usage_retention_minute_days_check CHECK (((minute_days >= 2) AND (minute_days <= 36500))),
+    CONSTRAINT usage_retention_raw_days_check CHECK (((raw_days >= 2) AND (raw_days <= 36500))),
+    CONSTRAINT usage_retention_singleton_check CHECK (singleton)
+);
+CREATE TABLE public.usage_series (
+    id bigint NOT NULL,
+    organization_id uuid NOT NULL,
+    project_id uuid NOT NULL,
+    key_id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    model_id uuid NOT NULL,
+    provider_id uuid NOT NULL,
+    gateway_id uuid NOT NULL,
+    outcome integer NOT NULL,
+    status integer NOT NULL
+);
+ALTER TABLE public.usage_series ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.usage_series_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.usage_stream (
     id uuid NOT NULL,
     gateway_id uuid NOT NULL,
@@ -821,6 +1018,16 @@ CREATE TABLE public.usage_stream (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT usage_stream_last_seq_check CHECK ((last_seq >= 0))
+);
+CREATE TABLE public.usage_unfolded (
+    stream_id uuid NOT NULL,
+    from_seq bigint NOT NULL,
+    to_seq bigint NOT NULL,
+    ingested_at timestamp with time zone NOT NULL,
+    records bigint NOT NULL,
+    cost_nano_usd bigint NOT NULL,
+    CONSTRAINT usage_unfolded_check CHECK ((to_seq >= from_seq)),
+    CONSTRAINT usage_unfolded_records_check CHECK ((records > 0))
 );
 CREATE TABLE public.virtual_key (
     id uuid NOT NULL,
@@ -902,6 +1109,8 @@ ALTER TABLE ONLY public.join_token
     ADD CONSTRAINT join_token_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.ledger_check
     ADD CONSTRAINT ledger_check_pkey PRIMARY KEY (singleton);
+ALTER TABLE ONLY public.ledger_level
+    ADD CONSTRAINT ledger_level_pkey PRIMARY KEY (level);
 ALTER TABLE ONLY public.model
     ADD CONSTRAINT model_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.price_adjustment
@@ -918,6 +1127,12 @@ ALTER TABLE ONLY public.price_proposal
     ADD CONSTRAINT price_proposal_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.provider
     ADD CONSTRAINT provider_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.provider_statement_line
+    ADD CONSTRAINT provider_statement_line_pkey PRIMARY KEY (statement_id, day, model);
+ALTER TABLE ONLY public.provider_statement
+    ADD CONSTRAINT provider_statement_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.provider_statement
+    ADD CONSTRAINT provider_statement_provider_id_sha256_key UNIQUE (provider_id, sha256);
 ALTER TABLE ONLY public.rerating
     ADD CONSTRAINT rerating_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.route
@@ -944,14 +1159,28 @@ ALTER TABLE ONLY public.trust_root
     ADD CONSTRAINT trust_root_pkey PRIMARY KEY (version);
 ALTER TABLE ONLY public.usage_correction
     ADD CONSTRAINT usage_correction_pkey PRIMARY KEY (rerating_id, stream_id, seq);
-ALTER TABLE ONLY public.usage_daily
-    ADD CONSTRAINT usage_daily_pkey PRIMARY KEY (day, organization_id, project_id, key_id, model_id);
+ALTER TABLE ONLY public.usage_day
+    ADD CONSTRAINT usage_day_pkey PRIMARY KEY (series_id, starts_at);
+ALTER TABLE ONLY public.usage_dropped
+    ADD CONSTRAINT usage_dropped_pkey PRIMARY KEY (level);
 ALTER TABLE ONLY public.usage_gap
     ADD CONSTRAINT usage_gap_pkey PRIMARY KEY (stream_id, from_seq);
+ALTER TABLE ONLY public.usage_hour
+    ADD CONSTRAINT usage_hour_pkey PRIMARY KEY (series_id, starts_at);
+ALTER TABLE ONLY public.usage_minute
+    ADD CONSTRAINT usage_minute_pkey PRIMARY KEY (series_id, starts_at);
 ALTER TABLE ONLY public.usage_rejected
     ADD CONSTRAINT usage_rejected_pkey PRIMARY KEY (stream_id, seq);
+ALTER TABLE ONLY public.usage_retention
+    ADD CONSTRAINT usage_retention_pkey PRIMARY KEY (singleton);
+ALTER TABLE ONLY public.usage_series
+    ADD CONSTRAINT usage_series_organization_id_project_id_key_id_owner_id_mod_key UNIQUE (organization_id, project_id, key_id, owner_id, model_id, provider_id, gateway_id, outcome, status);
+ALTER TABLE ONLY public.usage_series
+    ADD CONSTRAINT usage_series_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.usage_stream
     ADD CONSTRAINT usage_stream_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.usage_unfolded
+    ADD CONSTRAINT usage_unfolded_pkey PRIMARY KEY (stream_id, from_seq);
 ALTER TABLE ONLY public.virtual_key
     ADD CONSTRAINT virtual_key_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.virtual_key
@@ -980,6 +1209,7 @@ CREATE INDEX price_proposal_provider ON public.price_proposal USING btree (provi
 CREATE INDEX price_proposal_status ON public.price_proposal USING btree (status, id);
 CREATE UNIQUE INDEX provider_name ON public.provider USING btree (COALESCE(node_id, '00000000-0000-0000-0000-000000000000'::uuid), lower(name)) WHERE (deleted_at IS NULL);
 CREATE INDEX provider_node ON public.provider USING btree (node_id);
+CREATE INDEX provider_statement_provider ON public.provider_statement USING btree (provider_id, id);
 CREATE INDEX rerating_model ON public.rerating USING btree (model_id, id);
 CREATE UNIQUE INDEX route_alias ON public.route USING btree (COALESCE(node_id, '00000000-0000-0000-0000-000000000000'::uuid), alias) WHERE (deleted_at IS NULL);
 CREATE INDEX route_by_alias ON public.route USING btree (alias, id);
@@ -993,12 +1223,17 @@ CREATE INDEX scope_node_organization ON public.scope_node USING btree (organizat
 CREATE INDEX scope_node_parent ON public.scope_node USING btree (parent_id);
 CREATE INDEX snapshot_dirty_group ON public.snapshot_dirty USING btree (group_id);
 CREATE INDEX usage_correction_model ON public.usage_correction USING btree (model_id, started_at);
-CREATE INDEX usage_daily_key ON public.usage_daily USING btree (key_id, day);
+CREATE INDEX usage_day_time ON public.usage_day USING btree (starts_at);
 CREATE INDEX usage_event_time ON ONLY public.usage_event USING brin (ingested_at, started_at, request_id);
 CREATE INDEX usage_event_default_ingested_at_started_at_request_id_idx ON public.usage_event_default USING brin (ingested_at, started_at, request_id);
 CREATE INDEX usage_gap_gateway ON public.usage_gap USING btree (gateway_id, reported_at, stream_id, from_seq);
 CREATE INDEX usage_gap_time ON public.usage_gap USING btree (reported_at, stream_id, from_seq);
+CREATE INDEX usage_hour_time ON public.usage_hour USING btree (starts_at);
+CREATE INDEX usage_minute_time ON public.usage_minute USING btree (starts_at);
+CREATE INDEX usage_series_key ON public.usage_series USING btree (key_id);
+CREATE INDEX usage_series_project ON public.usage_series USING btree (project_id);
 CREATE INDEX usage_stream_gateway ON public.usage_stream USING btree (gateway_id, id);
+CREATE INDEX usage_unfolded_time ON public.usage_unfolded USING btree (ingested_at, stream_id, from_seq);
 CREATE INDEX virtual_key_organization ON public.virtual_key USING btree (organization_id, id);
 CREATE INDEX virtual_key_project ON public.virtual_key USING btree (project_id, id);
 CREATE INDEX virtual_key_restricted ON public.virtual_key USING btree (organization_id) WHERE ((deleted_at IS NULL) AND ((allowed_models IS NOT NULL) OR (cardinality(allowed_networks) > 0)));
@@ -1071,6 +1306,10 @@ ALTER TABLE ONLY public.price_proposal
     ADD CONSTRAINT price_proposal_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.provider(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.provider
     ADD CONSTRAINT provider_node_id_fkey FOREIGN KEY (node_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.provider_statement_line
+    ADD CONSTRAINT provider_statement_line_statement_id_fkey FOREIGN KEY (statement_id) REFERENCES public.provider_statement(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.provider_statement
+    ADD CONSTRAINT provider_statement_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.provider(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.rerating
     ADD CONSTRAINT rerating_model_id_fkey FOREIGN KEY (model_id) REFERENCES public.model(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.rerating
@@ -1103,10 +1342,16 @@ ALTER TABLE ONLY public.snapshot_timestamp
     ADD CONSTRAINT snapshot_timestamp_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.usage_correction
     ADD CONSTRAINT usage_correction_rerating_id_fkey FOREIGN KEY (rerating_id) REFERENCES public.rerating(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.usage_day
+    ADD CONSTRAINT usage_day_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.usage_series(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.usage_gap
     ADD CONSTRAINT usage_gap_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.usage_gap
     ADD CONSTRAINT usage_gap_stream_id_fkey FOREIGN KEY (stream_id) REFERENCES public.usage_stream(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.usage_hour
+    ADD CONSTRAINT usage_hour_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.usage_series(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.usage_minute
+    ADD CONSTRAINT usage_minute_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.usage_series(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.usage_stream
     ADD CONSTRAINT usage_stream_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.virtual_key
@@ -1120,8 +1365,12 @@ REVOKE ALL ON FUNCTION public.audit_append(organization uuid, in_lane text, leaf
 GRANT ALL ON FUNCTION public.audit_append(organization uuid, in_lane text, leaf bytea, OUT log uuid, OUT leaf_index bigint, OUT leaf_hash bytea) TO gatehouse_app;
 REVOKE ALL ON FUNCTION public.audit_log_open(organization uuid, in_lane text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.audit_log_open(organization uuid, in_lane text) TO gatehouse_app;
+REVOKE ALL ON FUNCTION public.usage_event_drop(day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.usage_event_drop(day date) TO gatehouse_app;
 REVOKE ALL ON FUNCTION public.usage_event_partition(day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.usage_event_partition(day date) TO gatehouse_app;
+REVOKE ALL ON FUNCTION public.usage_event_summarize(low timestamp with time zone, high timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.usage_event_summarize(low timestamp with time zone, high timestamp with time zone) TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_token TO gatehouse_app;
 GRANT SELECT ON TABLE public.audit_leaf TO gatehouse_app;
 GRANT SELECT ON TABLE public.audit_log TO gatehouse_app;
@@ -1141,6 +1390,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_status TO gatehouse_ap
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_key TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.join_token TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ledger_check TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ledger_level TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.model TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.price TO gatehouse_app;
 GRANT SELECT,INSERT ON TABLE public.price_adjustment TO gatehouse_app;
@@ -1149,6 +1399,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.price_item TO gatehouse_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.price_proposal TO gatehouse_app;
 GRANT SELECT,INSERT ON TABLE public.price_proposal_entry TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider_statement TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider_statement_line TO gatehouse_app;
 GRANT SELECT,INSERT ON TABLE public.rerating TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.route TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.route_target TO gatehouse_app;
@@ -1163,11 +1415,17 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.snapshot_timestamp TO gatehous
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subject_key TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.trust_root TO gatehouse_app;
 GRANT SELECT,INSERT ON TABLE public.usage_correction TO gatehouse_app;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_daily TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_day TO gatehouse_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.usage_dropped TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_event TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_event_default TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_gap TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_hour TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_minute TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_rejected TO gatehouse_app;
+GRANT SELECT,UPDATE ON TABLE public.usage_retention TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_series TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_stream TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_unfolded TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.virtual_key TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.virtual_key_secret TO gatehouse_app;

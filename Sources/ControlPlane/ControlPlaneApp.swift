@@ -46,6 +46,7 @@ package struct ControlPlaneApp: Sendable {
             database: database, lock: AdvisoryLock(config: direct, logger: self.logger), time: self.time,
             logger: self.logger
         )
+        let rollups = Rollups(database: database, logger: self.logger)
         let feed = TimestampFeed(
             database: database,
             listener: Listener(config: direct, channels: [TimestampFeed.channel], logger: self.logger)
@@ -60,7 +61,8 @@ package struct ControlPlaneApp: Sendable {
             database: database, metrics: services.metrics,
             isSchemaRight: SchemaCheck(migrator, direct).isRight,
             figures: {
-                publisher.figures.text + jobs.figures.text + services.denials.figures.text
+                publisher.figures.text + jobs.figures.text + rollups.figures.text(at: self.time.now())
+                    + services.denials.figures.text
                     + Figure.text(of: database) + dataPlane.figures.current.text
                     + Figure.text(
                         "gateway_processes_fenced_total", "counter", "Processes shut out for sharing an identity.",
@@ -83,6 +85,7 @@ package struct ControlPlaneApp: Sendable {
             services: [
                 .init(service: Loop { await services.denials.run() }),
                 .init(service: Loop { await jobs.run() }),
+                .init(service: Loop { await rollups.run() }),
                 .init(service: Loop { try await publisher.run() }),
                 .init(service: Loop { await feed.run() }),
                 .init(service: server),

@@ -35,7 +35,12 @@ package struct ControlPlaneServices: Sendable {
             + ChangeRoutes.endpoints(ChangeHistory(database: self.database))
             + AuditRoutes.endpoints(AuditEvents(database: self.database))
             + ReratingRoutes.endpoints(Reratings(database: self.database, changes: self.changes, time: self.time))
-            + UsageRoutes.endpoints(UsageReading(database: self.database)) + LedgerRoutes.endpoints(self.database)
+            + UsageRoutes.endpoints(UsageReading(database: self.database))
+            + RetentionRoutes.endpoints(UsageKeeping(database: self.database, changes: self.changes))
+            + StatementRoutes.endpoints(
+                Reconciliation(database: self.database, changes: self.changes, time: self.time)
+            )
+            + ReportRoutes.endpoints(UsageReports(database: self.database)) + LedgerRoutes.endpoints(self.database)
     }
 
     /// The API with the endpoints of every noun, `more` of them, and its own description.

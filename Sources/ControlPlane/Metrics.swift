@@ -97,11 +97,33 @@ extension Jobs.Figures {
             ("ledger_records_lost", "Usage records declared lost.", figures.lost),
             ("ledger_records_delivered", "Usage records that the streams say were delivered.", figures.watermarks),
             ("ledger_records_nano_usd", "Money in the records.", figures.eventCost),
-            ("ledger_daily_nano_usd", "Money in the daily sums.", figures.dailyCost),
+            ("ledger_records_unfolded", "Usage records stored that the sums lacked.", figures.unfolded.records),
             ("ledger_mispriced", "Records that cost other than the control plane computes.", figures.mispriced),
         ] {
             text += Figure.text(name, "gauge", help, Int(value))
         }
+        for (name, help, value) in [
+            ("ledger_level_records", "Usage records in the sums of each level.", \LedgerIdentities.Sum.records),
+            ("ledger_level_nano_usd", "Money in the sums of each level.", \LedgerIdentities.Sum.cost),
+        ] {
+            text += "# HELP gatehouse_\(name) \(help)\n# TYPE gatehouse_\(name) gauge\n"
+            for level in UsageLevel.allCases {
+                let sum = figures.levels[level] ?? .init()
+                text += "gatehouse_\(name){level=\"\(level.rawValue)\"} \(sum[keyPath: value])\n"
+            }
+        }
         return text
+    }
+}
+
+extension Rollups.Figures {
+    /// Prometheus text.
+    func text(at now: Timestamp) -> String {
+        let age = self.waitingSince.map { max(0, now.seconds - $0.seconds) } ?? 0
+        return Figure.text("usage_folded_total", "counter", "Usage records folded by this replica.", Int(self.folded))
+            + Figure.text("usage_fold_failures_total", "counter", "Failures to fold usage.", self.failures)
+            + Figure.text("usage_unfolded", "gauge", "Usage records that wait to be folded.", Int(self.waiting))
+            + Figure.text(
+                "usage_unfolded_age_seconds", "gauge", "For how long the oldest of them has waited.", Int(age))
     }
 }

@@ -38,7 +38,7 @@ import Testing
             #expect(mkdtemp(&template) != nil)
             let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
             defer {
-                for name in ["kek", "root"] { unlink("\(folder)/\(name)") }
+                for name in ["kek", "root", "usage"] { unlink("\(folder)/\(name)") }
                 rmdir(folder)
             }
             let port = try LocalPort.free()
@@ -61,6 +61,16 @@ import Testing
                 "token", "create", "--name", "test", "--expires-days", "1", in: environment)
             #expect(created.output.hasPrefix("gh_sa_"), "\(created.errors)")
             let token = created.output.filter { !$0.isWhitespace }
+
+            let file = folder + "/usage"
+            func export(_ day: String) async throws -> (status: ChildProcess.ExitStatus, output: String, errors: String)
+            {
+                try await Self.run("usage", "export", "--day", day, "--file", file, in: environment)
+            }
+            #expect(try await export("2026-02-30").errors.contains("is no day"))
+            #expect(try await export("2026-11-30").output == "0 records\n")
+            let other = try await export("2026-11-30")
+            #expect(other.status == .code(1) && other.errors.contains("it is not replaced"))
 
             let server = try ChildProcess(Self.program, ["serve"], environment: environment)
             try await server.waitForPort(port)

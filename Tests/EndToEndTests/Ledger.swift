@@ -11,7 +11,9 @@ struct Ledger: Sendable {
     let lost: Int
     let watermarks: Int
     let eventCost: Int64
-    let dailyCost: Int64
+    /// Money that is in no sum yet, and in the sums by minute, hour and day.
+    let unfoldedCost: Int64
+    let levelCosts: [Int64]
     let mispriced: Int
 
     /// Requests by the text of their id, as clients saw it.
@@ -28,7 +30,10 @@ struct Ledger: Sendable {
                     (select coalesce(sum(to_seq - from_seq + 1), 0)::bigint from usage_gap) as lost,
                     (select coalesce(sum(last_seq), 0)::bigint from usage_stream) as watermarks,
                     (select coalesce(sum(cost_nano_usd), 0)::bigint from usage_event) as event_cost,
-                    (select coalesce(sum(cost_nano_usd), 0)::bigint from usage_daily) as daily_cost,
+                    (select coalesce(sum(cost_nano_usd), 0)::bigint from usage_unfolded) as unfolded_cost,
+                    (select coalesce(sum(cost_nano_usd), 0)::bigint from usage_minute) as minute_cost,
+                    (select coalesce(sum(cost_nano_usd), 0)::bigint from usage_hour) as hour_cost,
+                    (select coalesce(sum(cost_nano_usd), 0)::bigint from usage_day) as day_cost,
                     (select count(*) from usage_event where cost_nano_usd <> checked_cost_nano_usd) as mispriced
                 """
             )
@@ -38,7 +43,9 @@ struct Ledger: Sendable {
                 rejected: Int(try row.get("rejected", as: Int64.self)),
                 lost: Int(try row.get("lost", as: Int64.self)),
                 watermarks: Int(try row.get("watermarks", as: Int64.self)), eventCost: try row.get("event_cost"),
-                dailyCost: try row.get("daily_cost"), mispriced: Int(try row.get("mispriced", as: Int64.self))
+                unfoldedCost: try row.get("unfolded_cost"),
+                levelCosts: try ["minute_cost", "hour_cost", "day_cost"].map { try row.get($0) },
+                mispriced: Int(try row.get("mispriced", as: Int64.self))
             )
         }
     }
@@ -54,7 +61,9 @@ struct Ledger: Sendable {
             return "\(self.events) events, \(self.rejected) rejected, \(self.lost) lost, but the streams say "
                 + "\(self.watermarks)"
         }
-        if self.eventCost != self.dailyCost { return "events cost \(self.eventCost), days \(self.dailyCost)" }
+        if let wrong = self.levelCosts.first(where: { $0 + self.unfoldedCost != self.eventCost }) {
+            return "events cost \(self.eventCost), a level \(wrong) and what waits for it \(self.unfoldedCost)"
+        }
         if self.mispriced != 0 { return "\(self.mispriced) records are mispriced" }
         return nil
     }

@@ -64,6 +64,10 @@ package enum Permission: String, Sendable, CaseIterable {
     case reratingsCreate = "reratings.create"
     case reratingsRead = "reratings.read"
     case usageDeclareLost = "usage.declare_lost"
+    case usageRetentionUpdate = "usage_retention.update"
+    case providerStatementsCreate = "provider_statements.create"
+    case providerStatementsRead = "provider_statements.read"
+    case providerStatementsDelete = "provider_statements.delete"
     case apiTokensCreate = "api_tokens.create"
     case trustRootRotate = "trust_root.rotate"
 }

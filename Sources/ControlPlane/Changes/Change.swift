@@ -31,7 +31,7 @@ package struct Target: Sendable, Hashable {
         "org": "organization", "unit": "unit", "prj": "project", "vk": "virtual_key", "prv": "provider",
         "crd": "credential", "mdl": "model", "rte": "route", "prc": "price", "gwg": "gateway_group", "gw": "gateway",
         "adj": "price_adjustment", "ppr": "price_proposal", "rer": "rerating", "jt": "join_token", "tok": "api_token",
-        "dep": "deployment",
+        "dep": "deployment", "pst": "provider_statement",
     ]
 
     /// The text of an identifier that is stored with its kind.

@@ -60,6 +60,8 @@ package struct Endpoint: Sendable {
     /// The status of success, and what it carries.
     package let status: Int
     package let success: Success
+    /// Media types that a caller can have instead.
+    package var alternatives: [String] = []
     /// Whether If-Match must be given (PATCH) so that nobody overwrites what he has not seen.
     package var needsIfMatch: Bool { self.method == .patch }
     package let handler: @Sendable (Call) async throws -> Answer
@@ -67,7 +69,7 @@ package struct Endpoint: Sendable {
     package init(
         _ method: Method, _ path: PathTemplate, _ operation: String, _ summary: String, auth: Auth,
         query: [QueryParameter] = [], body: Body = .none, status: Int = 200, success: Success,
-        handler: @escaping @Sendable (Call) async throws -> Answer
+        alternatives: [String] = [], handler: @escaping @Sendable (Call) async throws -> Answer
     ) {
         self.method = method
         self.path = path
@@ -78,6 +80,7 @@ package struct Endpoint: Sendable {
         self.body = body
         self.status = status
         self.success = success
+        self.alternatives = alternatives
         self.handler = handler
     }
 }

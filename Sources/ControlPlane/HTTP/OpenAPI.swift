@@ -67,12 +67,14 @@ package enum OpenAPI {
     }
 
     private static func success(_ endpoint: Endpoint, _ components: inout [String: JSONValue]) -> JSONValue {
+        var content: [String: JSONValue] = [:]
         switch endpoint.success {
-        case .empty: ["description": "Done."]
-        case .bytes(let type): ["description": "Done.", "content": [type: [:]]]
-        case .json(let schema):
-            ["description": "Done.", "content": ["application/json": ["schema": schema.openAPI(&components)]]]
+        case .empty: return ["description": "Done."]
+        case .bytes(let type): content[type] = [:]
+        case .json(let schema): content["application/json"] = ["schema": schema.openAPI(&components)]
         }
+        for type in endpoint.alternatives { content[type] = ["schema": ["type": "string"]] }
+        return ["description": "Done.", "content": .object(content)]
     }
 
     private static func parameters(_ endpoint: Endpoint, _ components: inout [String: JSONValue]) -> [JSONValue] {

@@ -76,6 +76,10 @@ package final class Jobs: Sendable {
             }
         }
         await self.attempt("ledger check") { try await self.checkLedger() }
+        await self.attempt("usage retention") {
+            let gone = try await UsageKeeping.apply(self.database, at: self.time.now())
+            self.state.withLock { $0.removed.merge(gone) { $0 + $1 } }
+        }
         await self.attempt("removals") {
             let removed = try await self.database.transaction { tx in try Removals.run(&tx) }
             self.state.withLock { $0.removed.merge(removed) { $0 + $1 } }
@@ -97,8 +101,8 @@ package final class Jobs: Sendable {
             metadata: [
                 "events": "\(check.identities.events)", "rejected": "\(check.identities.rejected)",
                 "lost": "\(check.identities.lost)", "watermarks": "\(check.identities.watermarks)",
-                "event_cost": "\(check.identities.eventCost)",
-                "daily_cost": "\(check.identities.dailyCost)",
+                "event_cost": "\(check.identities.eventCost)", "unfolded": "\(check.identities.unfolded)",
+                "levels": "\(check.identities.levels)",
             ]
         )
     }

@@ -9,7 +9,7 @@ struct GatehouseControl: AsyncParsableCommand {
         commandName: "gatehouse-control", abstract: "The control plane of Gatehouse.",
         subcommands: [
             Serve.self, Migrate.self, Initialize.self, KeyFile.self, Token.self, RootCommand.self,
-            CertificateCommand.self,
+            CertificateCommand.self, UsageCommand.self,
         ]
     )
 

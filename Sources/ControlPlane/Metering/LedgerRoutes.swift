@@ -29,7 +29,21 @@ extension LedgerCheck {
             .required("records", .count), .required("records_rejected", .count),
             .required("records_lost", Schema.count.described("What gateways declared lost: see /v1/usage/gaps.")),
             .required("records_delivered", Schema.count.described("What the streams say: stored, rejected, lost.")),
-            .required("records_nano_usd", .decimal), .required("days_nano_usd", .decimal),
+            .required("records_nano_usd", .decimal),
+            .required(
+                "records_unfolded", Schema.count.described("Stored, and not in the sums yet: a second or so.")),
+            .required("unfolded_nano_usd", .decimal),
+            .required(
+                "levels",
+                .object(
+                    UsageLevel.allCases.map { level in
+                        .required(
+                            level.rawValue,
+                            .object([.required("records", .count), .required("nano_usd", .decimal)])
+                        )
+                    }
+                ).described("What is in the sums by minute, hour and day: with what is unfolded, all that is stored.")
+            ),
             .required("mispriced", .count),
         ])
     )
@@ -41,7 +55,17 @@ extension LedgerCheck {
             "records_lost": .integer(self.identities.lost),
             "records_delivered": .integer(self.identities.watermarks),
             "records_nano_usd": .string(String(self.identities.eventCost)),
-            "days_nano_usd": .string(String(self.identities.dailyCost)),
+            "records_unfolded": .integer(self.identities.unfolded.records),
+            "unfolded_nano_usd": .string(String(self.identities.unfolded.cost)),
+            "levels": .object(
+                Dictionary(
+                    uniqueKeysWithValues: UsageLevel.allCases.map { level in
+                        let sum = self.identities.levels[level] ?? .init()
+                        return (
+                            level.rawValue,
+                            ["records": .integer(sum.records), "nano_usd": .string(String(sum.cost))]
+                        )
+                    })),
             "mispriced": .integer(self.identities.mispriced),
         ]
     }

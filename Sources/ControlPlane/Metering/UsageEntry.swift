@@ -24,6 +24,10 @@ package struct UsageEntry: Sendable {
             "organization": JSONValue(try row.get("organization_id", as: OrganizationID.self)),
             "project": JSONValue(try row.get("project_id", as: ProjectID.self)),
             "key": JSONValue(try row.get("key_id", as: VirtualKeyID.self)),
+            "user": JSONValue(try row.optional("owner_id", as: UserID.self)),
+            "snapshot": [
+                "epoch": .integer(try row.get("snapshot_epoch")), "version": .integer(try row.get("snapshot_version")),
+            ],
             "route": JSONValue(try row.optional("route_id", as: RouteID.self)),
             "model": JSONValue(try row.optional("model_id", as: ModelID.self)),
             "provider": JSONValue(try row.optional("provider_id", as: ProviderID.self)),
@@ -77,16 +81,26 @@ package struct UsageEntry: Sendable {
         .object([
             .required("request", .id(RequestKind.self)), .required("gateway", .id(GatewayKind.self)),
             .required("organization", .id(OrganizationKind.self)), .required("project", .id(ProjectKind.self)),
-            .required("key", .id(VirtualKeyKind.self)), .required("route", Schema.id(RouteKind.self).orNull),
+            .required("key", .id(VirtualKeyKind.self)),
+            .required("user", Schema.id(UserKind.self).orNull.described("Who owned the key.")),
+            .required(
+                "snapshot",
+                Schema.object([.required("epoch", .count), .required("version", .count)]).described(
+                    "The policy that it was decided by.")),
+            .required("route", Schema.id(RouteKind.self).orNull),
             .required("model", Schema.id(ModelKind.self).orNull),
             .required("provider", Schema.id(ProviderKindID.self).orNull),
             .required("price", Schema.id(PriceKind.self).orNull),
             .required("adjustment", Schema.id(AdjustmentKind.self).orNull),
             .required("service_tier", .string(.oneOf(PriceItems.tiers))),
             .required("outcome", .string(.length(1...32))), .required("started_at", .timestamp),
-            .required("ingested_at", .timestamp), .required("duration_us", .count), .required("first_byte_us", .count),
+            .required("ingested_at", .timestamp),
+            .required("duration_us", Schema.count.described("From the request's first byte to its answer's end.")),
+            .required("first_byte_us", Schema.count.described("To the answer's first byte; 0 when there was none.")),
             .required("status", .count), .required("stream", .bool), .required("estimate", .bool),
-            .required("attempts", .count), .required("code", .string(.length(0...64))), .required("units", Self.units),
+            .required("attempts", Schema.count.described("Times a provider was tried.")),
+            .required("code", Schema.string(.length(0...64)).described("Why it was refused or failed; else empty.")),
+            .required("units", Self.units),
             .required("amount_nano_usd", .decimal), .required("amount_usd", .string(.dollars)),
         ])
     )

@@ -23,7 +23,8 @@ package enum UsageIngest {
     /// Stores a batch that declares no loss when it begins right after what the stream has; otherwise stores nothing and
     /// says what it has.
     ///
-    /// Everything is in the caller's transaction: the watermark, the records, the sums.
+    /// Everything is in the caller's transaction: the watermark, the records, the note that the
+    /// sums lack them.
     package static func ingest(
         _ tx: inout Transaction, _ batch: UsageBatch, from caller: GatewayCaller, now: Timestamp
     ) throws -> Result {
@@ -87,7 +88,7 @@ package enum UsageIngest {
             )
         }
         try UsageStore.append(&tx, accepted, stream: batch.stream, gateway: caller.id, at: now)
-        try UsageStore.fold(&tx, accepted)
+        try UsageStore.awaitFold(&tx, accepted, stream: batch.stream, at: now)
         return Result(
             last: batch.to, stored: accepted.count, rejected: rejected,
             mispriced: accepted.count { $0.checked != $0.record.cost },

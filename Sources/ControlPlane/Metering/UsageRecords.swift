@@ -21,6 +21,13 @@ extension UsageReading {
         return Page(found, page, position: \.position)
     }
 
+    /// The record of one request, which answers carry in `x-request-id`.
+    package func record(_ request: RequestID, at now: Timestamp) async throws -> UsageEntry {
+        let page = try await self.records(Filter(request: request), PageRequest(limit: 1), at: now)
+        guard let found = page.items.first else { throw ControlError.notFound("finished request") }
+        return found
+    }
+
     /// Seconds of the first window, and by how much each next one is wider.
     static let firstWindow: Int64 = 900
     static let growth: Int64 = 4
@@ -54,20 +61,19 @@ extension UsageReading {
     private static func records(
         _ tx: inout Transaction, _ filter: Filter, in window: Range<Timestamp>, after: UsageEntry.Position?, limit: Int
     ) throws -> [UsageEntry] {
-        try tx.query(
-            """
-            select * from usage_event
-            where ingested_at >= $11 and ingested_at < $12
-                and ($1::uuid is null or organization_id = $1) and ($2::uuid is null or project_id = $2)
-                and ($3::uuid is null or key_id = $3) and ($4::uuid is null or model_id = $4)
-                and ($5::uuid is null or request_id = $5)
-                and ($6::timestamptz is null or started_at >= $6) and ($7::timestamptz is null or started_at < $7)
-                and ($8::timestamptz is null or (ingested_at, stream_id, seq) > ($8, $9::uuid, $10::bigint))
-            order by ingested_at, stream_id, seq limit $13
-            """,
-            filter.organization, filter.project, filter.key, filter.model, filter.request, filter.from, filter.to,
-            after?.arrival, after?.stream, after?.sequence, window.lowerBound, window.upperBound, Int64(limit)
-        ).map { try UsageEntry($0) }
+        var statement = SQLStatement()
+        statement += "select * from usage_event where ingested_at >= " + statement.bind(window.lowerBound)
+        statement += " and ingested_at < " + statement.bind(window.upperBound)
+        for condition in filter.of.conditions(&statement, on: "usage_event") { statement += " and " + condition }
+        if let request = filter.request { statement += " and request_id = " + statement.bind(request) }
+        if let from = filter.from { statement += " and started_at >= " + statement.bind(from) }
+        if let to = filter.to { statement += " and started_at < " + statement.bind(to) }
+        if let after {
+            let place = [statement.bind(after.arrival), statement.bind(after.stream), statement.bind(after.sequence)]
+            statement += " and (ingested_at, stream_id, seq) > (" + SQL.joined(place, ", ") + ")"
+        }
+        statement += " order by ingested_at, stream_id, seq limit " + statement.bind(limit)
+        return try tx.query(statement).map { try UsageEntry($0) }
     }
 }
 

@@ -26,6 +26,7 @@ package enum PolicyKind: IdentifierKind { package static let prefix = "pol" }
 package enum NodeKind: IdentifierKind { package static let prefix = "node" }
 package enum UsageStreamKind: IdentifierKind { package static let prefix = "stm" }
 package enum AuditLogKind: IdentifierKind { package static let prefix = "log" }
+package enum ProviderStatementKind: IdentifierKind { package static let prefix = "pst" }
 
 package typealias OrganizationID = Identifier<OrganizationKind>
 package typealias UnitID = Identifier<UnitKind>
@@ -56,6 +57,7 @@ package typealias NodeID = Identifier<NodeKind>
 /// One append-only sequence of usage records: one event loop of one gateway process.
 package typealias UsageStreamID = Identifier<UsageStreamKind>
 package typealias AuditLogID = Identifier<AuditLogKind>
+package typealias ProviderStatementID = Identifier<ProviderStatementKind>
 
 extension Identifier {
     /// The same value as a node of the scope tree.

@@ -40,6 +40,12 @@ package enum Meter: UInt8, CaseIterable, Sendable {
     /// The numbers of all cases: what a loop on the request path goes over without an array of cases.
     package static let numbers: ClosedRange<UInt8> = 1...17
 
+    /// The meters whose units are tokens of the prompt, and those whose units are tokens of the answer.
+    package static let promptTokens: [Meter] = [
+        .input, .cachedInput, .cacheWrite5m, .cacheWrite1h, .audioInput, .imageInput,
+    ]
+    package static let outputTokens: [Meter] = [.output, .reasoning, .audioOutput, .imageOutput]
+
     /// The name in the API and in SQL.
     package var name: String {
         switch self {

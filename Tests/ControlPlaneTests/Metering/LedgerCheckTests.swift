@@ -36,7 +36,9 @@ import Testing
             #expect(check.identities.events == 60)
             #expect(check.identities.watermarks == 60)
             #expect(check.identities.eventCost == 60 * LedgerFixture.cost)
-            #expect(check.identities.dailyCost == 60 * LedgerFixture.cost)
+            for level in UsageLevel.allCases {
+                #expect(check.identities.levels[level] == .init(records: 60, cost: 60 * LedgerFixture.cost))
+            }
             let whole = check.wholeAt
             // Hours close as time passes, and nothing is counted twice or left out.
             for hour in 1...12 {
@@ -58,18 +60,29 @@ import Testing
             #expect(try await self.check(plane).holds)
             for (number, harm) in [
                 ("delete from usage_event where seq = 3", "update usage_stream set last_seq = last_seq - 1"),
-                ("update usage_daily set cost_nano_usd = cost_nano_usd + 1", nil),
+                ("update usage_minute set cost_nano_usd = cost_nano_usd + 1", nil),
+                ("update usage_hour set cost_nano_usd = cost_nano_usd - 1", nil),
+                ("update usage_day set requests = requests + 1", nil),
                 ("insert into usage_event select * from usage_event where seq = 4", nil),
+                (
+                    """
+                    insert into usage_unfolded (stream_id, from_seq, to_seq, ingested_at, records, cost_nano_usd)
+                    values (gen_random_uuid(), 1, 1, now(), 1, 8)
+                    """, nil
+                ),
             ].enumerated() as EnumeratedSequence<[(SQL, SQL?)]> {
                 let at = Int64(number + 1) * 100_000
                 try await self.execute(plane, harm.0)
                 if let second = harm.1 { try await self.execute(plane, second) }
                 #expect(try await self.check(plane, after: at).holds == false, "\(harm.0)")
-                try await self.execute(
-                    plane,
-                    """
-                    update usage_daily set cost_nano_usd = (select sum(cost_nano_usd) from usage_event)
-                    """)
+                try await self.execute(plane, "delete from usage_unfolded where cost_nano_usd = 8")
+                for level in UsageLevel.allCases {
+                    try await self.execute(
+                        plane,
+                        "update " + level.table
+                            + " set (requests, cost_nano_usd) = (select count(*), sum(cost_nano_usd) from usage_event)"
+                    )
+                }
                 try await self.execute(plane, "update usage_stream set last_seq = (select count(*) from usage_event)")
                 #expect(try await self.check(plane, after: at + 5000).holds)
             }
@@ -85,7 +98,10 @@ import Testing
             #expect(reply.status == 200)
             #expect(reply["holds"] == true)
             #expect(reply["records"] == 3)
-            #expect(reply["days_nano_usd"] == "21")
+            #expect(reply["records_unfolded"] == 0)
+            for level in UsageLevel.allCases {
+                #expect(reply["levels"]?[level.rawValue] == ["records": 3, "nano_usd": "21"])
+            }
         }
     }
 

@@ -1,12 +1,14 @@
+import ControlPlane
 import Postgres
 import Shared
 import TestKit
+import Testing
 
 /// Usage that is stored as an ingest would have, without gateways.
 enum LedgerFixture {
     static let cost: Int64 = 7
 
-    /// `count` records of one stream at one moment, with watermark and daily sum.
+    /// `count` records of one stream at one moment, with watermark, folded.
     static func add(_ tx: inout Transaction, _ count: Int64, at time: Timestamp) throws {
         let stream: UsageStreamID = TimeSource.system.newID()
         let id: OrganizationID = TimeSource.system.newID()
@@ -28,9 +30,10 @@ enum LedgerFixture {
         )
         _ = try tx.execute(
             """
-            insert into usage_daily (day, organization_id, project_id, key_id, model_id, requests, cost_nano_usd)
-            values (date '1970-01-01' + $1::int, $2, $2, $2, $2, $3::bigint, $3::bigint * $4::bigint)
-            """, Int32(time.seconds / 86_400), id, count, Self.cost
+            insert into usage_unfolded (stream_id, from_seq, to_seq, ingested_at, records, cost_nano_usd)
+            values ($1, 1, $2::bigint, $3, $2::bigint, $2::bigint * $4::bigint)
+            """, stream, count, time, Self.cost
         )
+        #expect(try Rollups.fold(&tx)?.records == count)
     }
 }

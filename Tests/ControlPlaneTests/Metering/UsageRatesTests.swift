@@ -159,7 +159,9 @@ import Testing
             let listed = try await fleet.plane.send("GET", "/v1/usage/records?limit=1")["items"]?.array?.first
             #expect(listed?["adjustment"]?.string == book.discount.description)
             #expect(listed?["units"]?["image_output"] == 2)
-            let sum = try await fleet.plane.send("GET", "/v1/usage")["items"]?.array?.first
+            try await Rollups(database: fleet.plane.services.database, logger: TestPostgres.logger).foldAll()
+            let to = TimeSource.system.now().adding(seconds: 2 * 86_400).description.prefix(10)
+            let sum = try await fleet.plane.send("GET", "/v1/usage?to=\(to)")["items"]?.array?.first
             #expect(sum?["units"]?["image_output"] == 20 && sum?["units"]?["input"] == 30)
         }
     }

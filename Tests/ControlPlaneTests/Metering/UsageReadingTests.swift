@@ -17,13 +17,6 @@ import Testing
                     """, UsageStreamID(UUIDValue(high: 1, low: 1)), number, organization, key
                 )
             }
-            for day in [SQL("date '2026-11-21'"), "date '2026-11-22'"] {
-                _ = try tx.execute(
-                    "insert into usage_daily (day, organization_id, project_id, key_id, model_id, requests, input,"
-                        + " cost_nano_usd) values (" + day + ", $1, $1, $2, $3, 3, 300, 1500000000)",
-                    organization, key, ModelID(UUIDValue(high: 0, low: 0))
-                )
-            }
         }
     }
 
@@ -101,21 +94,48 @@ import Testing
         }
     }
 
-    @Test func `sums are by what is asked`() async throws {
-        try await TestControlPlane.with { plane in
-            let organization: OrganizationID = TimeSource.system.newID()
-            try await self.insert(plane, organization, TimeSource.system.newID())
-            let all = try await plane.send("GET", "/v1/usage?organization=\(organization)")
-            #expect(all["items"]?.array?.count == 1)
-            #expect(all["items"]?.array?.first?["amount_usd"] == "3.00")
-            #expect(all["items"]?.array?.first?["amount_nano_usd"] == "3000000000")
-            #expect(all["items"]?.array?.first?["requests"] == 6)
-            let daily = try await plane.send("GET", "/v1/usage?group_by=day,model,key,project")
-            #expect(daily["items"]?.array?.map { $0["day"] } == ["2026-11-21", "2026-11-22"])
-            #expect(daily["items"]?.array?.first?["model"] == .null)
-            let from = try await plane.send("GET", "/v1/usage?group_by=day&from=2026-11-22T00:00:00Z")
-            #expect(from["items"]?.array?.count == 1)
-            #expect(try await plane.send("GET", "/v1/usage?group_by=hour").status == 400)
+    @Test func `the log says how a request was decided and what it took, and is narrowed by that`() async throws {
+        try await ReportFixture.with { fixture in
+            let at = fixture.fleet.clock.now
+            var refused = fixture.record(0, at: at, cost: 0)
+            (refused.outcome, refused.status, refused.code) = (.refused, 403, "model_not_allowed")
+            (refused.model, refused.provider) = (nil, nil)
+            var retried = fixture.record(1, at: at, cost: 77)
+            (retried.attempts, retried.durationMicroseconds, retried.firstByteMicroseconds) = (3, 900_000, 250_000)
+            retried.owner = UUIDValue(high: 5, low: 5)
+            retried.snapshot = SnapshotVersion(epoch: 2, version: 41)
+            try await fixture.store([refused, retried])
+            let plane = fixture.fleet.plane
+            func list(_ filter: String) async throws -> [String] {
+                let reply = try await plane.send("GET", "/v1/usage/records?\(filter)")
+                try #require(reply.status == 200, "\(reply.json.text)")
+                return (reply["items"]?.array ?? []).compactMap { $0["request"]?.string }
+            }
+            let (first, second) = (refused.request.description, retried.request.description)
+            #expect(try await list("") == [first, second])
+            for filter in ["status=403", "outcome=refused", "key=\(fixture.keys[0])", "unit=\(fixture.department)"] {
+                #expect(try await list(filter) == [first], "\(filter)")
+            }
+            let user = UserID(UUIDValue(high: 5, low: 5))
+            for filter in [
+                "status=200", "outcome=completed", "user=\(user)", "provider=\(fixture.provider)",
+                "model=\(fixture.model)", "project=\(fixture.projects[1])",
+            ] {
+                #expect(try await list(filter) == [second], "\(filter)")
+            }
+            let gateway = try await plane.send("GET", "/v1/usage/records")["items"]?.array?.first?["gateway"]?.string
+            #expect(try await list("gateway=\(gateway ?? "")") == [first, second])
+            #expect(try await list("gateway=gw_00000000000000000000000001").isEmpty)
+
+            let one = try await plane.send("GET", "/v1/usage/records/\(second)")
+            #expect(one.status == 200)
+            #expect(one["attempts"] == 3 && one["duration_us"] == 900_000 && one["first_byte_us"] == 250_000)
+            #expect(one["amount_nano_usd"] == "77" && one["user"]?.string == user.description)
+            #expect(one["snapshot"] == ["epoch": 2, "version": 41])
+            let other = try await plane.send("GET", "/v1/usage/records/\(first)")
+            #expect(other["code"] == "model_not_allowed" && other["outcome"] == "refused" && other["model"] == .null)
+            let unknown = try await plane.send("GET", "/v1/usage/records/req_01arz3ndektsv4rrffq69g5fav")
+            #expect(unknown.status == 404)
         }
     }
 }

@@ -94,7 +94,7 @@ enum PopulatedDatabase {
         insert into blob (sha256, bytes) select sha256(('b' || n)::bytea), 'x' from generate_series(1, 20000) n;
         """
 
-    /// 200,000 records of four days, and the sums of 60 days.
+    /// 200,000 records of four days, and the sums of two weeks by minute and of 60 days by hour and day.
     private static let usage = """
         select usage_event_partition((now() at time zone 'UTC')::date - n) from generate_series(0, 4) n;
         insert into usage_event select now() - n * interval '1.728 seconds', md5('z' || n % 200)::uuid, n,
@@ -103,15 +103,31 @@ enum PopulatedDatabase {
             now() - n * interval '1.728 seconds', 1000, 10, 200, 1, true, false, 1, 1, 1, '', 100, 0, 0, 0, 50, 0, 0, 0,
             0, 1, 7, 7
         from generate_series(200000, 1, -1) n;
-        insert into usage_daily (day, organization_id, project_id, key_id, model_id, requests)
-        select (now() at time zone 'UTC')::date - d, md5('o' || n % 2 + 1)::uuid, md5('p' || n % 2000 + 1)::uuid,
-            md5('k' || n)::uuid, md5('m1')::uuid, 1
-        from generate_series(0, 59) d, generate_series(1, 1000) n;
+        insert into usage_series (organization_id, project_id, key_id, owner_id, model_id, provider_id, gateway_id,
+            outcome, status)
+        select md5('o' || n % 2 + 1)::uuid, md5('p' || n % 2000 + 1)::uuid, md5('k' || n % 100000 + 1)::uuid,
+            md5('i' || n % 50)::uuid, md5('m' || n % 2000 + 1)::uuid, md5('v' || n % 20)::uuid,
+            md5('w' || n % 100 + 1)::uuid, 1, 200
+        from generate_series(1, 12000) n;
+        insert into usage_minute (series_id, starts_at, requests)
+        select (n * 7919) % 12000 + 1, date_trunc('minute', now()) - n * interval '15 seconds', 1
+        from generate_series(60000, 0, -1) n on conflict do nothing;
+        insert into usage_hour (series_id, starts_at, requests)
+        select (h * 31 + n) % 12000 + 1, date_trunc('hour', now()) - h * interval '1 hour', 1
+        from generate_series(0, 1440) h, generate_series(1, 40) n order by h desc;
+        insert into usage_day (series_id, starts_at, requests)
+        select n, date_trunc('day', now(), 'UTC') - d * interval '1 day', 1
+        from generate_series(0, 59) d, generate_series(1, 1000) n order by d desc;
         insert into usage_stream (id, gateway_id, last_seq)
         select md5('z' || n)::uuid, md5('w1')::uuid, 1000 from generate_series(0, 11999) n;
         """
 
     private static let records = """
+        insert into provider_statement (id, provider_id, format, first_day, last_day, lines, sha256, created_at)
+        select md5('y' || n)::uuid, md5('v' || n % 20)::uuid, 'plain', current_date - 20, current_date, 2, sha256('y'),
+            now() from generate_series(1, 20) n on conflict do nothing;
+        insert into provider_statement_line (statement_id, day, model, requests)
+        select md5('y' || n % 20 + 1)::uuid, current_date - n % 20, 'model ' || n, 1 from generate_series(1, 12000) n;
         insert into change (id, at, actor_kind, actor_id, permission, target_kind, target_id, organization_id)
         select md5('h' || n)::uuid, now() - n * interval '1 second', 'service_account', md5('s1')::uuid, 'x', 'project',
             md5('p1')::uuid, md5('o' || n % 2 + 1)::uuid from generate_series(1, 50000) n;

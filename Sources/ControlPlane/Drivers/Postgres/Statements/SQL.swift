@@ -26,6 +26,11 @@ package struct SQL: ExpressibleByStringLiteral, Hashable, Sendable {
         self.text = "$\(number)"
     }
 
+    /// A whole number, as columns are named by their place after GROUP BY.
+    package init(number: Int) {
+        self.text = String(number)
+    }
+
     private init(joined text: String) {
         self.text = text
     }

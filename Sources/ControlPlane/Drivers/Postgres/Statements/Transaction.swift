@@ -12,6 +12,11 @@ package struct Transaction: ~Copyable {
         Rows(result: try self.connection.run(sql, parameters))
     }
 
+    /// The same for a statement whose parameters are collected as it is written.
+    package func query(_ statement: SQLStatement) throws(PostgresError) -> Rows {
+        Rows(result: try self.connection.run(statement.sql, statement.parameters))
+    }
+
     /// Runs a statement and returns how many rows it inserted, updated or deleted.
     @discardableResult
     package func execute(_ sql: SQL, _ parameters: (any SQLEncodable)?...) throws(PostgresError) -> Int {

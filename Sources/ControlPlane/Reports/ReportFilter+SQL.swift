@@ -1,0 +1,28 @@
+import Postgres
+import Shared
+
+extension ReportFilter {
+    /// What is true of the rows that are wanted, as conditions on a table with the columns of a series.
+    func conditions(_ statement: inout SQLStatement, on table: SQL) -> [SQL] {
+        var conditions: [SQL] = []
+        func add(_ column: SQL, _ value: (any SQLEncodable)?) {
+            guard let value else { return }
+            conditions.append(table + "." + column + " = " + statement.bind(value))
+        }
+        add("organization_id", self.organization)
+        add("project_id", self.project)
+        add("key_id", self.key)
+        add("owner_id", self.user)
+        add("model_id", self.model)
+        add("provider_id", self.provider)
+        add("gateway_id", self.gateway)
+        add("status", self.status)
+        add("outcome", self.outcome.map { Int32($0.rawValue) })
+        if let unit {
+            conditions.append(
+                table + ".project_id in (select descendant_id from scope_closure where ancestor_id = "
+                    + statement.bind(unit) + ")")
+        }
+        return conditions
+    }
+}
