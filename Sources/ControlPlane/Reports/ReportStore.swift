@@ -191,16 +191,13 @@ package enum ReportStore {
         let starts = statement.bind(segments.map(\.from.microseconds))
         let ends = statement.bind(segments.map(\.to.microseconds))
         let (gains, loses) = (statement.bind(segments.map(\.gains)), statement.bind(segments.map(\.loses)))
-        // Added up first, so that what is counted twice is less.
-        return "select m.series_id, v.bucket::int as bucket, "
-            + UsageColumns.list(UsageColumns.sums) { "m." + $0 + " * v.sign as " + $0 }
-            + " from (select t.gains, t.loses, l.series_id, "
-            + UsageColumns.list(UsageColumns.sums) { "sum(l." + $0 + ")::bigint as " + $0 }
+        return "select l.series_id, v.bucket::int as bucket, "
+            + UsageColumns.list(UsageColumns.sums) { "l." + $0 + " * v.sign as " + $0 }
             + " from unnest(" + starts + "::bigint[], " + ends + "::bigint[], " + gains + "::bigint[], " + loses
             + "::bigint[]) t (a, b, gains, loses) cross join lateral (select * from " + level.table
             + " where starts_at >= timestamptz 'epoch' + t.a * interval '1 microsecond' and starts_at < timestamptz"
-            + " 'epoch' + t.b * interval '1 microsecond' offset 0) l group by 1, 2, 3) m cross join lateral (values"
-            + " (m.gains, 1::bigint), (m.loses, -1::bigint)) v (bucket, sign) where v.bucket > 0"
+            + " 'epoch' + t.b * interval '1 microsecond' offset 0) l cross join lateral (values (t.gains, 1::bigint),"
+            + " (t.loses, -1::bigint)) v (bucket, sign) where v.bucket > 0"
     }
 
     /// Groups after those of the cursor, in the order of the rows.
