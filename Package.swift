@@ -122,6 +122,18 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        // How long reports take, and how fast usage is taken in beside them: scripts/bench-reports.
+        .executableTarget(
+            name: "ReportBenchmark",
+            dependencies: [
+                "ControlPlane", "Postgres", "Shared",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Benchmarks/Reports",
+            swiftSettings: strict
+        ),
+
         // Tests. `TestKit` starts what tests need; on Linux all test targets link into one binary.
         .target(
             name: "TestKit",

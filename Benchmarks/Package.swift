@@ -13,7 +13,8 @@ let package = Package(
         .executable(name: "bench-load", targets: ["Load"]),
     ],
     targets: [
-        .systemLibrary(name: "COpenSSL", path: "Sources/COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(
+            name: "COpenSSL", path: "Sources/COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         // Swift's Glibc has no epoll.
         .systemLibrary(name: "CEpoll", path: "Sources/CEpoll"),
         .target(name: "Wire", dependencies: ["CEpoll", "COpenSSL"], swiftSettings: strict),

@@ -114,7 +114,9 @@ struct AnswerReader {
 extension String {
     /// What stands on the line after `name`.
     fileprivate func range(after name: String) -> String? {
-        guard let line = self.split(whereSeparator: \.isNewline).first(where: { $0.hasPrefix(name) }) else { return nil }
+        guard let line = self.split(whereSeparator: \.isNewline).first(where: { $0.hasPrefix(name) }) else {
+            return nil
+        }
         return String(line.dropFirst(name.count)).trimmed
     }
 

@@ -75,7 +75,9 @@ private struct Run {
         // Prose with an escape now and then, as requests are: not one letter again and again.
         let prose = "The quick brown fox jumps over the lazy dog, and nobody minds.\\n"
         let room = max(0, wanted - frame("").utf8.count)
-        let content = String(repeating: prose, count: room / prose.utf8.count) + String(repeating: "x", count: room % prose.utf8.count)
+        let content =
+            String(repeating: prose, count: room / prose.utf8.count)
+            + String(repeating: "x", count: room % prose.utf8.count)
         let body = frame(content)
         let key = arguments.all("key").last.map { "Authorization: Bearer \($0)\r\n" } ?? ""
         return Array(

@@ -17,7 +17,9 @@ struct Shape {
 
     init(_ text: String) {
         let parts = text.split(separator: ":").map(String.init)
-        guard parts.count >= 3, let port = Int(parts[0]), let first = Int(parts[2]) else { stop("'\(text)' is no shape") }
+        guard parts.count >= 3, let port = Int(parts[0]), let first = Int(parts[2]) else {
+            stop("'\(text)' is no shape")
+        }
         self.port = port
         switch parts[1] {
         case "json":
@@ -26,7 +28,8 @@ struct Shape {
             let frame = Self.document("")
             let body = Self.document(String(repeating: "x", count: max(0, first - frame.utf8.count)))
             self.head = Array(
-                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)".utf8)
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+                    .utf8)
         case "events":
             guard parts.count == 5, let bytes = Int(parts[3]), let interval = UInt64(parts[4]) else {
                 stop("'\(text)' is no shape")

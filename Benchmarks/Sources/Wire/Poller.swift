@@ -18,10 +18,14 @@ package final class Poller {
     }
 
     /// - Parameter token: what an event of this socket is told by.
-    package func add(_ socket: Int32, token: Int, writing: Bool = false) { self.control(EPOLL_CTL_ADD, socket, token, writing) }
+    package func add(_ socket: Int32, token: Int, writing: Bool = false) {
+        self.control(EPOLL_CTL_ADD, socket, token, writing)
+    }
 
     /// Asks to be told when the socket takes bytes, too, or no longer.
-    package func change(_ socket: Int32, token: Int, writing: Bool) { self.control(EPOLL_CTL_MOD, socket, token, writing) }
+    package func change(_ socket: Int32, token: Int, writing: Bool) {
+        self.control(EPOLL_CTL_MOD, socket, token, writing)
+    }
 
     private func control(_ operation: Int32, _ socket: Int32, _ token: Int, _ writing: Bool) {
         var event = epoll_event()
