@@ -64,18 +64,24 @@ package final class SpoolSegment: Sendable {
     ///
     /// A damaged entry does not hide those after it: they count, and it is read as nil.
     ///
-    /// - Throws: when the file cannot be read, which says nothing of what is in it.
+    /// - Throws: when the file cannot be read, which says nothing of what is in it; also when another version of the
+    ///   gateway wrote it, whose entries have another size: only that version can deliver them.
     package static func adopt(_ path: String) throws(FileError) -> SpoolSegment? {
         let descriptor = open(path, O_RDWR | O_CLOEXEC)
         guard descriptor >= 0 else { throw FileError(path: path, operation: "open", code: errno) }
         let header: [UInt64]?
+        let isWhole: Bool
         do throws(FileError) {
-            header = try Self.readThrough(path, descriptor)
+            (header, isWhole) = try Self.readThrough(path, descriptor)
         } catch {
             close(descriptor)
             throw error
         }
-        guard let header, header[0] == Self.magic, header[4] == UInt64(SpoolEntry.size),
+        if let header, header[0] == Self.magic, header[4] != 0, header[4] != UInt64(SpoolEntry.size) {
+            close(descriptor)
+            throw FileError(path: path, operation: "read what another version of the gateway wrote in", code: ENOTSUP)
+        }
+        guard isWhole, let header, header[0] == Self.magic, header[4] == UInt64(SpoolEntry.size),
             let ordinal = Int(exactly: header[3]), ordinal <= Int(Int32.max)
         else {
             close(descriptor)
@@ -89,10 +95,13 @@ package final class SpoolSegment: Sendable {
         return adopted
     }
 
-    /// Reads a whole file, and returns the words of its header; nil when it has not the size of a segment.
+    /// Reads a whole file, and returns the words of its header (nil when it is shorter than one) and whether it has the
+    /// size of a segment.
     ///
     /// All of it, because a disk that fails under a mapping kills the process, where a read is told.
-    private static func readThrough(_ path: String, _ descriptor: Int32) throws(FileError) -> [UInt64]? {
+    private static func readThrough(
+        _ path: String, _ descriptor: Int32
+    ) throws(FileError) -> (header: [UInt64]?, isWhole: Bool) {
         var header: [UInt64]?
         var piece = [UInt64](repeating: 0, count: 8192)
         var offset = 0
@@ -103,9 +112,9 @@ package final class SpoolSegment: Sendable {
             if got == 0 { break }
             if offset == 0 && got >= Self.headerSize { header = Array(piece[..<(Self.headerSize / 8)]) }
             offset += got
-            guard offset <= Self.fileSize else { return nil }
+            guard offset <= Self.fileSize else { return (header, false) }
         }
-        return offset == Self.fileSize ? header : nil
+        return (header, offset == Self.fileSize)
     }
 
     private init(_ path: String, descriptor: Int32, stream: UsageStreamID, ordinal: Int) throws(FileError) {

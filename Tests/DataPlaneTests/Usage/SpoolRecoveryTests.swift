@@ -139,6 +139,24 @@ import Testing
         #expect(stream.advance()?.ordinal == 10)
     }
 
+    @Test(arguments: [-8, 8]) func `what another version wrote is not passed over`(difference: Int) throws {
+        do {
+            let stream = try SpoolStream.create(self.id, in: self.fixture.path)
+            let path = "\(stream.folder)/00000001.seg"
+            var bytes = try Files.read(path, limit: SpoolSegment.fileSize)
+            // The size of an entry stands in the header, and makes the size of the file.
+            bytes[32] = UInt8(SpoolEntry.size + difference & 0xFF)
+            bytes[33] = UInt8((SpoolEntry.size + difference) >> 8)
+            let size = SpoolSegment.headerSize + SpoolSegment.capacity * (SpoolEntry.size + difference)
+            bytes = Array(bytes.prefix(size)) + [UInt8](repeating: 0, count: max(0, size - bytes.count))
+            try Files.replace(path, with: bytes)
+        }
+        let error = #expect(throws: FileError.self) { try self.adopt() }
+        #expect(error?.description.contains("another version") == true)
+        // It stays where it is, for the version that can deliver it.
+        #expect(try Files.read("\(self.fixture.path)/\(self.id)/00000001.seg", limit: 1 << 30).count > 0)
+    }
+
     @Test func `a spool recovers every stream once and keeps them apart`() throws {
         for number in UInt64(1)...3 {
             let stream = try SpoolStream.create(SpoolFixture.streamID(number), in: self.fixture.path)
