@@ -10,11 +10,9 @@ The gateway runs as it is deployed: signed policy, virtual keys, usage written a
 test is alone on the first core; load, upstream, control plane and PostgreSQL share the second.
 """
 import argparse
-import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 
@@ -38,7 +36,7 @@ def main() -> int:
     folder = tempfile.mkdtemp(prefix="ghbench.", dir="/tmp")
     os.chmod(folder, 0o755)
     try:
-        with stack.Stack(folder) as site:
+        with stack.Stack(folder, proxies=not options.count) as site:
             if options.count:
                 return count.run(site)
             results = [figures.measure(site, one, options.rounds, options.seconds) for one in chosen]

@@ -6,8 +6,6 @@ subtracted, so that what begins and ends with a run cancels out.
 import json
 import os
 import re
-import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -28,9 +26,7 @@ CASES = {
 
 
 def measure(site: stack.Stack) -> dict:
-    if not shutil.which("valgrind"):
-        as_root = [] if os.geteuid() == 0 else ["sudo"]
-        stack.run(*as_root, "apt-get", "install", "-y", "-qq", "--no-install-recommends", "valgrind")
+    stack.install("valgrind", "strip")
     # Debian's valgrind cannot read the debugging information; the names of functions are enough.
     binary = f"{site.folder}/gatehouse-gateway"
     stack.run("strip", "--strip-debug", "-o", binary, f"{stack.BINARIES}/gatehouse-gateway")

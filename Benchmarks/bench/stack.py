@@ -24,9 +24,30 @@ def run(*command: str, **settings) -> str:
     return done.stdout
 
 
+PACKAGES = {
+    "nginx": "nginx-light", "taskset": "util-linux", "openssl": "openssl", "valgrind": "valgrind", "strip": "binutils"}
+
+
+def install(*programs: str):
+    """Installs the packages of programs that are missing."""
+    missing = [PACKAGES[name] for name in programs if not shutil.which(name)]
+    if missing:
+        print("Installing: " + " ".join(missing), flush=True)
+        as_root = [] if os.geteuid() == 0 else ["sudo"]
+        run(*as_root, "apt-get", "update", "-qq")
+        run(*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-qq",
+            "--no-install-recommends", *missing)
+
+
 class Stack:
-    def __init__(self, folder: str):
+    """
+    With `proxies`: what is compared, a gateway with and one without TLS, and nginx. Without: only what a gateway that is
+    started with `start_gateway` needs.
+    """
+
+    def __init__(self, folder: str, proxies: bool = True):
         self.folder = folder
+        self.proxies = proxies
         self.processes: list[subprocess.Popen] = []
         self.environment = dict(
             os.environ, GATEHOUSE_DEV_STATE=f"{folder}/state", GATEHOUSE_GATEWAY_PORT="28081",
@@ -39,9 +60,10 @@ class Stack:
             self._control_plane()
             self._upstream()
             self._routes()
-            self.gateway = self.start_gateway("plain", GATEWAY_PORT)
-            self.gateway_tls = self.start_gateway("tls", GATEWAY_TLS_PORT, tls=True)
-            self.nginx = self._nginx()
+            if self.proxies:
+                self.gateway = self.start_gateway("plain", GATEWAY_PORT)
+                self.gateway_tls = self.start_gateway("tls", GATEWAY_TLS_PORT, tls=True)
+                self.nginx = self._nginx()
         except BaseException:
             self.__exit__()
             raise
@@ -65,11 +87,7 @@ class Stack:
     # What is needed
 
     def _tools(self):
-        missing = [name for name in ("nginx", "taskset", "openssl") if not shutil.which(name)]
-        if missing:
-            packages = {"nginx": "nginx-light", "taskset": "util-linux", "openssl": "openssl"}
-            as_root = [] if os.geteuid() == 0 else ["sudo"]
-            run(*as_root, "apt-get", "install", "-y", "-qq", "--no-install-recommends", *[packages[n] for n in missing])
+        install("taskset", *(("nginx", "openssl") if self.proxies else ()))
         run("swift", "build", "-c", "release", "--package-path", f"{ROOT}/Benchmarks")
         subprocess.run(["scripts/dev", "build"], cwd=ROOT, env=self.environment, check=True, stdout=subprocess.DEVNULL)
 
