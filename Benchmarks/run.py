@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How fast the gateway is: beside nginx's proxy_pass and a direct connection, with the same upstream and the same load.
 
-    make bench                  everything, into docs/performance.md (about 15 minutes)
+    make bench                  everything, into docs/performance.md (eight minutes of load)
     Benchmarks/run.py --quick   each scenario once and briefly, to the screen only
     Benchmarks/run.py --only 'json 1K.*'   scenarios whose name matches
     Benchmarks/run.py --count   only instructions and allocations (valgrind), against Benchmarks/limits.json

@@ -29,8 +29,8 @@ extension ByteBuffer: ByteWriting {
         }
     }
 
-    /// Eight times the room each: the last one is two million times what was expected.
-    private static var gatherAttempts: Int { 8 }
+    /// Eight times the room each: the last has 512 times what was expected, which no head can need.
+    private static var gatherAttempts: Int { 4 }
 }
 
 /// Writes into memory of a fixed size; what does not fit is not written, and `isFull` says so.
