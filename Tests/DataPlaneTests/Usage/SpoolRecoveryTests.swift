@@ -145,8 +145,8 @@ import Testing
             let path = "\(stream.folder)/00000001.seg"
             var bytes = try Files.read(path, limit: SpoolSegment.fileSize)
             // The size of an entry stands in the header, and makes the size of the file.
-            bytes[32] = UInt8(SpoolEntry.size + difference & 0xFF)
-            bytes[33] = UInt8((SpoolEntry.size + difference) >> 8)
+            bytes[32] = UInt8(truncatingIfNeeded: SpoolEntry.size + difference)
+            bytes[33] = UInt8(truncatingIfNeeded: (SpoolEntry.size + difference) >> 8)
             let size = SpoolSegment.headerSize + SpoolSegment.capacity * (SpoolEntry.size + difference)
             bytes = Array(bytes.prefix(size)) + [UInt8](repeating: 0, count: max(0, size - bytes.count))
             try Files.replace(path, with: bytes)
