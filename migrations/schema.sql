@@ -77,6 +77,13 @@ begin
     perform snapshot_mark(new.organization_id, array[10]);
     return null;
 end $$;
+CREATE FUNCTION public.snapshot_mark_budget() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform snapshot_mark(new.organization_id, array[11]);
+    return null;
+end $$;
 CREATE FUNCTION public.snapshot_mark_digest(organization uuid, digest bytea) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -171,6 +178,15 @@ CREATE FUNCTION public.snapshot_mark_route() RETURNS trigger
     AS $$
 begin
     perform snapshot_mark(snapshot_organization_of(new.node_id), array[8]);
+    return null;
+end $$;
+CREATE FUNCTION public.snapshot_mark_zone() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if new.since is distinct from old.since or new.offsets is distinct from old.offsets then
+        perform snapshot_mark(null, array[11]);
+    end if;
     return null;
 end $$;
 CREATE FUNCTION public.snapshot_organization_of(node uuid) RETURNS uuid
@@ -308,6 +324,90 @@ CREATE TABLE public.blob (
     bytes bytea NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT blob_sha256_check CHECK ((length(sha256) = 32))
+);
+CREATE TABLE public.budget (
+    id uuid NOT NULL,
+    number bigint NOT NULL,
+    organization_id uuid NOT NULL,
+    node_id uuid,
+    key_id uuid,
+    owner_id uuid,
+    name text NOT NULL,
+    amount_nano_usd bigint NOT NULL,
+    period text NOT NULL,
+    time_zone text NOT NULL,
+    hard boolean NOT NULL,
+    away text NOT NULL,
+    carry_over boolean NOT NULL,
+    providers uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    models uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    status text NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT budget_amount_nano_usd_check CHECK (((amount_nano_usd >= 1) AND (amount_nano_usd <= '1000000000000000000'::bigint))),
+    CONSTRAINT budget_away_check CHECK ((away = ANY (ARRAY['deny'::text, 'open'::text]))),
+    CONSTRAINT budget_check CHECK ((num_nonnulls(node_id, key_id, owner_id) = 1)),
+    CONSTRAINT budget_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT budget_period_check CHECK ((period = ANY (ARRAY['minute'::text, 'hour'::text, 'day'::text, 'week'::text, 'month'::text, 'quarter'::text, 'year'::text, 'total'::text]))),
+    CONSTRAINT budget_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text])))
+);
+CREATE TABLE public.budget_account (
+    id bigint NOT NULL,
+    budget_id uuid NOT NULL,
+    start_minute bigint NOT NULL,
+    ends_at timestamp with time zone,
+    spent_before bigint DEFAULT 0 NOT NULL,
+    carried bigint DEFAULT 0 NOT NULL,
+    frozen_until timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT budget_account_carried_check CHECK ((carried >= 0)),
+    CONSTRAINT budget_account_spent_before_check CHECK ((spent_before >= 0))
+);
+ALTER TABLE public.budget_account ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.budget_account_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.budget_increase (
+    id uuid NOT NULL,
+    budget_id uuid NOT NULL,
+    amount_nano_usd bigint NOT NULL,
+    from_at timestamp with time zone NOT NULL,
+    until_at timestamp with time zone NOT NULL,
+    reason text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT budget_increase_amount_nano_usd_check CHECK (((amount_nano_usd >= 1) AND (amount_nano_usd <= '1000000000000000000'::bigint))),
+    CONSTRAINT budget_increase_check CHECK ((until_at > from_at)),
+    CONSTRAINT budget_increase_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500)))
+);
+CREATE TABLE public.budget_lease (
+    account_id bigint NOT NULL,
+    gateway_id uuid NOT NULL,
+    process bigint NOT NULL,
+    granted bigint DEFAULT 0 NOT NULL,
+    returned bigint DEFAULT 0 NOT NULL,
+    posted bigint DEFAULT 0 NOT NULL,
+    reserved bigint DEFAULT 0 NOT NULL,
+    settled bigint DEFAULT 0 NOT NULL,
+    sequence bigint DEFAULT 0 NOT NULL,
+    state text DEFAULT 'open'::text NOT NULL,
+    renewed_at timestamp with time zone NOT NULL,
+    CONSTRAINT budget_lease_check CHECK (((granted >= 0) AND ((returned >= 0) AND (returned <= granted)) AND (posted >= 0) AND (reserved >= 0) AND (settled >= 0))),
+    CONSTRAINT budget_lease_state_check CHECK ((state = ANY (ARRAY['open'::text, 'suspense'::text, 'closed'::text])))
+)
+WITH (fillfactor='70');
+ALTER TABLE public.budget ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.budget_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    MAXVALUE 4294967295
+    CACHE 1
 );
 CREATE TABLE public.change (
     id uuid NOT NULL,
@@ -855,6 +955,7 @@ CREATE TABLE public.usage_event (
     "character" bigint DEFAULT 0 NOT NULL,
     page bigint DEFAULT 0 NOT NULL,
     search bigint DEFAULT 0 NOT NULL,
+    charges bigint[],
     CONSTRAINT usage_event_cost_nano_usd_check CHECK ((cost_nano_usd >= 0))
 )
 PARTITION BY RANGE (ingested_at);
@@ -904,6 +1005,7 @@ CREATE TABLE public.usage_event_default (
     "character" bigint DEFAULT 0 NOT NULL,
     page bigint DEFAULT 0 NOT NULL,
     search bigint DEFAULT 0 NOT NULL,
+    charges bigint[],
     CONSTRAINT usage_event_cost_nano_usd_check CHECK ((cost_nano_usd >= 0))
 );
 CREATE TABLE public.usage_gap (
@@ -1017,6 +1119,7 @@ CREATE TABLE public.usage_stream (
     last_seq bigint DEFAULT 0 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    process bigint,
     CONSTRAINT usage_stream_last_seq_check CHECK ((last_seq >= 0))
 );
 CREATE TABLE public.usage_unfolded (
@@ -1060,6 +1163,14 @@ CREATE TABLE public.virtual_key_secret (
     CONSTRAINT virtual_key_secret_digest_check CHECK ((length(digest) = 32)),
     CONSTRAINT virtual_key_secret_ordinal_check CHECK ((ordinal >= 1))
 );
+CREATE TABLE public.zone_offset (
+    zone text NOT NULL,
+    since bigint[] NOT NULL,
+    offsets bigint[] NOT NULL,
+    known_until timestamp with time zone NOT NULL,
+    CONSTRAINT zone_offset_check CHECK ((((cardinality(since) >= 1) AND (cardinality(since) <= 64)) AND (cardinality(since) = cardinality(offsets)))),
+    CONSTRAINT zone_offset_zone_check CHECK (((length(zone) >= 1) AND (length(zone) <= 64)))
+);
 ALTER TABLE ONLY public.usage_event ATTACH PARTITION public.usage_event_default DEFAULT;
 ALTER TABLE ONLY public.api_token
     ADD CONSTRAINT api_token_digest_key UNIQUE (digest);
@@ -1075,6 +1186,18 @@ ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.blob
     ADD CONSTRAINT blob_pkey PRIMARY KEY (sha256);
+ALTER TABLE ONLY public.budget_account
+    ADD CONSTRAINT budget_account_budget_id_start_minute_key UNIQUE (budget_id, start_minute);
+ALTER TABLE ONLY public.budget_account
+    ADD CONSTRAINT budget_account_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.budget_increase
+    ADD CONSTRAINT budget_increase_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.budget_lease
+    ADD CONSTRAINT budget_lease_pkey PRIMARY KEY (account_id, gateway_id, process);
+ALTER TABLE ONLY public.budget
+    ADD CONSTRAINT budget_number_key UNIQUE (number);
+ALTER TABLE ONLY public.budget
+    ADD CONSTRAINT budget_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.change_pending
     ADD CONSTRAINT change_pending_pkey PRIMARY KEY (group_id, change_id);
 ALTER TABLE ONLY public.change
@@ -1189,8 +1312,17 @@ ALTER TABLE ONLY public.virtual_key_secret
     ADD CONSTRAINT virtual_key_secret_key_id_ordinal_key UNIQUE (key_id, ordinal);
 ALTER TABLE ONLY public.virtual_key_secret
     ADD CONSTRAINT virtual_key_secret_pkey PRIMARY KEY (digest);
+ALTER TABLE ONLY public.zone_offset
+    ADD CONSTRAINT zone_offset_pkey PRIMARY KEY (zone);
 CREATE INDEX api_token_administrator ON public.api_token USING btree (subject_id) WHERE ((role = 'root'::text) AND (revoked_at IS NULL));
 CREATE UNIQUE INDEX audit_log_system ON public.audit_log USING btree (lane) WHERE (organization_id IS NULL);
+CREATE INDEX budget_increase_budget ON public.budget_increase USING btree (budget_id, until_at);
+CREATE INDEX budget_key ON public.budget USING btree (key_id) WHERE ((deleted_at IS NULL) AND (key_id IS NOT NULL));
+CREATE INDEX budget_lease_open ON public.budget_lease USING btree (gateway_id, process) WHERE (state <> 'closed'::text);
+CREATE INDEX budget_node ON public.budget USING btree (node_id) WHERE ((deleted_at IS NULL) AND (node_id IS NOT NULL));
+CREATE INDEX budget_organization ON public.budget USING btree (organization_id, id) WHERE (deleted_at IS NULL);
+CREATE INDEX budget_owner ON public.budget USING btree (owner_id) WHERE ((deleted_at IS NULL) AND (owner_id IS NOT NULL));
+CREATE INDEX budget_zone ON public.budget USING btree (time_zone);
 CREATE INDEX change_at ON public.change USING btree (at, id);
 CREATE INDEX change_organization ON public.change USING btree (organization_id, id);
 CREATE INDEX change_publication_version ON public.change_publication USING btree (group_id, epoch, version);
@@ -1242,6 +1374,7 @@ CREATE TRIGGER audit_leaf_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON publi
 ALTER TABLE public.audit_leaf ENABLE ALWAYS TRIGGER audit_leaf_immutable;
 CREATE TRIGGER change_pending AFTER INSERT ON public.change FOR EACH ROW EXECUTE FUNCTION public.change_mark_pending();
 CREATE TRIGGER scope_node_closure AFTER INSERT ON public.scope_node FOR EACH ROW EXECUTE FUNCTION public.scope_node_insert_closure();
+CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.budget FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_budget();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.credential FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_of_provider('6');
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.gateway FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_gateway();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.gateway_group FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_group();
@@ -1254,8 +1387,23 @@ CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.route FOR EACH RO
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.scope_node FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_node();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.virtual_key FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_key();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR DELETE OR UPDATE ON public.virtual_key_secret FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_key_secret();
+CREATE TRIGGER snapshot_dirty AFTER UPDATE ON public.zone_offset FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_zone();
 ALTER TABLE ONLY public.audit_leaf
     ADD CONSTRAINT audit_leaf_log_id_fkey FOREIGN KEY (log_id) REFERENCES public.audit_log(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.budget_account
+    ADD CONSTRAINT budget_account_budget_id_fkey FOREIGN KEY (budget_id) REFERENCES public.budget(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.budget_increase
+    ADD CONSTRAINT budget_increase_budget_id_fkey FOREIGN KEY (budget_id) REFERENCES public.budget(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.budget
+    ADD CONSTRAINT budget_key_id_fkey FOREIGN KEY (key_id) REFERENCES public.virtual_key(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.budget_lease
+    ADD CONSTRAINT budget_lease_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.budget_account(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.budget
+    ADD CONSTRAINT budget_node_id_fkey FOREIGN KEY (node_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.budget
+    ADD CONSTRAINT budget_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.budget
+    ADD CONSTRAINT budget_time_zone_fkey FOREIGN KEY (time_zone) REFERENCES public.zone_offset(zone) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.change_pending
     ADD CONSTRAINT change_pending_change_id_fkey FOREIGN KEY (change_id) REFERENCES public.change(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.change_pending
@@ -1375,6 +1523,10 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_token TO gatehouse_app;
 GRANT SELECT ON TABLE public.audit_leaf TO gatehouse_app;
 GRANT SELECT ON TABLE public.audit_log TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.blob TO gatehouse_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.budget TO gatehouse_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.budget_account TO gatehouse_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.budget_increase TO gatehouse_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.budget_lease TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.change TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.change_pending TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.change_publication TO gatehouse_app;
@@ -1429,3 +1581,4 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_stream TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_unfolded TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.virtual_key TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.virtual_key_secret TO gatehouse_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.zone_offset TO gatehouse_app;

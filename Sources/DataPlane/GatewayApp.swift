@@ -5,6 +5,7 @@ import NIOPosix
 import NIOSSL
 import ServiceLifecycle
 package import Shared
+import Synchronization
 import UnixSignals
 
 /// The gateway, put together: what it needs is made here and handed on.
@@ -51,18 +52,24 @@ package struct GatewayApp: Sendable {
         let identity = try await self.identity(client, store)
         let clockSync = self.clockSync(clock, client, identity, store)
         await clockSync.start()
-        let spool = try UsageSpool(folder: "\(self.config.stateFolder)/usage", logger: self.logger)
+        let spool = try UsageSpool(folder: "\(self.config.stateFolder)/usage", process: client.process, logger: self.logger)
         spool.recover(now: time.now())
         let mock = try await MockServer.start(group: background)
+        let leases = LeaseTable()
+        let shipments = ShipperLink()
+        let leaseKeeper = self.leaseKeeper(leases, spool, client, identity, store, shipments, time)
         let loops = try await RequestLoops.start(
-            on: group, self.loopSettings(mockPort: mock.port), spool: spool, time: time
+            on: group, self.loopSettings(mockPort: mock.port), spool: spool, leases: leases,
+            askForMoney: { leaseKeeper.askSoon() }, time: time
         )
+        leaseKeeper.serve(loops)
         let policy = PolicyClient(
-            client: client, identity: identity, store: store, publisher: loops.publisher, time: time,
+            client: client, identity: identity, store: store, publisher: loops.publisher, leases: leases, time: time,
             logger: self.logger
         )
         let shipper = self.shipper(spool, client, identity, store, policy, time)
-        let keeper = SpoolKeeper(spool: spool, time: time)
+        shipments.set(shipper)
+        let spoolKeeper = SpoolKeeper(spool: spool, time: time)
         let tls = try self.serverTLS()
         let listener = try await Listener.bind(self.config.listen, tls: tls, loops: loops)
         let privatePort = try await PrivatePort.bind(
@@ -85,7 +92,7 @@ package struct GatewayApp: Sendable {
         )
         let services = ServiceGroup(
             configuration: .init(
-                services: ([clockSync, policy, keeper, shipper, drainer] as [any Service]).map { .init(service: $0) },
+                services: ([clockSync, policy, spoolKeeper, leaseKeeper, shipper, drainer] as [any Service]).map { .init(service: $0) },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: self.logger
             )
         )
@@ -118,6 +125,17 @@ package struct GatewayApp: Sendable {
                 root: { try store.loadRoot() }, send: { try await client.usage(as: identity, $0) }
             )
         }
+    }
+
+    private func leaseKeeper(
+        _ leases: LeaseTable, _ spool: UsageSpool, _ client: ControlPlaneClient, _ identity: GatewayIdentity,
+        _ store: SnapshotStore, _ shipments: ShipperLink, _ time: TimeSource
+    ) -> LeaseKeeper {
+        LeaseKeeper(
+            table: leases, spool: spool, gateway: identity.gateway, time: time, logger: self.logger,
+            root: { try store.loadRoot() }, delivering: { shipments.delivering },
+            send: { try await client.renewLeases(as: identity, $0) }
+        )
     }
 
     /// Who this gateway is; enrols it when it is new.
@@ -167,3 +185,13 @@ package struct GatewayApp: Sendable {
 }
 
 extension ClockSync: Service {}
+
+/// Lets the keeper of leases know what the shipper delivers, which is made after it.
+private final class ShipperLink: Sendable {
+    private let shipper = Mutex<UsageShipper?>(nil)
+
+    func set(_ shipper: UsageShipper) { self.shipper.withLock { $0 = shipper } }
+
+    /// Processes of which usage is not acknowledged yet; nil before the first look.
+    var delivering: Set<UInt64>? { self.shipper.withLock { $0 }?.figures.delivering }
+}

@@ -11,6 +11,7 @@ package struct GatewayError: Error, Sendable {
         case key(VirtualKeyID)
         case node(NodeID)
         case alias
+        case budget(BudgetRefusal)
     }
 
     package let source: Source
@@ -49,6 +50,7 @@ package struct GatewayError: Error, Sendable {
         case upstreamRateLimited, upstreamFailed
         case requestTimeout, clientGone
         case modelNotPriced
+        case budgetExceeded, budgetUnavailable, costUnbounded
 
         package var status: Int {
             switch self {
@@ -56,12 +58,13 @@ package struct GatewayError: Error, Sendable {
             case .bodyTooLarge: 413
             case .unsupportedMediaType: 415
             case .missingKey, .invalidKey, .keyDisabled, .keyRevoked, .keyExpired, .ownerDisabled, .scopeDisabled: 401
-            case .networkNotAllowed, .modelNotAllowed, .modelNotPriced: 403
+            case .budgetExceeded: 402
+            case .networkNotAllowed, .modelNotAllowed, .modelNotPriced, .costUnbounded: 403
             case .modelNotFound, .endpointNotFound: 404
             case .methodNotAllowed: 405
             case .requestTimeout: 408
             case .upstreamRateLimited: 429
-            case .notReady, .overloaded, .noUsageSpace, .draining, .noTarget: 503
+            case .notReady, .overloaded, .noUsageSpace, .draining, .noTarget, .budgetUnavailable: 503
             case .upstreamUnreachable, .upstreamProtocol, .upstreamRejectedCredential, .upstreamFailed: 502
             case .upstreamTimeout: 504
             case .clientGone: 499
@@ -101,6 +104,9 @@ package struct GatewayError: Error, Sendable {
             case .requestTimeout: "request_timeout"
             case .clientGone: "client_gone"
             case .modelNotPriced: "model_not_priced"
+            case .budgetExceeded: "budget_exceeded"
+            case .budgetUnavailable: "budget_unavailable"
+            case .costUnbounded: "cost_unbounded"
             }
         }
 
@@ -138,6 +144,10 @@ package struct GatewayError: Error, Sendable {
             case .requestTimeout: "The request was not sent in time."
             case .clientGone: "The client went away."
             case .modelNotPriced: "The model has no price here, and what has none is not served."
+            case .budgetExceeded: "A budget has not enough left for what this request may cost."
+            case .budgetUnavailable: "What a budget has left cannot be found out now."
+            case .costUnbounded:
+                "Nothing bounds what this request may cost, and a hard budget applies: give a bound of the output."
             }
         }
     }

@@ -7,6 +7,13 @@ final class LoopState {
     let policy: PolicyCell
     let journal: UsageJournal
     let pool: UpstreamPool
+    /// Money of budgets, shared with the other loops.
+    let leases: LeaseTable
+    /// Has the control plane asked for money, soon.
+    let askForMoney: @Sendable () -> Void
+    /// Requests that wait for money.
+    private var parked: [DownstreamHandler] = []
+    private var looksSoon = false
     let time: TimeSource
     let waits: Waits
     var counters = LoopCounters()
@@ -24,13 +31,16 @@ final class LoopState {
     private(set) var isDraining = false
 
     init(
-        eventLoop: any EventLoop, policy: PolicyCell, journal: UsageJournal, pool: UpstreamPool, time: TimeSource,
+        eventLoop: any EventLoop, policy: PolicyCell, journal: UsageJournal, pool: UpstreamPool,
+        leases: LeaseTable, askForMoney: @escaping @Sendable () -> Void, time: TimeSource,
         waits: Waits, bodyBytesLimit: Int, connectionsLimit: Int
     ) {
         self.eventLoop = eventLoop
         self.policy = policy
         self.journal = journal
         self.pool = pool
+        self.leases = leases
+        self.askForMoney = askForMoney
         self.time = time
         self.waits = waits
         self.bodyBytesLimit = bodyBytesLimit
@@ -57,6 +67,34 @@ final class LoopState {
         self.random ^= self.random &>> 7
         self.random ^= self.random &<< 17
         return self.random
+    }
+
+    // MARK: Waiting for money
+
+    /// Requests of one loop that wait for money at once, at most.
+    static let parkedLimit = 4096
+
+    /// Has a request wait for the next word about money; false when too many do.
+    func park(_ handler: DownstreamHandler) -> Bool {
+        guard self.parked.count < Self.parkedLimit else { return false }
+        self.parked.append(handler)
+        self.askForMoney()
+        return true
+    }
+
+    /// Money of a finished request is free again: those that wait look, after what is under way now.
+    func moneyIsFree() {
+        guard !self.parked.isEmpty, !self.looksSoon else { return }
+        self.looksSoon = true
+        self.eventLoop.assumeIsolated().execute { self.resumeParked() }
+    }
+
+    /// There is word of money: those that waited for it look again.
+    func resumeParked() {
+        self.looksSoon = false
+        let waiting = self.parked
+        self.parked.removeAll(keepingCapacity: true)
+        for handler in waiting where handler.phase == .parked { handler.lookForMoneyAgain() }
     }
 
     // MARK: Connections

@@ -32,8 +32,13 @@ package struct RequestLoops: Sendable {
     package let publisher: PolicyPublisher
 
     /// Gives every loop of `group` its state and a usage stream of `spool`.
+    ///
+    /// - Parameters:
+    ///   - leases: money of budgets, shared by the loops.
+    ///   - askForMoney: called when a request waits for some.
     package static func start(
-        on group: any EventLoopGroup, _ settings: Settings, spool: UsageSpool, time: TimeSource
+        on group: any EventLoopGroup, _ settings: Settings, spool: UsageSpool, leases: LeaseTable = LeaseTable(),
+        askForMoney: @escaping @Sendable () -> Void = {}, time: TimeSource
     ) async throws -> RequestLoops {
         var tls = settings.upstreamTLS
         tls.applicationProtocols = ["http/1.1"]
@@ -53,7 +58,7 @@ package struct RequestLoops: Sendable {
                     pool: UpstreamPool(
                         eventLoop: eventLoop, tls: context, connectTimeout: waits.connect, mockPort: settings.mockPort
                     ),
-                    time: time, waits: waits, bodyBytesLimit: max(1, settings.bodyMemory / eventLoops.count),
+                    leases: leases, askForMoney: askForMoney, time: time, waits: waits, bodyBytesLimit: max(1, settings.bodyMemory / eventLoops.count),
                     connectionsLimit: max(1, settings.maxConnections / eventLoops.count)
                 )
                 let bound = NIOLoopBound(state, eventLoop: eventLoop)

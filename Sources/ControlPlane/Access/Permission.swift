@@ -48,6 +48,12 @@ package enum Permission: String, Sendable, CaseIterable {
     case priceAdjustmentsCreate = "price_adjustments.create"
     case priceAdjustmentsRead = "price_adjustments.read"
 
+    case budgetsCreate = "budgets.create"
+    case budgetsRead = "budgets.read"
+    case budgetsUpdate = "budgets.update"
+    case budgetsDelete = "budgets.delete"
+    case budgetsIncrease = "budgets.increase"
+
     case gatewayGroupsCreate = "gateway_groups.create"
     case gatewayGroupsRead = "gateway_groups.read"
     case gatewayGroupsUpdate = "gateway_groups.update"

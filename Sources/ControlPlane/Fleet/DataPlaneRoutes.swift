@@ -87,6 +87,10 @@ package struct DataPlaneRoutes: Sendable {
                 .post, "/dp/v1/usage", "dataplane.usage", "A batch of usage records", auth: .gateway,
                 body: .bytes(limit: UsageBatch.sizeLimit), success: .bytes(type: Self.wireType)
             ) { call in try await self.usage(call) },
+            Endpoint(
+                .post, "/dp/v1/leases:renew", "dataplane.leases", "Money of budgets for a process of a gateway",
+                auth: .gateway, body: .bytes(limit: LeaseRequest.sizeLimit), success: .bytes(type: Self.wireType)
+            ) { call in try await self.renewLeases(call) },
         ]
     }
 
@@ -164,6 +168,23 @@ package struct DataPlaneRoutes: Sendable {
         let result = try await self.intake.take(batch, from: caller, as: call.context)
         let reply = UsageReply(request: Array(SHA256.hash(data: call.bytes)), stream: batch.stream, last: result.last)
         let signed = try await self.signing.current().sign(.usageReply, reply.wireBytes)
+        return Answer(body: .bytes(signed, type: Self.wireType))
+    }
+
+    private func renewLeases(_ call: Call) async throws -> Answer {
+        let caller = try Self.caller(call)
+        let request: LeaseRequest = try Self.decode(call.bytes)
+        guard request.gateway == caller.id else {
+            throw ControlError(.notAllowed, "foreign_leases", "The leases are another gateway's.")
+        }
+        // A process that is shut out may give back and say what it spent, but gets nothing more.
+        let isFenced = try await self.processes.judge(caller, as: call.context).fencedAt != nil
+        let now = self.time.now()
+        var reply = try await self.database.transaction(retrySerialization: 5) { tx in
+            try LeaseRenewal.renew(&tx, request, from: caller, isFenced: isFenced, now: now)
+        }
+        reply.request = Array(SHA256.hash(data: call.bytes))
+        let signed = try await self.signing.current().sign(.leaseReply, reply.wireBytes)
         return Answer(body: .bytes(signed, type: Self.wireType))
     }
 

@@ -65,7 +65,10 @@ package enum UsageIngest {
         _ tx: inout Transaction, _ batch: UsageBatch, from caller: GatewayCaller, now: Timestamp
     ) throws -> Result {
         _ = try tx.execute(
-            "update usage_stream set last_seq = $2, updated_at = now() where id = $1", batch.stream, Int64(batch.to)
+            """
+            update usage_stream set last_seq = $2, process = coalesce(process, nullif($3, 0)), updated_at = now()
+            where id = $1
+            """, batch.stream, Int64(batch.to), Int64(bitPattern: batch.process)
         )
         let organizations = try self.organizations(&tx, of: batch, group: caller.group)
         let rates = try UsageRates(
@@ -89,6 +92,7 @@ package enum UsageIngest {
         }
         try UsageStore.append(&tx, accepted, stream: batch.stream, gateway: caller.id, at: now)
         try UsageStore.awaitFold(&tx, accepted, stream: batch.stream, at: now)
+        try LeaseSettlement.fold(&tx, accepted, process: batch.process, gateway: caller.id, at: now)
         return Result(
             last: batch.to, stored: accepted.count, rejected: rejected,
             mispriced: accepted.count { $0.checked != $0.record.cost },

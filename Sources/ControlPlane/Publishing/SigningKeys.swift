@@ -65,7 +65,7 @@ package struct SigningKeys: Sendable {
         let keys: [SigningKey] =
             switch type {
             case .manifest, .keyring: self.config
-            case .timestamp, .usageReply, .enrolmentReply, .time: self.timestamp
+            case .timestamp, .usageReply, .leaseReply, .enrolmentReply, .time: self.timestamp
             case .root, .assertion: []
             }
         guard !keys.isEmpty, let envelope = Envelope(type, payload: payload, keys: keys) else {

@@ -190,6 +190,44 @@ struct SnapshotQueries {
         ).map { try AdjustmentStore.rule($0) }
     }
 
+    /// Budgets that bound something that is served here.
+    func budgets(_ tx: inout Transaction) throws -> [BudgetRow] {
+        try tx.query(
+            """
+            select b.id, b.number, b.node_id, b.key_id, b.owner_id, b.period, z.since, z.offsets, b.amount_nano_usd,
+                b.hard, b.away, b.providers, b.models
+            from budget b
+            join gateway_group_organization g on g.organization_id = b.organization_id and g.group_id = $1
+            join zone_offset z on z.zone = b.time_zone
+            left join scope_node n on n.id = b.node_id
+            left join virtual_key k on k.id = b.key_id
+            where b.deleted_at is null and b.status = 'active' and n.deleted_at is null and k.deleted_at is null
+            """, self.group
+        ).map { row in
+            let id: BudgetID = try row.get("id")
+            guard let period = BudgetPeriod(name: try row.get("period")),
+                let away = BudgetAwayPolicy(name: try row.get("away")),
+                let number = UInt32(exactly: try row.get("number", as: Int64.self))
+            else { throw PublishingFailure("budget \(id) is of a newer release") }
+            let subject: BudgetSubject
+            if let node: NodeID = try row.optional("node_id") {
+                subject = .node(node)
+            } else if let key: VirtualKeyID = try row.optional("key_id") {
+                subject = .key(key)
+            } else {
+                subject = .owner(try row.get("owner_id"))
+            }
+            let providers: [SQLUUID] = try row.get("providers")
+            let models: [SQLUUID] = try row.get("models")
+            return BudgetRow(
+                id: id, number: number, subject: subject, period: period, zone: try ZoneOffsetStore.offsets(row),
+                amount: try row.get("amount_nano_usd"), isHard: try row.get("hard"), away: away,
+                providers: providers.map { ProviderID(UUIDValue(high: $0.high, low: $0.low)) },
+                models: models.map { ModelID(UUIDValue(high: $0.high, low: $0.low)) }
+            )
+        }
+    }
+
     private static func status(_ row: Row) throws -> RowStatus {
         switch try row.get("status", as: String.self) {
         case "active": .active

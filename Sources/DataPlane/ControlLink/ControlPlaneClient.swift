@@ -115,6 +115,14 @@ package struct ControlPlaneClient: Sendable {
         return try Envelope(wire: answer.body)
     }
 
+    /// Renews what the process holds of budgets; the answer is an envelope of the timestamp role.
+    package func renewLeases(as identity: GatewayIdentity, _ request: [UInt8]) async throws -> Envelope {
+        let answer = try await self.call(
+            identity, "POST", "/dp/v1/leases:renew", body: request, limit: LeaseReply.sizeLimit, timeout: .seconds(10)
+        )
+        return try Envelope(wire: answer.body)
+    }
+
     private func call(
         _ identity: GatewayIdentity, _ method: String, _ path: String, body: [UInt8] = [], limit: Int,
         timeout: TimeAmount

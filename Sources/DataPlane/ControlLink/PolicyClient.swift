@@ -12,18 +12,20 @@ package final class PolicyClient: Sendable {
     let identity: GatewayIdentity
     private let store: SnapshotStore
     private let publisher: PolicyPublisher
+    private let leases: LeaseTable
     let time: TimeSource
     let logger: Logger
     let shared = Mutex(PolicyStatus())
 
     package init(
         client: ControlPlaneClient, identity: GatewayIdentity, store: SnapshotStore, publisher: PolicyPublisher,
-        time: TimeSource, logger: Logger
+        leases: LeaseTable, time: TimeSource, logger: Logger
     ) {
         self.client = client
         self.identity = identity
         self.store = store
         self.publisher = publisher
+        self.leases = leases
         self.time = time
         self.logger = logger
     }
@@ -242,7 +244,8 @@ package final class PolicyClient: Sendable {
             try document.add(bytes, reference, keyBits: manifest.limits.keyBucketBits)
         }
         let index = try PolicyCompiler.compile(
-            document, manifest: manifest, manifestSHA256: statement.manifest, keyEncryptionKey: key
+            document, manifest: manifest, manifestSHA256: statement.manifest, keyEncryptionKey: key,
+            leases: self.leases
         )
         return (index, manifest)
     }

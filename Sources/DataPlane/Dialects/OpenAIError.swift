@@ -60,10 +60,32 @@ enum OpenAIError {
         case .key(let id): Self.writeSubject("key", "\(id)", to: &sink)
         case .node(let id): Self.writeSubject("scope", "\(id)", to: &sink)
         case .alias: Self.writeSubject("model", "", to: &sink)
+        case .budget(let refusal): Self.write(refusal, to: &sink)
         }
         sink.write(",\"request_id\":\"")
         request.withSpan { sink.write($0) }
         sink.write("\"}}")
+    }
+
+    /// The level, the id, the window and what is left: `"level":"project","id":"bud_…",…`.
+    private static func write<Sink: ByteWriting>(_ refusal: BudgetRefusal, to sink: inout Sink) {
+        Self.writeSubject(refusal.level.name, "\(refusal.budget)", to: &sink)
+        sink.write(",\"budget\":{\"period\":\"")
+        sink.write(refusal.period.name.utf8.span)
+        sink.write("\",\"amount_usd\":\"")
+        sink.write("\(refusal.amount)".utf8.span)
+        sink.write("\"")
+        if let left = refusal.left {
+            sink.write(",\"left_usd\":\"")
+            sink.write("\(left)".utf8.span)
+            sink.write("\"")
+        }
+        if let ends = refusal.ends {
+            sink.write(",\"window_ends_at\":\"")
+            sink.write("\(ends)".utf8.span)
+            sink.write("\"")
+        }
+        sink.write("}")
     }
 
     private static func writeSubject<Sink: ByteWriting>(_ level: StaticString, _ id: String, to sink: inout Sink) {

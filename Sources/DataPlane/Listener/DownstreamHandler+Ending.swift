@@ -15,7 +15,7 @@ extension DownstreamHandler {
     func abort() {
         let error = GatewayError(.draining, source: .gateway, retryAfter: 1)
         switch self.phase {
-        case .body: self.refuse(error, closes: true)
+        case .body, .parked: self.refuse(error, closes: true)
         case .waiting:
             self.upstream?.cancel()
             self.upstream = nil

@@ -204,9 +204,13 @@ extension DownstreamHandler {
             serviceTier: self.relay.usage.serviceTier, answered: self.isAnswered, uptime: self.loop.time.uptime()
         )
         if exchange.isOpen {
-            self.loop.journal.close(record)
+            self.loop.journal.close(record, charges: self.reservation.charges)
         } else if !self.loop.journal.note(record) {
             self.loop.counters.errors[Int(GatewayError.Code.noUsageSpace.rawValue)] += 1
+        }
+        if !self.reservation.isEmpty {
+            self.reservation.settle(exchange.isOpen ? record.cost : .zero, in: self.loop.leases)
+            self.loop.moneyIsFree()
         }
         self.loop.counters.inFlight -= 1
         self.loop.counters.finished(record, exchange, code)

@@ -34,6 +34,7 @@ extension DownstreamHandler: NIOScheduledCallbackHandler {
                 self.closeAfterFlush()
             }
         case .body: self.refuse(GatewayError(.requestTimeout), closes: true)
+        case .parked: self.lookForMoneyAgain()
         case .waiting: self.answerIsLate()
         case .relaying:
             if !self.isWritable {

@@ -23,15 +23,22 @@ extension DownstreamHandler {
         }
         self.exchange?.model = target.model
         self.exchange?.credential = target.credential
+        self.parkedUntil = 0
+        if try self.reserve() { try self.sendToTarget() }
+    }
+
+    /// Opens the request in the journal, and goes to its target.
+    func sendToTarget() throws(GatewayError) {
+        guard let policy = self.exchange?.policy, let model = self.exchange?.model else { return }
         if let exchange = self.exchange, !exchange.isOpen {
-            guard self.loop.journal.open(Settle.bound(exchange)) else {
+            guard self.loop.journal.open(Settle.bound(exchange), charges: self.reservation.charges) else {
                 throw GatewayError(.noUsageSpace, source: .gateway, retryAfter: 5)
             }
             self.exchange?.isOpen = true
         }
         self.exchange?.attempts += 1
         self.loop.counters.attempts += 1
-        self.connect(policy, target.model, fresh: false)
+        self.connect(policy, model, fresh: false)
     }
 
     private func nextTarget(of route: Handle, _ policy: PolicyIndex) -> TargetEntry? {

@@ -14,6 +14,8 @@ final class DownstreamHandler: ChannelDuplexHandler {
         /// Between requests, or inside a head.
         case head
         case body
+        /// For money of a budget.
+        case parked
         /// For a connection to a provider, or the head of its answer.
         case waiting
         case relaying
@@ -50,6 +52,10 @@ final class DownstreamHandler: ChannelDuplexHandler {
 
     // The request.
     var exchange: Exchange?
+    /// What it has reserved of budgets.
+    var reservation = Reservation()
+    /// The uptime until which it waits for money; 0 when it has not begun to.
+    var parkedUntil: UInt64 = 0
     var closesAfterAnswer = false
 
     // Upstream.
@@ -121,7 +127,7 @@ final class DownstreamHandler: ChannelDuplexHandler {
     private var isReadingPaused: Bool {
         switch self.phase {
         case .head, .body, .closing, .closed: false
-        case .waiting, .relaying: (self.input?.readableBytes ?? 0) >= Self.pipelineLimit
+        case .parked, .waiting, .relaying: (self.input?.readableBytes ?? 0) >= Self.pipelineLimit
         }
     }
 
@@ -169,7 +175,7 @@ final class DownstreamHandler: ChannelDuplexHandler {
                 self.input = nil
                 self.takeBody(buffer)
                 continue
-            case .waiting, .relaying, .closing, .closed: break
+            case .parked, .waiting, .relaying, .closing, .closed: break
             }
             break
         }

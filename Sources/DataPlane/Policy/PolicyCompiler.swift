@@ -8,6 +8,8 @@ package import Shared
 package struct PolicyCompiler {
     private let manifest: Manifest
     private let document: SnapshotDocument
+    private let leases: LeaseTable
+    private var budgets = BudgetPaths()
     private var nodeHandles: [NodeID: Handle] = [:]
     private var aliasHandles: [String: Handle] = [:]
     private var credentialProviders: [Handle] = []
@@ -16,31 +18,37 @@ package struct PolicyCompiler {
     ///   - document: all rows of the manifest's chunks.
     ///   - manifestSHA256: the hash of the manifest's envelope.
     ///   - keyEncryptionKey: the group's, from the keyring of `manifest.keyringEpoch`.
+    ///   - leases: where the process keeps what it holds of budgets.
     package static func compile(
-        _ document: SnapshotDocument, manifest: Manifest, manifestSHA256: [UInt8], keyEncryptionKey: SymmetricKey
+        _ document: SnapshotDocument, manifest: Manifest, manifestSHA256: [UInt8], keyEncryptionKey: SymmetricKey,
+        leases: LeaseTable
     ) throws(SnapshotError) -> PolicyIndex {
-        var compiler = PolicyCompiler(manifest: manifest, document: document)
+        var compiler = PolicyCompiler(manifest: manifest, document: document, leases: leases)
         return try compiler.run(manifestSHA256, keyEncryptionKey)
     }
 
-    private init(manifest: Manifest, document: SnapshotDocument) {
+    private init(manifest: Manifest, document: SnapshotDocument, leases: LeaseTable) {
+        self.leases = leases
         self.manifest = manifest
         self.document = document
     }
 
     private mutating func run(_ hash: [UInt8], _ key: SymmetricKey) throws(SnapshotError) -> PolicyIndex {
         let (adjustments, ranges) = self.compileAdjustments()
-        let nodes = try self.compileNodes(ranges)
         let (providers, providerHandles) = try self.compileProviders()
         let (credentials, credentialHandles) = try self.compileCredentials(key, providerHandles)
         let (models, modelHandles) = try self.compileModels(providerHandles)
+        self.budgets = try BudgetPaths(
+            self.document, providers: providerHandles, models: models, modelHandles, leases: self.leases)
+        let nodes = try self.compileNodes(ranges)
         let (routes, aliases) = try self.compileRoutes(models, modelHandles, credentialHandles)
         let (policies, policyHandles) = try self.compilePolicies()
         let keys = try self.compileKeys(nodes, policyHandles)
         return PolicyIndex(
             version: self.manifest.version, manifest: hash, limits: self.manifest.limits, keys: keys, nodes: nodes,
             policies: policies, aliases: aliases, routes: routes, models: models, providers: providers,
-            credentials: credentials, fallbackPrices: self.fallbackPrices, adjustments: adjustments
+            credentials: credentials, fallbackPrices: self.fallbackPrices, adjustments: adjustments,
+            budgets: self.budgets.entries, budgetPaths: self.budgets.paths
         )
     }
 
@@ -82,6 +90,7 @@ package struct PolicyCompiler {
         }
         var entries: [NodeEntry] = []
         for (index, row) in self.document.nodes.enumerated() {
+            var line: [NodeID] = []
             var active = true
             var current = Handle(index)
             var organization = row.id
@@ -90,13 +99,15 @@ package struct PolicyCompiler {
                 guard depth < PolicyIndex.depthLimit else { throw Self.invalid(.nodes, "\(row.id) is too deep") }
                 active = active && self.document.nodes[Int(current)].status == .active
                 organization = self.document.nodes[Int(current)].id
+                line.append(organization)
                 current = parents[Int(current)]
                 depth += 1
             }
             entries.append(
                 NodeEntry(
                     id: row.id, parent: parents[index], isActive: active,
-                    adjustments: adjustments[organization] ?? 0..<0
+                    adjustments: adjustments[organization] ?? 0..<0,
+                    budgets: try self.budgets.path(ofLine: line.reversed())
                 )
             )
         }
@@ -227,7 +238,7 @@ package struct PolicyCompiler {
         return (entries, handles)
     }
 
-    private func compileKeys(
+    private mutating func compileKeys(
         _ nodes: [NodeEntry], _ policies: [PolicyID: Handle]
     ) throws(SnapshotError) -> [KeyEntry] {
         var owners: [UUIDValue: RowStatus] = [:]
@@ -261,7 +272,8 @@ package struct PolicyCompiler {
             entries.append(
                 KeyEntry(
                     digest: Digest256(row.digest), key: row.key, project: row.project, owner: row.owner, node: node,
-                    policy: policy, expires: row.expires?.microseconds ?? .max, state: state
+                    policy: policy, expires: row.expires?.microseconds ?? .max, state: state,
+                    budgets: try self.budgets.path(ofKey: row.key, owner: row.owner)
                 )
             )
         }

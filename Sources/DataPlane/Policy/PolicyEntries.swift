@@ -46,6 +46,8 @@ package struct KeyEntry: Sendable {
     /// Microseconds since 1970 at which it stops working; `.max` for never.
     package let expires: Int64
     package let state: KeyState
+    /// Where the budgets of its owner and its own stand in the index's `budgetPaths`.
+    package let budgets: Range<Int32>
 }
 
 package struct NodeEntry: Sendable {
@@ -55,6 +57,50 @@ package struct NodeEntry: Sendable {
     package let isActive: Bool
     /// Where the adjustments of its organization stand in the index.
     package let adjustments: Range<Int>
+    /// Where the budgets of it and of everything above it stand in the index's `budgetPaths`, the topmost first.
+    package let budgets: Range<Int32>
+}
+
+/// The level of the scope tree that a budget is of, as refusals name it.
+package enum BudgetLevel: UInt8, Sendable {
+    case organization, unit, project, owner, key
+
+    package var name: StaticString {
+        switch self {
+        case .organization: "organization"
+        case .unit: "unit"
+        case .project: "project"
+        case .owner: "user"
+        case .key: "key"
+        }
+    }
+}
+
+package struct BudgetEntry: Sendable {
+    package let id: BudgetID
+    package let number: UInt32
+    /// Where the process keeps what it holds of it.
+    package let cell: LeaseTable.Cell
+    package let level: BudgetLevel
+    package let period: BudgetPeriod
+    package let zone: ZoneOffsets
+    package let amount: NanoUSD
+    package let isHard: Bool
+    package let away: BudgetAwayPolicy
+    /// Sorted handles of the models that it is narrowed to; nil for all.
+    package let models: [Handle]?
+
+    /// Whether requests that go to a model pay into it.
+    package func covers(_ model: Handle) -> Bool {
+        guard let models else { return true }
+        var low = 0
+        var high = models.count
+        while low < high {
+            let middle = (low + high) / 2
+            if models[middle] < model { low = middle + 1 } else { high = middle }
+        }
+        return low < models.count && models[low] == model
+    }
 }
 
 package struct PolicyEntry: Sendable {

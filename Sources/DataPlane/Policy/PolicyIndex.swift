@@ -21,6 +21,9 @@ package final class PolicyIndex: Sendable {
     package let fallbackPrices: [PriceRow]
     /// Discounts and margins: each organization's in one run, in the order of `PriceAdjustment.precedes`.
     package let adjustments: [PriceAdjustment]
+    package let budgets: [BudgetEntry]
+    /// Handles of budgets: of each node and of each key in one run.
+    package let budgetPaths: [Handle]
     private let keyTable: HandleTable
     private let aliasTable: HandleTable
 
@@ -28,7 +31,7 @@ package final class PolicyIndex: Sendable {
         version: SnapshotVersion, manifest: [UInt8], limits: Manifest.Limits, keys: [KeyEntry], nodes: [NodeEntry],
         policies: [PolicyEntry], aliases: [AliasEntry], routes: [RouteEntry], models: [ModelEntry],
         providers: [ProviderEntry], credentials: [CredentialEntry], fallbackPrices: [PriceRow],
-        adjustments: [PriceAdjustment]
+        adjustments: [PriceAdjustment], budgets: [BudgetEntry], budgetPaths: [Handle]
     ) {
         self.version = version
         self.manifest = manifest
@@ -43,6 +46,8 @@ package final class PolicyIndex: Sendable {
         self.credentials = credentials
         self.fallbackPrices = fallbackPrices
         self.adjustments = adjustments
+        self.budgets = budgets
+        self.budgetPaths = budgetPaths
         self.keyTable = HandleTable(hashes: keys.map(\.digest.words.0))
         self.aliasTable = HandleTable(hashes: aliases.map(\.hash))
     }
@@ -51,7 +56,7 @@ package final class PolicyIndex: Sendable {
     package static let empty = PolicyIndex(
         version: SnapshotVersion(epoch: 0, version: 0), manifest: [], limits: .init(), keys: [], nodes: [],
         policies: [], aliases: [], routes: [], models: [], providers: [], credentials: [], fallbackPrices: [],
-        adjustments: []
+        adjustments: [], budgets: [], budgetPaths: []
     )
 
     package var isEmpty: Bool { self.version.epoch == 0 }

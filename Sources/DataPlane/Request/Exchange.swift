@@ -7,6 +7,8 @@ struct Caller {
     let owner: UUIDValue?
     let node: Handle
     let policy: Handle
+    /// Where the budgets of its owner and its own stand in the policy's `budgetPaths`.
+    let budgets: Range<Int32>
 }
 
 /// One request from its head to its settlement, and everything decided about it.

@@ -14,7 +14,7 @@ package enum SpoolEntryKind: UInt8 {
 /// last: an entry that a kill or a power failure tore is not one.
 package struct SpoolEntry {
     /// Words in an entry.
-    package static let words = 53
+    package static let words = 70
     package static let size = Self.words * 8
 
     package let kind: SpoolEntryKind
@@ -23,8 +23,11 @@ package struct SpoolEntry {
     package let record: UsageRecord
 
     /// Stores an entry at `base`, which has room for `size` bytes and is aligned to eight.
+    ///
+    /// - Parameter charges: the accounts that the cost is charged to, in place of the record's own.
     package static func store(
-        _ record: borrowing UsageRecord, kind: SpoolEntryKind, sequence: Int, at base: UnsafeMutableRawPointer
+        _ record: borrowing UsageRecord, charges: Span<UInt64>, kind: SpoolEntryKind, sequence: Int,
+        at base: UnsafeMutableRawPointer
     ) {
         let writer = WordWriter(base: base)
         var head = UInt64(kind.rawValue) | UInt64(record.outcome.rawValue) << 8
@@ -66,6 +69,9 @@ package struct SpoolEntry {
         writer.put(record.counters.searches, at: 41)
         writer.put(record.adjustment?.value, at: 42)
         writer.putText(record.code, at: 44)
+        let count = min(charges.count, Charge.limit)
+        writer.put(UInt64(count), at: 53)
+        for index in 0..<Charge.limit { writer.put(index < count ? charges[index] : 0, at: 54 + index) }
         writer.seal()
     }
 
@@ -78,7 +84,7 @@ package struct SpoolEntry {
             let tier = ServiceTier(rawValue: UInt8(truncatingIfNeeded: head >> 16)),
             let sequence = Int(exactly: reader.word(2)), sequence <= UsageBatch.sequenceLimit,
             let request = reader.id(3), let key = reader.id(5), let project = reader.id(7),
-            let code = reader.text(44)
+            let code = reader.text(44), reader.word(53) <= UInt64(Charge.limit)
         else { return nil }
         var record = UsageRecord(request: .init(request), key: .init(key), project: .init(project))
         record.outcome = outcome
@@ -100,6 +106,10 @@ package struct SpoolEntry {
         for (offset, meter) in Meter.allCases.enumerated() { record.counters[meter] = reader.signed(25 + offset) }
         record.adjustment = reader.id(42).map { AdjustmentID($0) }
         record.code = code
+        for index in 0..<Int(reader.word(53)) {
+            guard let charge = Charge(value: reader.word(54 + index)) else { return nil }
+            record.charges.append(charge)
+        }
         // What the control plane would refuse is damaged: sent on, it would hold up all that comes after it.
         guard record.isWellFormed else { return nil }
         self.kind = kind

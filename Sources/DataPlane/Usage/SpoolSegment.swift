@@ -21,6 +21,8 @@ package final class SpoolSegment: Sendable {
     package let path: String
     package let stream: UsageStreamID
     package let ordinal: Int
+    /// The process that wrote it; 0 when it is not known.
+    package let process: UInt64
     private let descriptor: Int32
     private let base: UncheckedPointer
     /// Entries that are complete and may be read.
@@ -35,7 +37,9 @@ package final class SpoolSegment: Sendable {
     }
 
     /// Makes a new segment file; it must not exist.
-    package static func create(_ path: String, stream: UsageStreamID, ordinal: Int) throws(FileError) -> SpoolSegment {
+    package static func create(
+        _ path: String, stream: UsageStreamID, ordinal: Int, process: UInt64 = 0
+    ) throws(FileError) -> SpoolSegment {
         let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw FileError(path: path, operation: "create", code: errno) }
         let failure = posix_fallocate(descriptor, 0, off_t(Self.fileSize))
@@ -46,7 +50,8 @@ package final class SpoolSegment: Sendable {
         }
         let segment: SpoolSegment
         do throws(FileError) {
-            segment = try SpoolSegment(path, descriptor: descriptor, stream: stream, ordinal: ordinal)
+            segment = try SpoolSegment(
+                path, descriptor: descriptor, stream: stream, ordinal: ordinal, process: process)
         } catch {
             unlink(path)
             throw error
@@ -57,6 +62,7 @@ package final class SpoolSegment: Sendable {
         base.storeBytes(of: stream.value.low, toByteOffset: 16, as: UInt64.self)
         base.storeBytes(of: UInt64(ordinal), toByteOffset: 24, as: UInt64.self)
         base.storeBytes(of: UInt64(SpoolEntry.size), toByteOffset: 32, as: UInt64.self)
+        base.storeBytes(of: process, toByteOffset: 40, as: UInt64.self)
         return segment
     }
 
@@ -88,7 +94,8 @@ package final class SpoolSegment: Sendable {
             return nil
         }
         let stream = UsageStreamID(UUIDValue(high: header[1], low: header[2]))
-        let adopted = try SpoolSegment(path, descriptor: descriptor, stream: stream, ordinal: ordinal)
+        let adopted = try SpoolSegment(
+            path, descriptor: descriptor, stream: stream, ordinal: ordinal, process: header[5])
         let last = (0..<Self.capacity).last { SpoolEntry(at: adopted.address($0)) != nil }
         adopted.committed.store(last.map { $0 + 1 } ?? 0, ordering: .releasing)
         // The earlier process may have ended before it synced: `synced` stays 0.
@@ -117,7 +124,9 @@ package final class SpoolSegment: Sendable {
         return (header, offset == Self.fileSize)
     }
 
-    private init(_ path: String, descriptor: Int32, stream: UsageStreamID, ordinal: Int) throws(FileError) {
+    private init(
+        _ path: String, descriptor: Int32, stream: UsageStreamID, ordinal: Int, process: UInt64
+    ) throws(FileError) {
         let mapped = mmap(nil, Self.fileSize, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
         guard let mapped, mapped != MAP_FAILED else {
             let code = errno
@@ -127,6 +136,7 @@ package final class SpoolSegment: Sendable {
         self.path = path
         self.stream = stream
         self.ordinal = ordinal
+        self.process = process
         self.descriptor = descriptor
         self.base = UncheckedPointer(pointer: mapped)
         self.committed = Atomic(0)
@@ -152,10 +162,12 @@ package final class SpoolSegment: Sendable {
     /// Appends an entry; false when the segment is full.
     ///
     /// One writer at a time.
-    package func append(_ record: borrowing UsageRecord, kind: SpoolEntryKind, sequence: Int) -> Bool {
+    package func append(
+        _ record: borrowing UsageRecord, charges: Span<UInt64>, kind: SpoolEntryKind, sequence: Int
+    ) -> Bool {
         let index = self.committed.load(ordering: .relaxed)
         guard index < Self.capacity else { return false }
-        SpoolEntry.store(record, kind: kind, sequence: sequence, at: self.address(index))
+        SpoolEntry.store(record, charges: charges, kind: kind, sequence: sequence, at: self.address(index))
         self.committed.store(index + 1, ordering: .releasing)
         return true
     }

@@ -11,6 +11,8 @@ import Musl
 package final class SpoolStream: Sendable {
     package let id: UsageStreamID
     package let folder: String
+    /// The process that wrote it; 0 when it is not known.
+    package let process: UInt64
     private let lock: FileLock
     private let state: Mutex<State>
 
@@ -27,14 +29,17 @@ package final class SpoolStream: Sendable {
     private let spareReady: Atomic<Bool>
 
     /// A new stream with its first segment and a spare.
-    package static func create(_ id: UsageStreamID, in spool: String) throws(FileError) -> SpoolStream {
+    package static func create(
+        _ id: UsageStreamID, in spool: String, process: UInt64 = 0
+    ) throws(FileError) -> SpoolStream {
         let folder = "\(spool)/\(id)"
         try Files.makeFolder(folder)
         Files.syncFolder(spool)
         guard let lock = try FileLock("\(folder)/lock") else {
             throw FileError(path: folder, operation: "lock", code: EBUSY)
         }
-        let stream = SpoolStream(id, folder: folder, lock: lock, segments: [], nextOrdinal: 1, released: 0)
+        let stream = SpoolStream(
+            id, folder: folder, process: process, lock: lock, segments: [], nextOrdinal: 1, released: 0)
         try stream.prepareSpare()
         _ = stream.advance()
         try stream.prepareSpare()
@@ -58,7 +63,8 @@ package final class SpoolStream: Sendable {
         }
         segments.sort { $0.ordinal < $1.ordinal }
         return SpoolStream(
-            id, folder: folder, lock: lock, segments: segments, nextOrdinal: next, released: try Self.released(folder)
+            id, folder: folder, process: segments.first?.process ?? 0, lock: lock, segments: segments,
+            nextOrdinal: next, released: try Self.released(folder)
         )
     }
 
@@ -78,8 +84,10 @@ package final class SpoolStream: Sendable {
     }
 
     private init(
-        _ id: UsageStreamID, folder: String, lock: FileLock, segments: [SpoolSegment], nextOrdinal: Int, released: Int
+        _ id: UsageStreamID, folder: String, process: UInt64, lock: FileLock, segments: [SpoolSegment],
+        nextOrdinal: Int, released: Int
     ) {
+        self.process = process
         self.id = id
         self.folder = folder
         self.lock = lock
@@ -103,7 +111,8 @@ package final class SpoolStream: Sendable {
         }
         let digits = String(ordinal)
         let name = String(repeating: "0", count: max(0, 8 - digits.count)) + digits
-        let segment = try SpoolSegment.create("\(self.folder)/\(name).seg", stream: self.id, ordinal: ordinal)
+        let segment = try SpoolSegment.create(
+            "\(self.folder)/\(name).seg", stream: self.id, ordinal: ordinal, process: self.process)
         Files.syncFolder(self.folder)
         self.state.withLock { state in
             state.spare = segment

@@ -27,6 +27,8 @@ package struct UsageDelivery {
         package var failures = 0
         /// Records that were declared lost.
         package var lost = 0
+        /// Processes of which something is not acknowledged yet; nil before the first round.
+        package var delivering: Set<UInt64>?
     }
 
     /// Nanoseconds that records are kept for after they were acknowledged.
@@ -62,10 +64,14 @@ package struct UsageDelivery {
     package mutating func round() async -> Bool {
         var sent = false
         var waiting = 0
+        var delivering: Set<UInt64> = []
         for stream in self.spool.streams {
             var cursor = self.cursors[stream.id] ?? UsageCursor(now: self.time.uptime())
             let run = cursor.collect(stream)
             waiting += run.records.count
+            if !run.records.isEmpty || !stream.isSynced || self.spool.isLive(stream.id) {
+                delivering.insert(stream.process)
+            }
             let isDue = !run.records.isEmpty || self.time.uptime() >= cursor.checkAt
             if isDue && self.time.uptime() >= cursor.retryAt {
                 // A stream that the control plane does not take must not hold back the others.
@@ -89,6 +95,7 @@ package struct UsageDelivery {
             self.cursors[stream.id] = self.release(stream, &cursor, isIdle: run.records.isEmpty) ? cursor : nil
         }
         self.figures.waiting = waiting
+        self.figures.delivering = delivering
         return sent
     }
 
@@ -110,7 +117,7 @@ package struct UsageDelivery {
         _ stream: SpoolStream, _ run: UsageCursor.Run, _ cursor: inout UsageCursor, after known: Int
     ) async throws {
         let batch = UsageBatch(
-            gateway: self.gateway, stream: stream.id, from: run.from, records: run.records, lost: run.lost
+            gateway: self.gateway, stream: stream.id, process: stream.process, from: run.from, records: run.records, lost: run.lost
         )
         let bytes = batch.wireBytes
         let reply = try self.open(try await self.send(bytes), request: bytes, stream: stream.id)

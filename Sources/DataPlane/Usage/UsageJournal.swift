@@ -22,30 +22,34 @@ package final class UsageJournal {
     ///
     /// Call `close` exactly once afterwards.
     ///
-    /// - Parameter bound: the record that stands if the process is killed: the units at their bound, `isEstimate` set.
+    /// - Parameters:
+    ///   - bound: the record that stands if the process is killed: the units at their bound, `isEstimate` set.
+    ///   - charges: the accounts that it is charged to.
     /// - Returns: false when there is no room; the request must then be refused.
-    package func open(_ bound: borrowing UsageRecord) -> Bool {
-        guard self.hasRoom(for: self.openCount + 2), self.append(bound, .open, self.sequence) else { return false }
+    package func open(_ bound: borrowing UsageRecord, charges: Span<UInt64> = Span()) -> Bool {
+        guard self.hasRoom(for: self.openCount + 2), self.append(bound, charges, .open, self.sequence) else {
+            return false
+        }
         self.openCount += 1
         return true
     }
 
     /// Settles a request that was opened.
-    package func close(_ record: borrowing UsageRecord) {
+    package func close(_ record: borrowing UsageRecord, charges: Span<UInt64> = Span()) {
         self.openCount -= 1
-        self.appendClosed(record)
+        self.appendClosed(record, charges)
     }
 
     /// Writes down a request that never went upstream, in one entry; false when there is no room.
     package func note(_ record: borrowing UsageRecord) -> Bool {
         guard self.hasRoom(for: self.openCount + 1) else { return false }
-        self.appendClosed(record)
+        self.appendClosed(record, Span())
         return true
     }
 
-    private func appendClosed(_ record: borrowing UsageRecord) {
+    private func appendClosed(_ record: borrowing UsageRecord, _ charges: Span<UInt64>) {
         self.sequence += 1
-        let written = self.append(record, .closed, self.sequence)
+        let written = self.append(record, charges, .closed, self.sequence)
         // `hasRoom` kept an entry for every open request.
         assert(written, "the spool had no room for an entry that was reserved")
     }
@@ -55,13 +59,15 @@ package final class UsageJournal {
         return self.stream.hasSpare && SpoolSegment.capacity - self.used + SpoolSegment.capacity >= entries
     }
 
-    private func append(_ record: borrowing UsageRecord, _ kind: SpoolEntryKind, _ sequence: Int) -> Bool {
+    private func append(
+        _ record: borrowing UsageRecord, _ charges: Span<UInt64>, _ kind: SpoolEntryKind, _ sequence: Int
+    ) -> Bool {
         if self.used == SpoolSegment.capacity {
             guard let next = self.stream.advance() else { return false }
             self.segment = next
             self.used = 0
         }
         self.used += 1
-        return self.segment.append(record, kind: kind, sequence: sequence)
+        return self.segment.append(record, charges: charges, kind: kind, sequence: sequence)
     }
 }

@@ -14,10 +14,16 @@ package final class UsageSpool: Sendable {
     private let logger: Logger
     private let state: Mutex<[SpoolStream]>
     private let live: Mutex<Set<UsageStreamID>>
+    /// The process that writes new streams.
+    package let process: UInt64
+    /// Streams of others that could not be taken over the last time.
+    private let unreadable = Atomic<Int>(0)
 
     /// - Parameter folder: survives the process; on a volume that survives the container.
-    package init(folder: String, logger: Logger) throws(FileError) {
+    package init(folder: String, process: UInt64 = 0, logger: Logger) throws(FileError) {
         try Files.makeFolder(folder)
+        self.process = process
+        if process != 0 { try Files.replace(Self.marker(process, in: folder), with: []) }
         self.folder = folder
         self.logger = logger
         self.state = Mutex([])
@@ -26,7 +32,7 @@ package final class UsageSpool: Sendable {
 
     /// A new stream for one event loop.
     package func newStream(_ id: UsageStreamID) throws(FileError) -> SpoolStream {
-        let stream = try SpoolStream.create(id, in: self.folder)
+        let stream = try SpoolStream.create(id, in: self.folder, process: self.process)
         self.state.withLock { $0.append(stream) }
         self.live.withLock { _ = $0.insert(id) }
         return stream
@@ -38,10 +44,14 @@ package final class UsageSpool: Sendable {
     /// is taken over when that has changed.
     package func recover(now: Timestamp) {
         let known = Set(self.streams.map(\.id))
+        var unreadable = 0
         for name in Files.names(in: self.folder) {
             guard let id = UsageStreamID(name), !known.contains(id) else { continue }
             do throws(FileError) {
-                guard let stream = try SpoolStream.adopt(id, in: self.folder) else { continue }
+                guard let stream = try SpoolStream.adopt(id, in: self.folder) else {
+                    unreadable += 1
+                    continue
+                }
                 let closed = try SpoolRecovery.closeOpenEntries(of: stream, now: now)
                 self.logger.info(
                     "recovered usage of an earlier process",
@@ -49,12 +59,46 @@ package final class UsageSpool: Sendable {
                 )
                 self.state.withLock { $0.append(stream) }
             } catch {
+                unreadable += 1
                 self.logger.error(
                     "usage of an earlier process cannot be read; it is tried again every minute",
                     metadata: ["stream": "\(id)", "error": "\(error)"]
                 )
             }
         }
+        self.unreadable.store(unreadable, ordering: .releasing)
+    }
+
+    // MARK: Earlier processes
+
+    private static let markerPrefix = "process-"
+
+    private static func marker(_ process: UInt64, in folder: String) -> String {
+        "\(folder)/\(Self.markerPrefix)\(String(process, radix: 16))"
+    }
+
+    /// The processes whose usage is or was here, this one included.
+    package var processes: Set<UInt64> {
+        Set(
+            Files.names(in: self.folder).compactMap { name in
+                guard name.hasPrefix(Self.markerPrefix) else { return nil }
+                return UInt64(name.dropFirst(Self.markerPrefix.count), radix: 16)
+            })
+    }
+
+    /// Of some processes those that will never send usage again: they wrote here, ended, and all of it was acknowledged.
+    ///
+    /// - Parameter delivering: processes of which something is not acknowledged yet.
+    package func settled(among processes: [UInt64], delivering: Set<UInt64>) -> [UInt64] {
+        guard self.unreadable.load(ordering: .acquiring) == 0 else { return [] }
+        let here = self.processes
+        return processes.filter { $0 != self.process && here.contains($0) && !delivering.contains($0) }
+    }
+
+    /// Forgets a process whose accounts are closed.
+    package func forget(_ process: UInt64) {
+        guard process != self.process else { return }
+        unlink(Self.marker(process, in: self.folder))
     }
 
     package var streams: [SpoolStream] { self.state.withLock { $0 } }
@@ -124,10 +168,11 @@ package enum SpoolRecovery {
             let (duration, overflow) = now.microseconds.subtractingReportingOverflow(record.started.microseconds)
             record.durationMicroseconds = overflow ? 0 : max(0, duration)
             sequence += 1
-            if segment?.append(record, kind: .closed, sequence: sequence) != true {
+            let charges = record.charges.map(\.value)
+            if segment?.append(record, charges: charges.span, kind: .closed, sequence: sequence) != true {
                 try stream.prepareSpare()
                 segment = stream.advance()
-                guard segment?.append(record, kind: .closed, sequence: sequence) == true else {
+                guard segment?.append(record, charges: charges.span, kind: .closed, sequence: sequence) == true else {
                     throw FileError(path: stream.folder, operation: "recover usage in", code: ENOSPC)
                 }
             }

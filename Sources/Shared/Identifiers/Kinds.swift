@@ -27,6 +27,8 @@ package enum NodeKind: IdentifierKind { package static let prefix = "node" }
 package enum UsageStreamKind: IdentifierKind { package static let prefix = "stm" }
 package enum AuditLogKind: IdentifierKind { package static let prefix = "log" }
 package enum ProviderStatementKind: IdentifierKind { package static let prefix = "pst" }
+package enum BudgetKind: IdentifierKind { package static let prefix = "bud" }
+package enum BudgetIncreaseKind: IdentifierKind { package static let prefix = "inc" }
 
 package typealias OrganizationID = Identifier<OrganizationKind>
 package typealias UnitID = Identifier<UnitKind>
@@ -58,6 +60,8 @@ package typealias NodeID = Identifier<NodeKind>
 package typealias UsageStreamID = Identifier<UsageStreamKind>
 package typealias AuditLogID = Identifier<AuditLogKind>
 package typealias ProviderStatementID = Identifier<ProviderStatementKind>
+package typealias BudgetID = Identifier<BudgetKind>
+package typealias BudgetIncreaseID = Identifier<BudgetIncreaseKind>
 
 extension Identifier {
     /// The same value as a node of the scope tree.

@@ -14,6 +14,7 @@ package enum ChunkType: UInt8, Sendable, CaseIterable {
     case routes = 8
     case prices = 9
     case adjustments = 10
+    case budgets = 11
 
     package var name: String {
         switch self {
@@ -27,6 +28,7 @@ package enum ChunkType: UInt8, Sendable, CaseIterable {
         case .routes: "routes"
         case .prices: "prices"
         case .adjustments: "adjustments"
+        case .budgets: "budgets"
         }
     }
 
@@ -35,7 +37,7 @@ package enum ChunkType: UInt8, Sendable, CaseIterable {
     package func bucketBits(keys: Int) -> Int {
         switch self {
         case .keys: keys
-        case .nodes, .owners, .policies, .prices, .adjustments: 6
+        case .nodes, .owners, .policies, .prices, .adjustments, .budgets: 6
         case .providers, .credentials, .models, .routes: 0
         }
     }

@@ -7,6 +7,7 @@ package enum PayloadType: String, Sendable, CaseIterable {
     case timestamp = "application/vnd.gatehouse.timestamp.v1+protobuf"
     case keyring = "application/vnd.gatehouse.keyring.v1+protobuf"
     case assertion = "application/vnd.gatehouse.assertion.v1+protobuf"
+    case leaseReply = "application/vnd.gatehouse.lease-reply.v1+protobuf"
     case usageReply = "application/vnd.gatehouse.usage-reply.v1+protobuf"
     case enrolmentReply = "application/vnd.gatehouse.enrolment-reply.v1+protobuf"
     case time = "application/vnd.gatehouse.time.v1+protobuf"

@@ -10,6 +10,7 @@ package struct SnapshotDocument: Sendable, Equatable {
     package var routes: [RouteRow] = []
     package var prices: [PriceRow] = []
     package var adjustments: [PriceAdjustment] = []
+    package var budgets: [BudgetRow] = []
 
     package init() {}
 
@@ -28,6 +29,7 @@ package struct SnapshotDocument: Sendable, Equatable {
         case .routes: self.routes += try Self.decode(blob, reference, keyBits)
         case .prices: self.prices += try Self.decode(blob, reference, keyBits)
         case .adjustments: self.adjustments += try Self.decode(blob, reference, keyBits)
+        case .budgets: self.budgets += try Self.decode(blob, reference, keyBits)
         }
     }
 
@@ -68,9 +70,10 @@ package struct SnapshotDocument: Sendable, Equatable {
             let models = Self.chunks(of: self.models, keyBits: keyBits),
             let routes = Self.chunks(of: self.routes, keyBits: keyBits),
             let prices = Self.chunks(of: self.prices, keyBits: keyBits),
-            let adjustments = Self.chunks(of: self.adjustments, keyBits: keyBits)
+            let adjustments = Self.chunks(of: self.adjustments, keyBits: keyBits),
+            let budgets = Self.chunks(of: self.budgets, keyBits: keyBits)
         else { return nil }
         return nodes + owners + policies + keys + providers + credentials + models + routes + prices
-            + adjustments
+            + adjustments + budgets
     }
 }

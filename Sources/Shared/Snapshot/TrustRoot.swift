@@ -105,7 +105,7 @@ package struct TrustRoot: WireMessage, Equatable {
             switch type {
             case .root: self.root
             case .manifest, .keyring: self.config
-            case .timestamp, .usageReply, .enrolmentReply, .time: self.timestamp
+            case .timestamp, .usageReply, .leaseReply, .enrolmentReply, .time: self.timestamp
             case .assertion: Role(threshold: .max, keyIDs: [])
             }
         guard envelope.verify(type, keys: self.keys(of: role), threshold: role.threshold) else { return nil }

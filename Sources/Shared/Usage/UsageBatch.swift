@@ -35,6 +35,9 @@ package struct UsageLoss: Sendable, Hashable {
 package struct UsageBatch: WireMessage, Equatable {
     package var gateway: GatewayID
     package var stream: UsageStreamID
+    /// The process that wrote the stream, which is whose leases the records are charged to; 0 for one of an earlier
+    /// release.
+    package var process: UInt64
     /// Number of the first record.
     package var from: Int
     package var records: [UsageRecord]
@@ -51,8 +54,10 @@ package struct UsageBatch: WireMessage, Equatable {
     package var to: Int { self.from + self.records.count - 1 }
 
     package init(
-        gateway: GatewayID, stream: UsageStreamID, from: Int, records: [UsageRecord], lost: UsageLoss? = nil
+        gateway: GatewayID, stream: UsageStreamID, process: UInt64 = 0, from: Int, records: [UsageRecord],
+        lost: UsageLoss? = nil
     ) {
+        self.process = process
         self.gateway = gateway
         self.stream = stream
         self.from = from
@@ -63,6 +68,7 @@ package struct UsageBatch: WireMessage, Equatable {
     package init(from reader: inout WireReader) throws(WireError) {
         var gateway: GatewayID?, stream: UsageStreamID?, reason: UsageLossReason?
         var lostFrom = 0
+        self.process = 0
         self.from = 0
         self.records = []
         while let field = try reader.next() {
@@ -75,6 +81,7 @@ package struct UsageBatch: WireMessage, Equatable {
                 self.records.append(try reader.value())
             case 5: lostFrom = try reader.integer(in: 1...Self.sequenceLimit, "batch.lost_from")
             case 6: reason = try reader.enumeration("batch.lost_reason")
+            case 9: self.process = try reader.uint64()
             default: try reader.skip()
             }
         }
@@ -94,6 +101,7 @@ package struct UsageBatch: WireMessage, Equatable {
         writer.identifier(2, self.stream)
         writer.integer(3, self.from)
         for record in self.records { writer.message(4, record) }
+        writer.uint64(9, self.process)
         guard let lost else { return }
         writer.integer(5, lost.from)
         writer.enumeration(6, lost.reason)

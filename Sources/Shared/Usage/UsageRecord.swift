@@ -59,6 +59,8 @@ package struct UsageRecord: WireMessage, Hashable {
     /// Times a provider was tried.
     package var attempts = 0
     package var snapshot = SnapshotVersion(epoch: 0, version: 0)
+    /// The accounts that the cost is charged to; empty where no budget applies.
+    package var charges: [Charge] = []
     /// The stable code of a refusal or failure; empty otherwise.
     package var code = ""
 
@@ -112,6 +114,11 @@ package struct UsageRecord: WireMessage, Hashable {
             case 20: version = try reader.integer(in: 0...Int.max, "usage.version")
             case 21: self.code = try reader.text(limit: Self.codeLimit, "usage.code")
             case 22: self.adjustment = try reader.identifier("usage.adjustment")
+            case 25:
+                guard self.charges.count < Charge.limit, let charge = Charge(value: try reader.uint64()) else {
+                    throw .invalid("usage.charge")
+                }
+                self.charges.append(charge)
             case 31...60:
                 guard let meter = Meter(rawValue: UInt8(field - 30)) else { throw .unknownCriticalField(field) }
                 self.counters[meter] = try Self.count(&reader, "usage.units")
@@ -161,6 +168,7 @@ package struct UsageRecord: WireMessage, Hashable {
         writer.integer(20, self.snapshot.version)
         writer.text(21, self.code)
         writer.identifier(22, self.adjustment)
+        for charge in self.charges { writer.uint64(25, charge.value) }
         for meter in Meter.allCases { writer.int64(30 + Int(meter.rawValue), self.counters[meter]) }
     }
 }

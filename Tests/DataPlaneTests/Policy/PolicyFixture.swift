@@ -84,7 +84,8 @@ struct PolicyFixture {
 
     func compile(key: SymmetricKey? = nil) throws -> PolicyIndex {
         try PolicyCompiler.compile(
-            self.document, manifest: self.manifest(), manifestSHA256: [1], keyEncryptionKey: key ?? self.key)
+            self.document, manifest: self.manifest(), manifestSHA256: [1], keyEncryptionKey: key ?? self.key,
+            leases: LeaseTable())
     }
 }
 

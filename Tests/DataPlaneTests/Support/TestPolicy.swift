@@ -18,6 +18,18 @@ struct TestPolicy {
     var unpricedModels = Manifest.UnpricedModels.deny
     /// Nano-USD for a million input tokens of models without a price; nil for no such price.
     var fallback: Int64?
+    var budgets: [Budget] = []
+    var leases = LeaseTable()
+
+    /// A budget of one of the levels that there are.
+    struct Budget {
+        var level = BudgetLevel.project
+        /// Nano-USD.
+        var amount: Int64
+        var period = BudgetPeriod.total
+        var isHard = true
+        var away = BudgetAwayPolicy.deny
+    }
 
     /// The secret that requests carry.
     static let secret = "sk-gh-0000000000000000-0000000000000000000000000000000000000000000000000"
@@ -29,7 +41,8 @@ struct TestPolicy {
 
     func compile() throws -> PolicyIndex {
         let time = TimeSource.system
-        let key = SymmetricKey(size: .bits256)
+        let secretKey = SymmetricKey(size: .bits256)
+        let key: VirtualKeyID = time.newID()
         var limits = Manifest.Limits()
         limits.maxBodyBytes = self.maxBodyBytes
         limits.requestSeconds = self.requestSeconds
@@ -47,7 +60,7 @@ struct TestPolicy {
         ]
         document.keys = [
             KeyRow(
-                digest: Array(SHA256.hash(data: Array(Self.secret.utf8))), key: time.newID(), project: project,
+                digest: Array(SHA256.hash(data: Array(Self.secret.utf8))), key: key, project: project,
                 owner: nil, policy: nil, expires: nil, status: .active
             )
         ]
@@ -60,7 +73,7 @@ struct TestPolicy {
                 ProviderRow(id: provider, kind: .openAICompatible, baseURL: target.url, status: .active)
             )
             let sealed = try SealedCredential.seal(
-                Array(Self.credential.utf8), key: key, deployment: manifest.deployment, group: manifest.group,
+                Array(Self.credential.utf8), key: secretKey, deployment: manifest.deployment, group: manifest.group,
                 credential: credential, version: 1
             )
             document.credentials.append(
@@ -98,8 +111,21 @@ struct TestPolicy {
         document.routes = [
             RouteRow(id: time.newID(), node: nil, alias: Self.alias, targets: routeTargets, status: .active)
         ]
+        for (index, budget) in self.budgets.enumerated() {
+            let subject: BudgetSubject =
+                switch budget.level {
+                case .organization: .node(organization)
+                case .key: .key(key)
+                default: .node(project)
+                }
+            document.budgets.append(
+                BudgetRow(
+                    id: time.newID(), number: UInt32(index + 1), subject: subject, period: budget.period,
+                    amount: NanoUSD(budget.amount), isHard: budget.isHard, away: budget.away))
+        }
         return try PolicyCompiler.compile(
-            document, manifest: manifest, manifestSHA256: Array(repeating: 0, count: 32), keyEncryptionKey: key
+            document, manifest: manifest, manifestSHA256: Array(repeating: 0, count: 32), keyEncryptionKey: secretKey,
+            leases: self.leases
         )
     }
 }

@@ -18,7 +18,8 @@ import Testing
         }
 
         func store(_ record: UsageRecord, _ kind: SpoolEntryKind, _ sequence: Int) {
-            SpoolEntry.store(record, kind: kind, sequence: sequence, at: self.base + 8)
+            let charges = record.charges.map(\.value)
+            SpoolEntry.store(record, charges: charges.span, kind: kind, sequence: sequence, at: self.base + 8)
         }
 
         subscript(_ index: Int) -> UInt8 {

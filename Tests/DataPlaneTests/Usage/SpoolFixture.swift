@@ -60,9 +60,20 @@ final class SpoolFixture {
         record.attempts = Int(count(1000))
         record.snapshot = SnapshotVersion(epoch: Int(count(Int64(Int32.max))), version: Int(count()))
         let length = Int(count(Int64(UsageRecord.codeLimit)))
+        for _ in 0..<Int(count(Int64(Charge.limit))) {
+            record.charges.append(Charge(budget: UInt32(count(1 << 31)) + 1, startMinute: UInt32(count(1 << 31))))
+        }
         record.code = String(
             (0..<length).map { _ in Character(UnicodeScalar(UInt8.random(in: 32...126, using: &random))) })
         return record
+    }
+}
+
+extension SpoolSegment {
+    /// Appends a record with its own charges.
+    func append(_ record: UsageRecord, kind: SpoolEntryKind, sequence: Int) -> Bool {
+        let charges = record.charges.map(\.value)
+        return self.append(record, charges: charges.span, kind: kind, sequence: sequence)
     }
 }
 

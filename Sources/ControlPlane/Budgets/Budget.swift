@@ -1,0 +1,175 @@
+package import Shared
+
+/// An amount of money that a subject may spend in each window.
+package struct Budget: Sendable, Hashable, Audited {
+    package let id: BudgetID
+    /// Its short name in usage and leases; 0 before it is stored.
+    package let number: Int64
+    package let organization: OrganizationID
+    package let subject: BudgetSubject
+    /// The subject as the API names it.
+    package let scope: String
+    package var name: String
+    package var amount: NanoUSD
+    package let period: BudgetPeriod
+    package let timeZone: String
+    package var isHard: Bool
+    package var away: BudgetAwayPolicy
+    package var carriesOver: Bool
+    package let providers: [ProviderID]
+    package let models: [ModelID]
+    package var status: ActiveStatus
+    package var stamps: Stamps
+
+    /// Budgets of one node, one key or one user, at most.
+    package static let limitOfSubject = 4
+    /// Budgets of a node and of everything above it, at most: a request pays into all of them.
+    package static let limitOfPath = 8
+    private static let amountLimit: Int64 = 1_000_000_000_000_000_000
+
+    package func applying(_ patch: JSONValue, at time: Timestamp) throws -> Budget {
+        var result = self
+        if let name = patch["name"]?.string { result.name = name }
+        if let amount = try Self.amount(patch) { result.amount = amount }
+        if let hard = patch["hard"]?.bool { result.isHard = hard }
+        if let away = patch["away"]?.string.flatMap({ BudgetAwayPolicy(name: $0) }) { result.away = away }
+        if let carries = patch["carry_over"]?.bool { result.carriesOver = carries }
+        if let status = patch["status"]?.string.flatMap({ ActiveStatus(rawValue: $0) }) { result.status = status }
+        result.stamps.advance(to: time)
+        return result
+    }
+
+    /// The amount that a body gives, in one of two ways; nil when in none.
+    package static func amount(_ body: JSONValue) throws -> NanoUSD? {
+        let nano = body["amount_nano_usd"]?.string.flatMap { Int64($0) }.map { NanoUSD($0) }
+        let dollars = body["amount_usd"]?.string.flatMap { NanoUSD(usd: $0) }
+        guard nano == nil || dollars == nil else {
+            throw ControlError.invalid("Give 'amount_usd' or 'amount_nano_usd', not both.", at: "/amount_usd")
+        }
+        guard let amount = nano ?? dollars else { return nil }
+        guard amount > .zero, amount.amount <= Self.amountLimit else {
+            throw ControlError.invalid(
+                "It must be more than nothing and at most a billion dollars.",
+                at: nano == nil ? "/amount_usd" : "/amount_nano_usd")
+        }
+        return amount
+    }
+
+    package var auditState: JSONValue {
+        [
+            "id": JSONValue(self.id), "scope": .string(self.scope),
+            "amount_nano_usd": .string(String(self.amount.amount)), "period": .string(self.period.name),
+            "time_zone": .string(self.timeZone), "hard": .bool(self.isHard), "away": .string(self.away.name),
+            "carry_over": .bool(self.carriesOver), "providers": JSONValue(self.providers.map(\.description)),
+            "models": JSONValue(self.models.map(\.description)), "status": .string(self.status.rawValue),
+            "revision": .integer(self.stamps.revision),
+        ]
+    }
+    package var auditPersonal: JSONValue { ["name": .string(self.name)] }
+
+    package var json: JSONValue {
+        [
+            "id": JSONValue(self.id), "organization": JSONValue(self.organization), "scope": .string(self.scope),
+            "name": .string(self.name), "amount_nano_usd": .string(String(self.amount.amount)),
+            "amount_usd": JSONValue(self.amount), "period": .string(self.period.name),
+            "time_zone": .string(self.timeZone), "hard": .bool(self.isHard), "away": .string(self.away.name),
+            "carry_over": .bool(self.carriesOver), "providers": JSONValue(self.providers.map(\.description)),
+            "models": JSONValue(self.models.map(\.description)), "status": .string(self.status.rawValue),
+        ].adding(self.stamps.json)
+    }
+
+    // MARK: Schemas
+
+    private static let scopeSchema = Schema.id(
+        OrganizationKind.self, UnitKind.self, ProjectKind.self, VirtualKeyKind.self
+    ).described(
+        "Whose spending it bounds: all of an organization, a unit or a project, or one key.")
+    private static let periodSchema = Schema.string(.oneOf(BudgetPeriod.allCases.map(\.name)))
+        .described("How often it starts anew; minutes and hours are those of UTC, 'total' is never.")
+    private static let zoneSchema = Schema.string(.length(1...64))
+        .described("The IANA time zone by whose clocks days and longer begin; UTC when absent.")
+    private static let hardSchema = Schema.bool.described(
+        "Requests that it has no money for are refused; a soft one only counts. True when absent.")
+    private static let awaySchema = Schema.string(.oneOf(BudgetAwayPolicy.allCases.map(\.name))).described(
+        "What a gateway does without money of it while it cannot ask for more; deny when absent.")
+    private static let carrySchema = Schema.bool.described(
+        "What a window leaves over is added to the next one, at most the amount once. False when absent.")
+    private static let providersSchema = Schema.array(
+        of: .id(ProviderKindID.self), count: 0...BudgetRow.narrowingLimit
+    ).described("Only what these providers answer; empty for all.")
+    private static let modelsSchema = Schema.array(of: .id(ModelKind.self), count: 0...BudgetRow.narrowingLimit)
+        .described("Only what these models answer; empty for all.")
+
+    package static let schema = Schema.named(
+        "Budget",
+        .object(
+            [
+                .required("id", .id(BudgetKind.self)), .required("organization", .id(OrganizationKind.self)),
+                .required("scope", Self.scopeSchema), .required("name", .name),
+                .required("amount_nano_usd", .decimal), .required("amount_usd", .string(.dollars)),
+                .required("period", Self.periodSchema), .required("time_zone", Self.zoneSchema),
+                .required("hard", Self.hardSchema), .required("away", Self.awaySchema),
+                .required("carry_over", Self.carrySchema), .required("providers", Self.providersSchema),
+                .required("models", Self.modelsSchema), .required("status", .activeStatus),
+            ] + Stamps.members)
+    )
+
+    package static let creationSchema = Schema.object([
+        .required("scope", Self.scopeSchema), .required("name", .name), .optional("amount_usd", .string(.dollars)),
+        .optional("amount_nano_usd", .decimal), .required("period", Self.periodSchema),
+        .optional("time_zone", Self.zoneSchema), .optional("hard", Self.hardSchema),
+        .optional("away", Self.awaySchema), .optional("carry_over", Self.carrySchema),
+        .optional("providers", Self.providersSchema), .optional("models", Self.modelsSchema),
+    ])
+
+    package static let patchSchema = Schema.object([
+        .optional("name", .name), .optional("amount_usd", .string(.dollars)), .optional("amount_nano_usd", .decimal),
+        .optional("hard", Self.hardSchema), .optional("away", Self.awaySchema),
+        .optional("carry_over", Self.carrySchema), .optional("status", .activeStatus),
+    ])
+}
+
+/// More money for a while.
+package struct BudgetIncrease: Sendable, Hashable, Audited {
+    package let id: BudgetIncreaseID
+    package let budget: BudgetID
+    package let amount: NanoUSD
+    package let from: Timestamp
+    package let until: Timestamp
+    package let reason: String
+    package let createdAt: Timestamp
+
+    private var state: [String: JSONValue] {
+        [
+            "id": JSONValue(self.id), "budget": JSONValue(self.budget),
+            "amount_nano_usd": .string(String(self.amount.amount)), "from_at": JSONValue(self.from),
+            "until_at": JSONValue(self.until),
+        ]
+    }
+
+    package var auditState: JSONValue { .object(self.state) }
+    package var auditPersonal: JSONValue { ["reason": .string(self.reason)] }
+
+    package var json: JSONValue {
+        self.state.adding([
+            "amount_usd": JSONValue(self.amount), "reason": .string(self.reason),
+            "created_at": JSONValue(self.createdAt),
+        ])
+    }
+
+    package static let schema = Schema.named(
+        "BudgetIncrease",
+        .object([
+            .required("id", .id(BudgetIncreaseKind.self)), .required("budget", .id(BudgetKind.self)),
+            .required("amount_nano_usd", .decimal), .required("amount_usd", .string(.dollars)),
+            .required("from_at", .timestamp), .required("until_at", .timestamp),
+            .required("reason", .string(.length(1...500))), .required("created_at", .timestamp),
+        ])
+    )
+
+    package static let creationSchema = Schema.object([
+        .optional("amount_usd", .string(.dollars)), .optional("amount_nano_usd", .decimal),
+        .optional("from_at", Schema.timestamp.described("Now when absent.")), .required("until_at", .timestamp),
+        .required("reason", .string(.length(1...500))),
+    ])
+}

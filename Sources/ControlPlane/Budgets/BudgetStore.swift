@@ -1,0 +1,192 @@
+package import Postgres
+package import Shared
+
+/// The SQL of budgets.
+package enum BudgetStore {
+    private static let columns: SQL = """
+        select b.id, b.number, b.organization_id, b.node_id, n.kind as node_kind, b.key_id, b.owner_id, b.name,
+            b.amount_nano_usd, b.period, b.time_zone, b.hard, b.away, b.carry_over, b.providers, b.models, b.status,
+            b.revision, b.created_at, b.updated_at
+        from budget b left join scope_node n on n.id = b.node_id
+        """
+
+    package static func fetch(_ id: BudgetID, _ tx: inout Transaction, forUpdate: Bool = false) throws -> Budget {
+        let locking: SQL = forUpdate ? " for update of b" : ""
+        let row = try tx.queryOne(Self.columns + " where b.id = $1 and b.deleted_at is null" + locking, id)
+        guard let row else { throw ControlError.notFound("budget") }
+        return try Self.read(row)
+    }
+
+    package static func list(
+        organization: OrganizationID?, _ page: PageRequest, _ tx: inout Transaction
+    ) throws -> [Budget] {
+        try tx.query(
+            Self.columns + """
+                 where b.deleted_at is null and ($1::uuid is null or b.organization_id = $1)
+                and ($2::uuid is null or b.id > $2)
+                order by b.id limit $3
+                """, organization, page.afterID, page.fetchLimit
+        ).map(Self.read)
+    }
+
+    /// Stores a budget that has no number yet, and returns it with the one it got.
+    package static func insert(_ budget: Budget, _ tx: inout Transaction, _: borrowing Permit) throws -> Budget {
+        var node: NodeID?
+        var key: VirtualKeyID?
+        var owner: UUIDValue?
+        switch budget.subject {
+        case .node(let id): node = id
+        case .key(let id): key = id
+        case .owner(let id): owner = id
+        }
+        _ = try tx.execute(
+            """
+            insert into budget (id, organization_id, node_id, key_id, owner_id, name, amount_nano_usd, period,
+                time_zone, hard, away, carry_over, providers, models, status, revision, created_at, updated_at)
+            values ($1, $2, $3::uuid, $4::uuid, $5::uuid, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17)
+            """,
+            budget.id, budget.organization, node, key, owner, budget.name, budget.amount, budget.period.name,
+            budget.timeZone, budget.isHard, budget.away.name, budget.carriesOver,
+            budget.providers.map { SQLUUID(high: $0.value.high, low: $0.value.low) },
+            budget.models.map { SQLUUID(high: $0.value.high, low: $0.value.low) }, budget.status.rawValue,
+            budget.stamps.revision, budget.stamps.createdAt
+        )
+        return try Self.fetch(budget.id, &tx)
+    }
+
+    package static func save(_ budget: Budget, _ tx: inout Transaction, _: borrowing Permit) throws {
+        _ = try tx.execute(
+            """
+            update budget set name = $2, amount_nano_usd = $3, hard = $4, away = $5, carry_over = $6, status = $7,
+                revision = $8, updated_at = $9
+            where id = $1
+            """,
+            budget.id, budget.name, budget.amount, budget.isHard, budget.away.name, budget.carriesOver,
+            budget.status.rawValue, budget.stamps.revision, budget.stamps.updatedAt
+        )
+    }
+
+    package static func remove(
+        _ id: BudgetID, at time: Timestamp, _ tx: inout Transaction, _: borrowing Permit
+    ) throws {
+        _ = try tx.execute(
+            "update budget set deleted_at = $2, updated_at = $2, revision = revision + 1 where id = $1", id, time)
+    }
+
+    /// How many budgets a subject has itself, and how many one request of it would pay into at most.
+    package static func count(of subject: BudgetSubject, _ tx: inout Transaction) throws -> (own: Int, path: Int) {
+        let row: Row?
+        switch subject {
+        case .key(let id):
+            row = try tx.queryOne(
+                "select count(*) as own, count(*) as path from budget where key_id = $1 and deleted_at is null", id)
+        case .owner(let id):
+            row = try tx.queryOne(
+                "select count(*) as own, count(*) as path from budget where owner_id = $1 and deleted_at is null", id)
+        case .node(let id):
+            row = try tx.queryOne(
+                """
+                with above as (
+                    select count(*) as n from scope_closure c
+                    join budget b on b.node_id = c.ancestor_id and b.deleted_at is null
+                    where c.descendant_id = $1 and c.depth > 0),
+                below as (
+                    select coalesce(max(n), 0) as n from (
+                        select (select count(*) from scope_closure u
+                                join budget b on b.node_id = u.ancestor_id and b.deleted_at is null
+                                join scope_closure w on w.ancestor_id = $1 and w.descendant_id = u.ancestor_id
+                                    and w.depth > 0
+                                where u.descendant_id = d.node_id) as n
+                        from (select distinct l.node_id from budget l
+                              join scope_closure c on c.descendant_id = l.node_id and c.ancestor_id = $1
+                              where l.deleted_at is null) d) as lines),
+                own as (select count(*) as n from budget where node_id = $1 and deleted_at is null)
+                select own.n as own, above.n + own.n + below.n as path from own, above, below
+                """, id)
+        }
+        return (Int(try row?.get("own", as: Int64.self) ?? 0), Int(try row?.get("path", as: Int64.self) ?? 0))
+    }
+
+    @Sendable private static func read(_ row: Row) throws -> Budget {
+        let subject: BudgetSubject
+        let scope: String
+        if let node: NodeID = try row.optional("node_id"),
+            let kind = ScopeNode.Kind(rawValue: try row.get("node_kind"))
+        {
+            subject = .node(node)
+            scope = ScopeReference(kind, node).description
+        } else if let key: VirtualKeyID = try row.optional("key_id") {
+            subject = .key(key)
+            scope = key.description
+        } else {
+            let owner: UUIDValue = try row.get("owner_id")
+            subject = .owner(owner)
+            scope = UserID(owner).description
+        }
+        let providers: [SQLUUID] = try row.get("providers")
+        let models: [SQLUUID] = try row.get("models")
+        return Budget(
+            id: try row.get("id"), number: try row.get("number"), organization: try row.get("organization_id"),
+            subject: subject, scope: scope, name: try row.get("name"), amount: try row.get("amount_nano_usd"),
+            period: BudgetPeriod(name: try row.get("period")) ?? .total, timeZone: try row.get("time_zone"),
+            isHard: try row.get("hard"), away: BudgetAwayPolicy(name: try row.get("away")) ?? .deny,
+            carriesOver: try row.get("carry_over"),
+            providers: providers.map { ProviderID(UUIDValue(high: $0.high, low: $0.low)) },
+            models: models.map { ModelID(UUIDValue(high: $0.high, low: $0.low)) },
+            status: ActiveStatus(rawValue: try row.get("status")) ?? .disabled, stamps: try Stamps(row)
+        )
+    }
+}
+
+/// The SQL of temporary increases.
+package enum BudgetIncreaseStore {
+    private static let columns: SQL =
+        "select id, budget_id, amount_nano_usd, from_at, until_at, reason, created_at from budget_increase"
+
+    package static func insert(_ increase: BudgetIncrease, _ tx: inout Transaction, _: borrowing Permit) throws {
+        _ = try tx.execute(
+            """
+            insert into budget_increase (id, budget_id, amount_nano_usd, from_at, until_at, reason, created_at)
+            values ($1, $2, $3, $4, $5, $6, $7)
+            """,
+            increase.id, increase.budget, increase.amount, increase.from, increase.until, increase.reason,
+            increase.createdAt
+        )
+    }
+
+    package static func fetch(_ id: BudgetIncreaseID, _ tx: inout Transaction) throws -> BudgetIncrease {
+        guard let row = try tx.queryOne(Self.columns + " where id = $1", id) else {
+            throw ControlError.notFound("budget increase")
+        }
+        return try Self.read(row)
+    }
+
+    /// Newest first.
+    package static func list(
+        of budget: BudgetID, _ page: PageRequest, _ tx: inout Transaction
+    ) throws -> [BudgetIncrease] {
+        try tx.query(
+            Self.columns + " where budget_id = $1 and ($2::uuid is null or id < $2) order by id desc limit $3",
+            budget, page.afterID, page.fetchLimit
+        ).map(Self.read)
+    }
+
+    /// Ends one at an instant.
+    package static func end(
+        _ id: BudgetIncreaseID, at time: Timestamp, _ tx: inout Transaction, _: borrowing Permit
+    ) throws {
+        _ = try tx.execute(
+            """
+            update budget_increase set until_at = greatest(least(until_at, $2), from_at + interval '1 microsecond')
+            where id = $1
+            """, id, time)
+    }
+
+    @Sendable private static func read(_ row: Row) throws -> BudgetIncrease {
+        BudgetIncrease(
+            id: try row.get("id"), budget: try row.get("budget_id"), amount: try row.get("amount_nano_usd"),
+            from: try row.get("from_at"), until: try row.get("until_at"), reason: try row.get("reason"),
+            createdAt: try row.get("created_at")
+        )
+    }
+}

@@ -1,0 +1,186 @@
+package import Postgres
+package import Shared
+
+/// What can be done with budgets.
+package struct Budgets: Sendable {
+    let database: Database
+    private let changes: Changes
+    private let time: TimeSource
+    private let zones = TimeZones()
+
+    package init(database: Database, changes: Changes, time: TimeSource) {
+        self.database = database
+        self.changes = changes
+        self.time = time
+    }
+
+    package func get(_ id: BudgetID) async throws -> Budget {
+        try await self.database.transaction(.readOnly) { tx in try BudgetStore.fetch(id, &tx) }
+    }
+
+    package func list(organization: OrganizationID?, _ page: PageRequest) async throws -> Page<Budget> {
+        let found = try await self.database.transaction(.readOnly) { tx in
+            try BudgetStore.list(organization: organization, page, &tx)
+        }
+        return Page(found, page, position: \.id.bytes)
+    }
+
+    /// Of a body that `Budget.creationSchema` accepts.
+    package func create(_ body: JSONValue, as context: OperationContext) async throws -> Resolved<Budget> {
+        let id: BudgetID = self.time.newID()
+        let zone = body["time_zone"]?.string ?? "UTC"
+        let outcome = try await self.changes.perform(.budgetsCreate, on: Target(id), as: context) { tx, permit in
+            let (subject, scope, organization) = try Self.subject(body["scope"]?.string ?? "", &tx)
+            guard let amount = try Budget.amount(body) else {
+                throw ControlError.invalid("An amount is needed.", at: "/amount_usd")
+            }
+            guard let period = body["period"]?.string.flatMap({ BudgetPeriod(name: $0) }) else {
+                throw ControlError.invalid("A period is needed.", at: "/period")
+            }
+            try self.zones.check(zone, &tx)
+            try ZoneOffsetStore.ensure(zone, at: context.time, &tx)
+            try Self.checkCount(subject, &tx)
+            let budget = Budget(
+                id: id, number: 0, organization: organization, subject: subject, scope: scope,
+                name: body["name"]?.string ?? "", amount: amount, period: period, timeZone: zone,
+                isHard: body["hard"]?.bool ?? true,
+                away: body["away"]?.string.flatMap { BudgetAwayPolicy(name: $0) } ?? .deny,
+                carriesOver: body["carry_over"]?.bool ?? false,
+                providers: (body["providers"]?.array ?? []).compactMap { $0.string.flatMap { ProviderID($0) } },
+                models: (body["models"]?.array ?? []).compactMap { $0.string.flatMap { ModelID($0) } },
+                status: .active, stamps: Stamps(new: context.time)
+            )
+            try Self.checkNarrowing(budget, &tx)
+            let stored = try BudgetStore.insert(budget, &tx, permit)
+            return Change(stored, in: organization, after: stored)
+        }
+        return try await outcome.resolved { try await self.get(BudgetID($0)) }
+    }
+
+    package func update(
+        _ id: BudgetID, _ patch: JSONValue, ifRevision: Int64?, as context: OperationContext
+    ) async throws -> Resolved<Budget> {
+        let outcome = try await self.changes.perform(.budgetsUpdate, on: Target(id), as: context) { tx, permit in
+            let before = try BudgetStore.fetch(id, &tx, forUpdate: true)
+            try Revision.check(before.stamps.revision, ifRevision)
+            let after = try before.applying(patch, at: context.time)
+            try BudgetStore.save(after, &tx, permit)
+            return Change(after, in: before.organization, before: before, after: after)
+        }
+        return try await outcome.resolved { _ in try await self.get(id) }
+    }
+
+    package func delete(
+        _ id: BudgetID, ifRevision: Int64?, as context: OperationContext
+    ) async throws -> [AuditReceipt] {
+        try await self.changes.perform(.budgetsDelete, on: Target(id), as: context) { tx, permit in
+            let before = try BudgetStore.fetch(id, &tx, forUpdate: true)
+            try Revision.check(before.stamps.revision, ifRevision)
+            try BudgetStore.remove(id, at: context.time, &tx, permit)
+            return Change((), in: before.organization, before: before)
+        }.receipts
+    }
+
+    // MARK: Increases
+
+    package func increase(
+        _ id: BudgetID, _ body: JSONValue, as context: OperationContext
+    ) async throws -> Resolved<BudgetIncrease> {
+        let increaseID: BudgetIncreaseID = self.time.newID()
+        let outcome = try await self.changes.perform(
+            .budgetsIncrease, on: Target(increaseID), as: context
+        ) { tx, permit in
+            let budget = try BudgetStore.fetch(id, &tx, forUpdate: true)
+            guard let amount = try Budget.amount(body) else {
+                throw ControlError.invalid("An amount is needed.", at: "/amount_usd")
+            }
+            let from = body["from_at"]?.string.flatMap { Timestamp($0) } ?? context.time
+            guard let until = body["until_at"]?.string.flatMap({ Timestamp($0) }), until > from,
+                until > context.time
+            else { throw ControlError.invalid("It must lie after 'from_at', and in the future.", at: "/until_at") }
+            let increase = BudgetIncrease(
+                id: increaseID, budget: id, amount: amount, from: from, until: until,
+                reason: body["reason"]?.string ?? "", createdAt: context.time
+            )
+            try BudgetIncreaseStore.insert(increase, &tx, permit)
+            return Change(increase, in: budget.organization, after: increase)
+        }
+        return try await outcome.resolved { id in
+            try await self.database.transaction(.readOnly) { tx in
+                try BudgetIncreaseStore.fetch(BudgetIncreaseID(id), &tx)
+            }
+        }
+    }
+
+    package func increases(of id: BudgetID, _ page: PageRequest) async throws -> Page<BudgetIncrease> {
+        let found = try await self.database.transaction(.readOnly) { tx in
+            _ = try BudgetStore.fetch(id, &tx)
+            return try BudgetIncreaseStore.list(of: id, page, &tx)
+        }
+        return Page(found, page, position: \.id.bytes)
+    }
+
+    /// Ends an increase now.
+    package func endIncrease(
+        _ id: BudgetIncreaseID, of budget: BudgetID, as context: OperationContext
+    ) async throws -> [AuditReceipt] {
+        try await self.changes.perform(.budgetsIncrease, on: Target(id), as: context) { tx, permit in
+            let owner = try BudgetStore.fetch(budget, &tx, forUpdate: true)
+            let before = try BudgetIncreaseStore.fetch(id, &tx)
+            guard before.budget == budget else { throw ControlError.notFound("budget increase") }
+            try BudgetIncreaseStore.end(id, at: context.time, &tx, permit)
+            let after = try BudgetIncreaseStore.fetch(id, &tx)
+            return Change((), in: owner.organization, before: before, after: after)
+        }.receipts
+    }
+
+    // MARK: Checks
+
+    private static func subject(
+        _ text: String, _ tx: inout Transaction
+    ) throws -> (BudgetSubject, scope: String, OrganizationID) {
+        if let reference = ScopeReference(text),
+            let node = try ScopeNodeStore.find(reference.node, &tx, lock: .share), node.reference == reference
+        {
+            return (.node(reference.node), text, node.organization)
+        }
+        if let id = VirtualKeyID(text) {
+            let row = try tx.queryOne(
+                "select organization_id from virtual_key where id = $1 and deleted_at is null for share", id)
+            if let row { return (.key(id), text, try row.get("organization_id")) }
+        }
+        throw ControlError.invalid("There is no such organization, unit, project or key.", at: "/scope")
+    }
+
+    /// A request pays into every budget above it, and carries each of them: there are only so many.
+    private static func checkCount(_ subject: BudgetSubject, _ tx: inout Transaction) throws {
+        let (own, path) = try BudgetStore.count(of: subject, &tx)
+        guard own < Budget.limitOfSubject else {
+            throw ControlError(
+                .conflict, "too_many_budgets", "It has \(Budget.limitOfSubject) budgets already.", pointer: "/scope")
+        }
+        guard path < Budget.limitOfPath else {
+            throw ControlError(
+                .conflict, "too_many_budgets",
+                "A request below would pay into more than \(Budget.limitOfPath) budgets of nodes.", pointer: "/scope")
+        }
+    }
+
+    private static func checkNarrowing(_ budget: Budget, _ tx: inout Transaction) throws {
+        guard budget.providers.isEmpty || budget.models.isEmpty else {
+            throw ControlError.invalid("Narrow it to providers or to models, not to both.", at: "/models")
+        }
+        for (index, id) in budget.models.enumerated() {
+            let owner = try ModelStore.find(id, &tx, lock: .share)?.owner
+            guard let owner, owner.organization == nil || owner.organization == budget.organization else {
+                throw ControlError.invalid("The organization has no such model.", at: "/models/\(index)")
+            }
+        }
+        for (index, id) in budget.providers.enumerated() {
+            let owner = try ProviderStore.find(id, &tx, lock: .share)?.owner
+            guard let owner, owner.organization == nil || owner.organization == budget.organization else {
+                throw ControlError.invalid("The organization has no such provider.", at: "/providers/\(index)")
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import Postgres
+import Shared
+
+/// `POST /dp/v1/leases:renew`: one process of a gateway says what it spent and holds, and gets money.
+enum LeaseRenewal {
+    /// Seconds ahead of the control plane's clock that a window may begin at: gateways go by its signed time.
+    private static let windowAhead: Int64 = 120
+
+    /// In one transaction: either all is as the reply says, or nothing changed.
+    ///
+    /// - Parameter isFenced: the process gets nothing.
+    /// - Returns: a reply without the hash of its request.
+    static func renew(
+        _ tx: inout Transaction, _ request: LeaseRequest, from caller: GatewayCaller, isFenced: Bool, now: Timestamp
+    ) throws -> LeaseReply {
+        try LeaseStore.close(request.settled.filter { $0 != caller.process }, of: caller.id, &tx)
+        var reply = LeaseReply(request: [], grants: [])
+        let terms = try LeaseStore.terms(Set(request.asks.map(\.account.budget)), group: caller.group, &tx)
+        let known = request.asks.filter { Self.isWindow($0.account, terms[$0.account.budget], now: now) }
+        let accounts = try Self.accounts(known.map(\.account), terms, now: now, &tx)
+        let ids = accounts.values.map(\.id)
+        let since = now.adding(seconds: -LeaseRules.sharingSeconds)
+        var leases = try LeaseStore.leases(of: ids, caller.id, process: caller.process, at: now, &tx)
+        let sums = try LeaseStore.sums(of: ids, besides: caller.id, since: since, &tx)
+        let increases = try LeaseStore.increases(of: Array(Set(terms.values.map(\.budget))), at: now, &tx)
+        var changed: [(account: Int64, lease: LeaseState)] = []
+        var frozen: [Int64] = []
+        for ask in request.asks {
+            guard let terms = terms[ask.account.budget], let account = accounts[ask.account],
+                var lease = leases[account.id]
+            else {
+                var grant = LeaseGrant(account: ask.account)
+                grant.granted = ask.granted
+                grant.isUnknown = true
+                reply.grants.append(grant)
+                continue
+            }
+            let sum = sums[account.id] ?? (held: 0, others: 0)
+            let state = LeaseAccount(
+                limit: Self.limit(terms, account, increase: increases[terms.budget] ?? 0), held: sum.held,
+                gateways: sum.others + 1,
+                isFrozen: isFenced || !terms.isHard || account.frozenUntil.map { now < $0 } ?? false
+            )
+            let (grant, showsLoss) = LeaseRules.renew(&lease, ask, sequence: request.sequence, of: state)
+            if showsLoss { frozen.append(account.id) }
+            leases[account.id] = lease
+            changed.append((account.id, lease))
+            reply.grants.append(grant)
+        }
+        try LeaseStore.save(changed, caller.id, process: caller.process, at: now, &tx)
+        try LeaseStore.freeze(frozen, until: now.adding(seconds: LeaseRules.freezeSeconds), &tx)
+        reply.unsettled = try LeaseStore.unsettled(caller.id, besides: caller.process, &tx)
+        return reply
+    }
+
+    /// What may be spent in an account's window.
+    static func limit(_ terms: LeaseStore.Terms, _ account: LeaseStore.Account, increase: Int64) -> Int64 {
+        // Each is at most a billion dollars, or a sum that was counted in 64 bits.
+        NanoUSD(terms.amount).addingSaturating(NanoUSD(increase)).addingSaturating(NanoUSD(account.carried)).amount
+            - min(account.spentBefore, LeaseRequest.amountLimit)
+    }
+
+    /// Whether a charge names a window that its budget has, and that has begun.
+    static func isWindow(_ charge: Charge, _ terms: LeaseStore.Terms?, now: Timestamp) -> Bool {
+        guard let terms else { return false }
+        let start = Timestamp(microseconds: Int64(charge.startMinute) * 60_000_000)
+        return start <= now.adding(seconds: Self.windowAhead)
+            && BudgetWindow.containing(start, terms.period, in: terms.zone).startMinute == charge.startMinute
+    }
+
+    /// The accounts of charges, opened where they are new, and held.
+    private static func accounts(
+        _ charges: [Charge], _ terms: [UInt32: LeaseStore.Terms], now: Timestamp, _ tx: inout Transaction
+    ) throws -> [Charge: LeaseStore.Account] {
+        var accounts = try LeaseStore.lock(charges, &tx)
+        let missing = charges.filter { accounts[$0] == nil }
+        guard !missing.isEmpty else { return accounts }
+        for charge in missing.sorted() {
+            guard let terms = terms[charge.budget] else { continue }
+            try Self.open(charge, terms, now: now, &tx)
+        }
+        accounts = try LeaseStore.lock(charges, &tx)
+        return accounts
+    }
+
+    /// Opens an account with what was spent in its window before there was a budget, and with what the window before
+    /// left over.
+    static func open(
+        _ charge: Charge, _ terms: LeaseStore.Terms, now: Timestamp, _ tx: inout Transaction
+    ) throws {
+        let start = Timestamp(microseconds: Int64(charge.startMinute) * 60_000_000)
+        var before: Int64 = 0
+        if terms.period != .total, start < terms.createdAt {
+            before = try BudgetSpending.spent(by: terms.budget, from: start, &tx)
+        }
+        try LeaseStore.open(
+            charge, of: terms, spentBefore: before,
+            carried: terms.carriesOver ? try Self.leftOver(before: charge, terms, &tx) : 0, at: now, &tx)
+    }
+
+    /// What the window before left over for certain: its limit less everything that leases of it hold; at most the
+    /// amount once.
+    private static func leftOver(
+        before charge: Charge, _ terms: LeaseStore.Terms, _ tx: inout Transaction
+    ) throws -> Int64 {
+        guard charge.startMinute > 0, terms.period != .total else { return 0 }
+        let instant = Timestamp(microseconds: Int64(charge.startMinute) * 60_000_000 - 1)
+        let window = BudgetWindow.containing(instant, terms.period, in: terms.zone)
+        guard terms.createdAt.microseconds < Int64(charge.startMinute) * 60_000_000 else { return 0 }
+        let row = try tx.queryOne(
+            """
+            select a.carried, a.spent_before, coalesce((select sum(greatest(granted - returned, posted, settled))
+                from budget_lease l where l.account_id = a.id), 0)::bigint as held
+            from budget_account a where a.budget_id = $1 and a.start_minute = $2
+            """, terms.budget, Int64(window.startMinute)
+        )
+        // Without an account nothing was charged to it.
+        guard let row else { return terms.amount }
+        let limit = NanoUSD(terms.amount).addingSaturating(try row.get("carried"))
+        let gone = try row.get("spent_before", as: NanoUSD.self).addingSaturating(try row.get("held"))
+        return min(terms.amount, max(0, limit.amount - gone.amount))
+    }
+}

@@ -1,0 +1,219 @@
+import Postgres
+import Shared
+
+/// The SQL of accounts and leases.
+enum LeaseStore {
+    /// What is known of a budget when one of its accounts is renewed.
+    struct Terms {
+        let budget: BudgetID
+        let organization: OrganizationID
+        let period: BudgetPeriod
+        let zone: ZoneOffsets
+        let amount: Int64
+        let isHard: Bool
+        let carriesOver: Bool
+        let createdAt: Timestamp
+    }
+
+    struct Account {
+        let id: Int64
+        let charge: Charge
+        let spentBefore: Int64
+        let carried: Int64
+        let frozenUntil: Timestamp?
+    }
+
+    /// Of budgets by their numbers: those of the group's organizations that there are.
+    static func terms(
+        _ numbers: Set<UInt32>, group: GatewayGroupID, _ tx: inout Transaction
+    ) throws -> [UInt32: Terms] {
+        let rows = try tx.query(
+            """
+            select b.number, b.id, b.organization_id, b.period, z.since, z.offsets, b.amount_nano_usd, b.hard,
+                b.carry_over, b.created_at
+            from budget b join zone_offset z on z.zone = b.time_zone
+            join gateway_group_organization g on g.organization_id = b.organization_id and g.group_id = $2
+            where b.number = any ($1) and b.deleted_at is null and b.status = 'active'
+            """, numbers.sorted().map { Int64($0) }, group
+        )
+        var result: [UInt32: Terms] = [:]
+        for row in rows {
+            guard let period = BudgetPeriod(name: try row.get("period")) else { continue }
+            result[UInt32(truncatingIfNeeded: try row.get("number", as: Int64.self))] = Terms(
+                budget: try row.get("id"), organization: try row.get("organization_id"), period: period,
+                zone: try ZoneOffsetStore.offsets(row), amount: try row.get("amount_nano_usd"),
+                isHard: try row.get("hard"), carriesOver: try row.get("carry_over"),
+                createdAt: try row.get("created_at")
+            )
+        }
+        return result
+    }
+
+    /// The accounts of charges that there are, held against every other renewal until the transaction ends; in one order,
+    /// so that two that need the same ones do not wait for each other.
+    static func lock(_ charges: [Charge], _ tx: inout Transaction) throws -> [Charge: Account] {
+        guard !charges.isEmpty else { return [:] }
+        let rows = try tx.query(
+            """
+            select a.id, b.number, a.start_minute, a.spent_before, a.carried, a.frozen_until
+            from unnest($1::bigint[], $2::bigint[]) as w (number, minute)
+            join budget b on b.number = w.number
+            join budget_account a on a.budget_id = b.id and a.start_minute = w.minute
+            order by a.id for no key update of a
+            """, charges.map { Int64($0.budget) }, charges.map { Int64($0.startMinute) }
+        )
+        var result: [Charge: Account] = [:]
+        for row in rows {
+            let charge = Charge(
+                budget: UInt32(truncatingIfNeeded: try row.get("number", as: Int64.self)),
+                startMinute: UInt32(truncatingIfNeeded: try row.get("start_minute", as: Int64.self)))
+            result[charge] = Account(
+                id: try row.get("id"), charge: charge, spentBefore: try row.get("spent_before"),
+                carried: try row.get("carried"), frozenUntil: try row.optional("frozen_until")
+            )
+        }
+        return result
+    }
+
+    /// Opens an account, unless somebody else just did.
+    static func open(
+        _ charge: Charge, of terms: Terms, spentBefore: Int64, carried: Int64, at now: Timestamp,
+        _ tx: inout Transaction
+    ) throws {
+        let end = BudgetWindow.containing(
+            Timestamp(microseconds: Int64(charge.startMinute) * 60_000_000), terms.period, in: terms.zone
+        ).end
+        _ = try tx.execute(
+            """
+            insert into budget_account (budget_id, start_minute, ends_at, spent_before, carried, created_at)
+            values ($1, $2, $3::timestamptz, $4, $5, $6) on conflict do nothing
+            """, terms.budget, Int64(charge.startMinute), end == .max ? nil : Timestamp(microseconds: end),
+            spentBefore, carried, now
+        )
+    }
+
+    /// What leases of accounts hold together, and how many gateways besides one renewed since an instant.
+    static func sums(
+        of accounts: [Int64], besides gateway: GatewayID, since: Timestamp, _ tx: inout Transaction
+    ) throws -> [Int64: (held: Int64, others: Int)] {
+        let rows = try tx.query(
+            """
+            select account_id, sum(greatest(granted - returned, posted, settled))::bigint as held,
+                count(distinct gateway_id) filter (where state = 'open' and gateway_id <> $2 and renewed_at > $3) as others
+            from budget_lease where account_id = any ($1) group by account_id
+            """, accounts, gateway, since
+        )
+        var result: [Int64: (held: Int64, others: Int)] = [:]
+        for row in rows {
+            result[try row.get("account_id")] = (
+                try row.get("held"), Int(try row.get("others", as: Int64.self))
+            )
+        }
+        return result
+    }
+
+    /// The leases of one process, by account; what it has none of yet is made.
+    static func leases(
+        of accounts: [Int64], _ gateway: GatewayID, process: UInt64, at now: Timestamp, _ tx: inout Transaction
+    ) throws -> [Int64: LeaseState] {
+        let process = Int64(bitPattern: process)
+        _ = try tx.execute(
+            """
+            insert into budget_lease (account_id, gateway_id, process, renewed_at)
+            select id, $2, $3, $4 from unnest($1::bigint[]) as id order by id on conflict do nothing
+            """, accounts.sorted(), gateway, process, now
+        )
+        let rows = try tx.query(
+            """
+            select account_id, granted, returned, posted, reserved, settled, sequence, state from budget_lease
+            where account_id = any ($1) and gateway_id = $2 and process = $3 order by account_id for update
+            """, accounts, gateway, process
+        )
+        var result: [Int64: LeaseState] = [:]
+        for row in rows {
+            var lease = LeaseState()
+            lease.granted = try row.get("granted")
+            lease.returned = try row.get("returned")
+            lease.posted = try row.get("posted")
+            lease.reserved = try row.get("reserved")
+            lease.settled = try row.get("settled")
+            lease.sequence = try row.get("sequence")
+            lease.phase = LeaseState.Phase(rawValue: try row.get("state")) ?? .open
+            result[try row.get("account_id")] = lease
+        }
+        return result
+    }
+
+    /// Stores leases of one process; `settled` is the ingest's and stays.
+    static func save(
+        _ leases: [(account: Int64, lease: LeaseState)], _ gateway: GatewayID, process: UInt64, at now: Timestamp,
+        _ tx: inout Transaction
+    ) throws {
+        guard !leases.isEmpty else { return }
+        _ = try tx.execute(
+            """
+            update budget_lease l set granted = w.granted, returned = w.returned, posted = w.posted,
+                reserved = w.reserved, sequence = w.sequence, state = w.state, renewed_at = greatest(l.renewed_at, $3)
+            from unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[])
+                as w (account_id, granted, returned, posted, reserved, sequence, state)
+            where l.account_id = w.account_id and l.gateway_id = $1 and l.process = $2
+            """, gateway, Int64(bitPattern: process), now, leases.map(\.account), leases.map(\.lease.granted),
+            leases.map(\.lease.returned), leases.map(\.lease.posted), leases.map(\.lease.reserved),
+            leases.map(\.lease.sequence), leases.map(\.lease.phase.rawValue)
+        )
+    }
+
+    /// Marks that grants of an account were lost.
+    static func freeze(_ accounts: [Int64], until instant: Timestamp, _ tx: inout Transaction) throws {
+        guard !accounts.isEmpty else { return }
+        _ = try tx.execute("update budget_account set frozen_until = $2 where id = any ($1)", accounts, instant)
+    }
+
+    /// What temporary increases add at an instant, by budget.
+    static func increases(
+        of budgets: [BudgetID], at now: Timestamp, _ tx: inout Transaction
+    ) throws -> [BudgetID: Int64] {
+        let rows = try tx.query(
+            """
+            select budget_id, least(sum(amount_nano_usd), 1000000000000000000)::bigint as amount from budget_increase
+            where budget_id = any ($1) and from_at <= $2 and until_at > $2 group by budget_id
+            """, budgets.map { SQLUUID(high: $0.value.high, low: $0.value.low) }, now
+        )
+        var result: [BudgetID: Int64] = [:]
+        for row in rows { result[try row.get("budget_id")] = try row.get("amount") }
+        return result
+    }
+
+    // MARK: Earlier processes
+
+    /// Processes of a gateway other than one that hold something still.
+    static func unsettled(_ gateway: GatewayID, besides process: UInt64, _ tx: inout Transaction) throws -> [UInt64] {
+        try tx.query(
+            """
+            select distinct process from budget_lease where gateway_id = $1 and process <> $2 and state <> 'closed'
+            limit $3
+            """, gateway, Int64(bitPattern: process), Int64(LeaseRequest.settledLimit)
+        ).map { UInt64(bitPattern: try $0.get("process", as: Int64.self)) }
+    }
+
+    /// Frees what processes of a gateway held and did not spend: all their usage has arrived.
+    static func close(_ processes: [UInt64], of gateway: GatewayID, _ tx: inout Transaction) throws {
+        guard !processes.isEmpty else { return }
+        _ = try tx.execute(
+            """
+            update budget_lease set returned = greatest(returned, granted - greatest(posted, settled)), reserved = 0,
+                state = 'closed'
+            where gateway_id = $1 and process = any ($2) and state <> 'closed'
+            """, gateway, processes.map { Int64(bitPattern: $0) }
+        )
+    }
+
+    /// Marks leases of processes that say nothing any more: what they hold stays held until their usage arrives.
+    ///
+    /// - Returns: how many.
+    static func suspend(before instant: Timestamp, _ tx: inout Transaction) throws -> Int {
+        Int(
+            try tx.execute(
+                "update budget_lease set state = 'suspense' where state = 'open' and renewed_at < $1", instant))
+    }
+}

@@ -1,0 +1,77 @@
+package import Shared
+
+/// What a request can cost at most, before anybody has counted its tokens.
+package struct CostBound: Sendable {
+    /// Units of everything that a prompt can be counted as: a token is at least one byte of the body.
+    package var prompt: Int64
+    /// Tokens that can be answered with, over all choices.
+    package var output: Int64
+    package var images: Int64 = 0
+    package var characters: Int64 = 0
+    /// Nothing bounds the searches that the provider charges for.
+    package var searches = false
+
+    package init(prompt: Int64, output: Int64) {
+        self.prompt = prompt
+        self.output = output
+    }
+
+    /// The cost at the dearest reading of a price: every unit of the prompt at the dearest rate that one can have, under
+    /// whichever tier, window and service tier; nil when a rate applies to something that has no bound.
+    ///
+    /// Never less than `Pricing.cost` of counters within the bounds.
+    package func cost(
+        items: [PriceItem], uplift: PriceFactor, adjustment: PriceFactor
+    ) -> NanoUSD? {
+        var promptRate: Int64 = 0
+        var outputRate: Int64 = 0
+        var requestRate: Int64 = 0
+        var imageRate: Int64 = 0
+        var characterRate: Int64 = 0
+        for item in items where item.abovePromptTokens == 0 || self.prompt > item.abovePromptTokens {
+            let rate = item.nanoUSDPerMillion
+            switch item.meter {
+            case .input, .cachedInput, .cacheWrite5m, .cacheWrite1h, .audioInput, .imageInput:
+                promptRate = max(promptRate, rate)
+            case .output, .reasoning, .audioOutput, .imageOutput: outputRate = max(outputRate, rate)
+            case .request: requestRate = max(requestRate, rate)
+            case .image: imageRate = max(imageRate, rate)
+            case .character: characterRate = max(characterRate, rate)
+            case .search: if rate > 0 && self.searches { return nil }
+            // Lengths and pages: nothing that is served is counted in them.
+            case .inputMilliseconds, .outputMilliseconds, .page: break
+            }
+        }
+        if outputRate > 0 && self.output == .max { return nil }
+        if promptRate > 0 && self.prompt == .max { return nil }
+        // Each meter is rounded up on its own.
+        let total = NanoUSD(Int64(Meter.allCases.count))
+            .addingSaturating(Pricing.charge(units: self.prompt, nanoUSDPerMillion: promptRate))
+            .addingSaturating(Pricing.charge(units: self.output, nanoUSDPerMillion: outputRate))
+            .addingSaturating(Pricing.charge(units: 1, nanoUSDPerMillion: requestRate))
+            .addingSaturating(Pricing.charge(units: self.images, nanoUSDPerMillion: imageRate))
+            .addingSaturating(Pricing.charge(units: self.characters, nanoUSDPerMillion: characterRate))
+        return Pricing.multiply(total, uplift, adjustment)
+    }
+}
+
+extension CostBound {
+    /// The bounds of a request that goes to a model.
+    init(_ exchange: borrowing Exchange, model: ModelEntry) {
+        let intent = exchange.intent
+        self.init(prompt: Int64(intent.bodyBytes), output: 0)
+        // What is not in the body fills at most the model's context.
+        if !intent.features.isDisjoint(with: [.previousResponse, .conversation, .storedPrompt]) {
+            self.prompt = model.contextWindow > 0 ? max(self.prompt, Int64(model.contextWindow)) : .max
+        }
+        self.searches = intent.features.contains(.webSearch)
+        if exchange.operation == .speech { self.characters = self.prompt }
+        if exchange.operation == .imageGenerations { self.images = max(1, intent.choices) }
+        guard exchange.operation.generates || exchange.operation == .imageGenerations else { return }
+        let cap = Int64(model.maxOutput > 0 ? model.maxOutput : model.contextWindow)
+        var bound = intent.outputBound ?? .max
+        if cap > 0 { bound = min(bound, cap) }
+        let (total, overflow) = bound.multipliedReportingOverflow(by: max(1, intent.choices))
+        self.output = overflow ? .max : total
+    }
+}

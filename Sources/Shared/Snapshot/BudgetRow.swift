@@ -1,0 +1,159 @@
+/// What a gateway does with requests that a hard budget bounds while it has no money of it and cannot ask for any.
+///
+/// Numbers are part of the wire format: append only.
+package enum BudgetAwayPolicy: UInt8, Sendable, CaseIterable {
+    /// They are refused.
+    case deny = 1
+    /// They are served and charged, without a bound.
+    case open = 2
+
+    package var name: String {
+        switch self {
+        case .deny: "deny"
+        case .open: "open"
+        }
+    }
+
+    package init?(name: String) {
+        guard let policy = Self.allCases.first(where: { $0.name == name }) else { return nil }
+        self = policy
+    }
+}
+
+/// Whose spending a budget bounds.
+package enum BudgetSubject: Hashable, Sendable {
+    /// Everything below an organization, a unit or a project.
+    case node(NodeID)
+    case key(VirtualKeyID)
+    /// Every key that a user or a service account owns.
+    case owner(UUIDValue)
+}
+
+/// An amount of money that a subject may spend in each window.
+package struct BudgetRow: SnapshotRow, Hashable {
+    package static let type = ChunkType.budgets
+    package var id: BudgetID
+    /// The budget's short name in usage and leases.
+    package var number: UInt32
+    package var subject: BudgetSubject
+    package var period: BudgetPeriod
+    package var zone: ZoneOffsets
+    package var amount: NanoUSD
+    /// Requests that it has no money for are refused; a soft budget only counts.
+    package var isHard: Bool
+    package var away: BudgetAwayPolicy
+    /// What it is narrowed to; empty lists narrow nothing.
+    package var providers: [ProviderID]
+    package var models: [ModelID]
+
+    package static let narrowingLimit = 64
+
+    package init(
+        id: BudgetID, number: UInt32, subject: BudgetSubject, period: BudgetPeriod, zone: ZoneOffsets = .utc,
+        amount: NanoUSD, isHard: Bool = true, away: BudgetAwayPolicy = .deny, providers: [ProviderID] = [],
+        models: [ModelID] = []
+    ) {
+        self.id = id
+        self.number = number
+        self.subject = subject
+        self.period = period
+        self.zone = zone
+        self.amount = amount
+        self.isHard = isHard
+        self.away = away
+        self.providers = providers
+        self.models = models
+    }
+
+    package var sortKey: [UInt8] { self.id.bytes }
+
+    package init(from reader: inout WireReader) throws(WireError) {
+        var id: BudgetID?, node: NodeID?, key: VirtualKeyID?, owner: NodeID?, period: BudgetPeriod?
+        var away: BudgetAwayPolicy?
+        var number = 0
+        var entries: [ZoneOffsets.Entry] = []
+        self.amount = .zero
+        self.isHard = false
+        self.providers = []
+        self.models = []
+        while let field = try reader.next() {
+            switch field {
+            case 1: id = try reader.identifier("budget.id")
+            case 2: number = try reader.integer(in: 1...Int(UInt32.max), "budget.number")
+            case 3: node = try reader.identifier("budget.node")
+            case 4: key = try reader.identifier("budget.key")
+            case 5: owner = try reader.identifier("budget.owner")
+            case 6: period = try reader.enumeration("budget.period")
+            case 7:
+                guard entries.count < ZoneOffsets.entriesLimit else { throw .invalid("budget.zone") }
+                let entry: ZoneOffsets.Entry = try reader.value()
+                entries.append(entry)
+            case 8: self.amount = NanoUSD(try reader.int64())
+            case 9: self.isHard = try reader.bool("budget.hard")
+            case 10: away = try reader.enumeration("budget.away")
+            case 11:
+                guard self.providers.count < Self.narrowingLimit else { throw .invalid("budget.provider") }
+                self.providers.append(try reader.identifier("budget.provider"))
+            case 12:
+                guard self.models.count < Self.narrowingLimit else { throw .invalid("budget.model") }
+                self.models.append(try reader.identifier("budget.model"))
+            default: try reader.skip()
+            }
+        }
+        guard let id else { throw .missing("budget.id") }
+        guard number > 0 else { throw .missing("budget.number") }
+        guard let period else { throw .missing("budget.period") }
+        guard let away else { throw .missing("budget.away") }
+        guard self.amount > .zero else { throw .invalid("budget.amount") }
+        guard let zone = ZoneOffsets(entries) else { throw .invalid("budget.zone") }
+        switch (node, key, owner) {
+        case (let node?, nil, nil): self.subject = .node(node)
+        case (nil, let key?, nil): self.subject = .key(key)
+        case (nil, nil, let owner?): self.subject = .owner(owner.value)
+        default: throw .invalid("budget.node")
+        }
+        self.id = id
+        self.number = UInt32(number)
+        self.period = period
+        self.zone = zone
+        self.away = away
+    }
+
+    package func write(to writer: inout WireWriter) {
+        writer.identifier(1, self.id)
+        writer.integer(2, Int(self.number))
+        switch self.subject {
+        case .node(let id): writer.identifier(3, id)
+        case .key(let id): writer.identifier(4, id)
+        case .owner(let id): writer.bytes(5, id.bytes)
+        }
+        writer.enumeration(6, self.period)
+        for entry in self.zone.entries { writer.message(7, entry) }
+        writer.int64(8, self.amount.amount)
+        writer.bool(9, self.isHard)
+        writer.enumeration(10, self.away)
+        for id in self.providers { writer.identifier(11, id) }
+        for id in self.models { writer.identifier(12, id) }
+    }
+}
+
+extension ZoneOffsets.Entry: WireMessage {
+    package init(from reader: inout WireReader) throws(WireError) {
+        var since: Int64 = 0
+        var offset: Int64 = 0
+        while let field = try reader.next() {
+            switch field {
+            case 1: since = try reader.int64()
+            case 2: offset = try reader.int64()
+            default: try reader.skip()
+            }
+        }
+        guard let offset = Int32(exactly: offset) else { throw .invalid("zone.offset") }
+        self.init(since: since, offset: offset)
+    }
+
+    package func write(to writer: inout WireWriter) {
+        writer.int64(1, self.since)
+        writer.int64(2, Int64(self.offset))
+    }
+}
