@@ -123,4 +123,78 @@ import Testing
             #expect(try await control.terminate() == .code(0))
         }
     }
+
+    /// Spends a budget under load while `harm` is done to the parts; then nothing was overspent, and when all usage is
+    /// there, nobody holds anything.
+    private func underLoad(
+        _ amount: Int64,
+        _ harm: @escaping @Sendable (Stack, [Stack.GatewayPlace], inout [ChildProcess], inout ChildProcess) async throws -> Void
+    ) async throws {
+        try await Stack.with { stack in
+            var control = try await stack.startControl()
+            let tenant = try await stack.makeTenant()
+            let budget = try await stack.create(
+                "/v1/budgets",
+                ["scope": tenant.organization, "name": "all", "amount_nano_usd": "\(amount)", "period": "total"])
+            let places = try ["one", "two"].map { try stack.place($0) }
+            var gateways: [ChildProcess] = []
+            for place in places {
+                gateways.append(try await stack.startGateway(place, joinToken: try await stack.joinToken(tenant)))
+            }
+            for place in places {
+                try await stack.eventually("the key works") {
+                    try await stack.chat(place, tenant.key, members: Self.members).status == 200
+                }
+            }
+            try await stack.synced()
+            let load = Task {
+                await self.spend(stack, places, tenant.key, clients: 12) { $0 >= 40 }
+            }
+            try await harm(stack, places, &gateways, &control)
+            let statuses = await load.value
+            try await stack.eventually("all usage has arrived, and nothing of dead processes is held") {
+                let money = try await self.money(stack)
+                return money.charged == money.settled && money.charged > 0 && money.open <= 2
+            }
+            let money = try await self.money(stack)
+            print("spent \(money.charged) of \(amount): \(statuses), \(money)")
+            #expect(money.charged <= amount)
+            #expect(money.held <= amount)
+            for index in gateways.indices { #expect(try await gateways[index].terminate() == .code(0)) }
+            let after = try await self.money(stack)
+            #expect(after.held == after.settled && after.settled == after.charged && after.open == 0, "\(after)")
+            let status = try await stack.api("GET", "/v1/budgets/\(budget)/status")
+            #expect(status.member("spent_nano_usd") as? String == "\(after.charged)")
+            #expect(status.member("escrow_nano_usd") as? String == "0")
+            #expect(try await control.terminate() == .code(0))
+        }
+    }
+
+    @Test func `kill -9 of gateways neither overspends nor keeps money`() async throws {
+        try await self.underLoad(60_000_000) { stack, places, gateways, _ in
+            for round in 0..<4 {
+                try await Task.sleep(for: .milliseconds(700))
+                let victim = round % places.count
+                _ = try await gateways[victim].kill()
+                gateways[victim] = try await stack.startGateway(places[victim])
+            }
+        }
+    }
+
+    @Test func `kill -9 of the control plane and of PostgreSQL does not overspend`() async throws {
+        try await self.underLoad(60_000_000) { stack, _, _, control in
+            for round in 0..<3 {
+                try await Task.sleep(for: .milliseconds(700))
+                if round == 1 {
+                    try await stack.postgres.kill9()
+                    try await Task.sleep(for: .milliseconds(300))
+                    try await stack.postgres.restart()
+                } else {
+                    _ = try await control.kill()
+                    try await Task.sleep(for: .milliseconds(300))
+                    control = try await stack.startControl()
+                }
+            }
+        }
+    }
 }
