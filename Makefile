@@ -1,6 +1,6 @@
 # What a newcomer and CI call. Each target says what it does and can be run again.
 
-.PHONY: run build test lint reset format conformance bench bench-reports
+.PHONY: run build test lint reset format conformance bench bench-reports sim
 
 run: ## Start Gatehouse here, send one request, stop with Ctrl-C
 	@scripts/dev run
@@ -25,6 +25,9 @@ bench: ## The gateway beside nginx and a direct connection, into docs/performanc
 
 bench-reports: ## How long reports take on ten million records, and ingest beside them (half an hour, 12 GB of disk)
 	@scripts/bench-reports
+
+sim: ## Budgets under faults, simulated: make sim SEEDS=10000 FIRST_SEED=1
+	@scripts/sim "$(SEEDS)" "$(FIRST_SEED)"
 
 reset: ## Stop Gatehouse here and delete its state
 	@scripts/dev reset

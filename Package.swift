@@ -167,6 +167,15 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        // Both planes' rules about money in one process, under one clock and one seed: `make sim`.
+        .testTarget(
+            name: "Simulation",
+            dependencies: [
+                "ControlPlane", "DataPlane", "Postgres", "Shared", "TestKit",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: strict
+        ),
         .testTarget(name: "DriversTests", dependencies: ["Postgres", "TestKit"], swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",

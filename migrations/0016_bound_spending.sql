@@ -99,6 +99,16 @@ create table budget_lease (
 create index budget_lease_open on budget_lease (gateway_id, process) where state <> 'closed';
 grant select, insert, update on budget_lease to gatehouse_app;
 
+-- Which history of which database money was last granted in. Another one lacks the last commits, or is a copy.
+create table lease_history (
+    single boolean primary key default true check (single),
+    system_identifier text not null,
+    timeline text not null,
+    -- Nothing is granted before: gateways say first what they hold.
+    frozen_until timestamptz
+);
+grant select, insert, update on lease_history to gatehouse_app;
+
 -- The accounts that a record's cost is charged to: the budget's number above 32 bits, the window's minute below.
 alter table usage_event add column charges bigint[];
 -- The process that wrote a stream.

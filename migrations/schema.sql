@@ -553,6 +553,13 @@ CREATE TABLE public.join_token (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT join_token_digest_check CHECK ((length(digest) = 32))
 );
+CREATE TABLE public.lease_history (
+    single boolean DEFAULT true NOT NULL,
+    system_identifier text NOT NULL,
+    timeline text NOT NULL,
+    frozen_until timestamp with time zone,
+    CONSTRAINT lease_history_single_check CHECK (single)
+);
 CREATE TABLE public.ledger_check (
     singleton boolean DEFAULT true NOT NULL,
     checked_at timestamp with time zone NOT NULL,
@@ -1230,6 +1237,8 @@ ALTER TABLE ONLY public.join_token
     ADD CONSTRAINT join_token_digest_key UNIQUE (digest);
 ALTER TABLE ONLY public.join_token
     ADD CONSTRAINT join_token_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.lease_history
+    ADD CONSTRAINT lease_history_pkey PRIMARY KEY (single);
 ALTER TABLE ONLY public.ledger_check
     ADD CONSTRAINT ledger_check_pkey PRIMARY KEY (singleton);
 ALTER TABLE ONLY public.ledger_level
@@ -1541,6 +1550,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_process TO gatehouse_a
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_status TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_key TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.join_token TO gatehouse_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.lease_history TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ledger_check TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ledger_level TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.model TO gatehouse_app;

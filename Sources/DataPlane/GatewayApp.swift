@@ -76,7 +76,10 @@ package struct GatewayApp: Sendable {
             self.config.privateListen, group: background,
             source: .init(
                 notReady: { policy.status.notReady },
-                metrics: { await Self.metrics(loops, policy: policy, shipper: shipper, clock: clock) }
+                metrics: {
+                    await Self.metrics(
+                        loops, policy: policy, shipper: shipper, leases: leaseKeeper.figures, clock: clock)
+                }
             )
         )
         self.logger.info(
@@ -176,10 +179,11 @@ package struct GatewayApp: Sendable {
     }
 
     private static func metrics(
-        _ loops: RequestLoops, policy: PolicyClient, shipper: UsageShipper, clock: GatewayClock
+        _ loops: RequestLoops, policy: PolicyClient, shipper: UsageShipper, leases: LeaseKeeper.Figures,
+        clock: GatewayClock
     ) async -> String {
         GatewayMetrics.render(
-            await loops.figures(), policy: policy.status, usage: shipper.figures, clock: clock
+            await loops.figures(), policy: policy.status, usage: shipper.figures, leases: leases, clock: clock
         )
     }
 }

@@ -74,6 +74,8 @@ final class LoopState {
     /// Requests of one loop that wait for money at once, at most.
     static let parkedLimit = 4096
 
+    var parkedCount: Int { self.parked.count }
+
     /// Has a request wait for the next word about money; false when too many do.
     func park(_ handler: DownstreamHandler) -> Bool {
         guard self.parked.count < Self.parkedLimit else { return false }

@@ -11,6 +11,9 @@ package struct SeededRandom: RandomNumberGenerator {
         print("\(purpose): GATEHOUSE_TEST_SEED=\(seed)")
     }
 
+    /// Part of another one's numbers, which printed its seed.
+    package init(seed: UInt64) { self.state = seed }
+
     /// SplitMix64.
     package mutating func next() -> UInt64 {
         self.state &+= 0x9E37_79B9_7F4A_7C15

@@ -1,8 +1,8 @@
-import Postgres
-import Shared
+package import Postgres
+package import Shared
 
 /// `POST /dp/v1/leases:renew`: one process of a gateway says what it spent and holds, and gets money.
-enum LeaseRenewal {
+package enum LeaseRenewal {
     /// Seconds ahead of the control plane's clock that a window may begin at: gateways go by its signed time.
     private static let windowAhead: Int64 = 120
 
@@ -10,9 +10,10 @@ enum LeaseRenewal {
     ///
     /// - Parameter isFenced: the process gets nothing.
     /// - Returns: a reply without the hash of its request.
-    static func renew(
+    package static func renew(
         _ tx: inout Transaction, _ request: LeaseRequest, from caller: GatewayCaller, isFenced: Bool, now: Timestamp
     ) throws -> LeaseReply {
+        let isNewHistory = try LeaseStore.isFrozenHistory(at: now, &tx)
         try LeaseStore.close(request.settled.filter { $0 != caller.process }, of: caller.id, &tx)
         var reply = LeaseReply(request: [], grants: [])
         let terms = try LeaseStore.terms(Set(request.asks.map(\.account.budget)), group: caller.group, &tx)
@@ -39,7 +40,7 @@ enum LeaseRenewal {
             let state = LeaseAccount(
                 limit: Self.limit(terms, account, increase: increases[terms.budget] ?? 0), held: sum.held,
                 gateways: sum.others + 1,
-                isFrozen: isFenced || !terms.isHard || account.frozenUntil.map { now < $0 } ?? false
+                isFrozen: isFenced || isNewHistory || !terms.isHard || account.frozenUntil.map { now < $0 } ?? false
             )
             let (grant, showsLoss) = LeaseRules.renew(&lease, ask, sequence: request.sequence, of: state)
             if showsLoss { frozen.append(account.id) }

@@ -80,6 +80,19 @@ package final class Jobs: Sendable {
             let gone = try await UsageKeeping.apply(self.database, at: self.time.now())
             self.state.withLock { $0.removed.merge(gone) { $0 + $1 } }
         }
+        await self.attempt("leases") {
+            let now = self.time.now()
+            let (silent, zones) = try await self.database.transaction { tx in
+                (
+                    try LeaseStore.suspend(before: now.adding(seconds: -LeaseRules.reclaimSeconds), &tx),
+                    try ZoneOffsetStore.renew(at: now, &tx)
+                )
+            }
+            if silent > 0 {
+                self.logger.warning("gateways hold money and say nothing", metadata: ["leases": "\(silent)"])
+            }
+            if zones > 0 { self.logger.info("time zones were looked up", metadata: ["zones": "\(zones)"]) }
+        }
         await self.attempt("removals") {
             let removed = try await self.database.transaction { tx in try Removals.run(&tx) }
             self.state.withLock { $0.removed.merge(removed) { $0 + $1 } }

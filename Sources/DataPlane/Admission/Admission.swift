@@ -1,9 +1,45 @@
-import Shared
+package import Shared
 import Synchronization
 
-/// Says whether there is money for a request: all accounts of its path, or none.
-enum Admission {
-    enum Verdict {
+/// The budgets that one request pays into: those of its project's line, then those of its key.
+package struct BudgetPath: Sendable {
+    let policy: PolicyIndex
+    /// Runs of `policy.budgetPaths`.
+    let line: Range<Int32>
+    let own: Range<Int32>
+    /// Which model it goes to: budgets may be narrowed.
+    let model: Handle
+
+    /// Of a request with a key, to a model.
+    package init(_ policy: PolicyIndex, key: Handle, model: Handle) {
+        let entry = policy.keys[Int(key)]
+        self.init(policy, node: entry.node, own: entry.budgets, model: model)
+    }
+
+    init(_ policy: PolicyIndex, node: Handle, own: Range<Int32>, model: Handle) {
+        self.policy = policy
+        self.line = policy.nodes[Int(node)].budgets
+        self.own = own
+        self.model = model
+    }
+
+    var isEmpty: Bool { self.line.isEmpty && self.own.isEmpty }
+
+    var count: Int { self.line.count + self.own.count }
+
+    /// The position in `policy.budgets` of a budget; -1 for one that does not count the model.
+    func budget(_ position: Int) -> Int {
+        let index =
+            position < self.line.count
+            ? Int(self.line.lowerBound) + position : Int(self.own.lowerBound) + position - self.line.count
+        let handle = Int(self.policy.budgetPaths[index])
+        return self.policy.budgets[handle].covers(self.model) ? handle : -1
+    }
+}
+
+/// Says whether there is money for a request: of all accounts of its path, or of none.
+package enum Admission {
+    package enum Verdict: Sendable {
         case admitted
         /// An account may get money within a moment.
         case wait
@@ -13,30 +49,30 @@ enum Admission {
     /// Nanoseconds for which the control plane's word that a budget is spent is gone by.
     static let refusalTime: UInt64 = 1_000_000_000
 
-    /// Reserves what a request to its chosen model can cost of every budget that it pays into.
+    /// Reserves an amount of every budget of a path.
     ///
     /// - Parameters:
-    ///   - reservation: empty; holds what was reserved when the verdict is that the request is admitted.
+    ///   - amount: the most that the request can cost; nil when nothing bounds it.
     ///   - away: nobody can be asked, or has been for long enough: budgets' away-policies decide.
-    static func reserve(
-        _ exchange: borrowing Exchange, in table: LeaseTable, now: Timestamp, uptime: UInt64, away: Bool,
+    ///   - reservation: empty; holds what was reserved when the verdict is that the request is admitted.
+    package static func reserve(
+        _ amount: NanoUSD?, of path: BudgetPath, in table: LeaseTable, now: Timestamp, uptime: UInt64, away: Bool,
         _ reservation: inout Reservation
     ) -> Verdict {
-        let policy = exchange.policy
-        let path = policy.nodes[Int(exchange.caller.node)].budgets
-        let own = exchange.caller.budgets
-        if path.isEmpty && own.isEmpty { return .admitted }
-        guard let bound = self.bound(exchange, policy) else {
-            return self.unbounded(exchange, in: table, now: now, &reservation, path, own)
-        }
-        // Something, so that its accounts stay until it is settled.
-        let amount = max(1, bound.amount)
-        reservation.begin(amount)
+        // Something in any case, so that its accounts stay until it is settled.
+        let reserved = max(1, min(amount ?? .zero, self.largest).amount)
+        reservation.begin(reserved)
         var verdict = Verdict.admitted
-        for position in 0..<path.count + own.count {
-            let budget = policy.budgets[Self.handle(position, path, own, policy)]
-            guard budget.covers(exchange.model) else { continue }
-            let found = self.take(budget, amount, in: table, now: now, uptime: uptime, away: away, &reservation)
+        for position in 0..<path.count {
+            let handle = path.budget(position)
+            guard handle >= 0 else { continue }
+            let budget = path.policy.budgets[handle]
+            let found: Verdict =
+                if amount == nil && budget.isHard {
+                    .refused(GatewayError(.costUnbounded, source: .gateway, subject: .budget(BudgetRefusal(budget))))
+                } else {
+                    self.take(budget, reserved, in: table, now: now, uptime: uptime, away: away, &reservation)
+                }
             switch found {
             case .admitted: continue
             case .wait: if case .admitted = verdict { verdict = .wait }
@@ -98,62 +134,17 @@ enum Admission {
         return .admitted
     }
 
-    /// The budget at a position of the two runs of a path.
-    private static func handle(_ position: Int, _ path: Range<Int32>, _ own: Range<Int32>, _ policy: PolicyIndex) -> Int {
-        let index =
-            position < path.count
-            ? Int(path.lowerBound) + position : Int(own.lowerBound) + position - path.count
-        return Int(policy.budgetPaths[index])
-    }
-
-    /// The most that the request can cost at its model; nil when nothing bounds it.
-    private static func bound(_ exchange: borrowing Exchange, _ policy: PolicyIndex) -> NanoUSD? {
+    /// The most that a request can cost at its model; nil when nothing bounds it.
+    static func bound(_ exchange: borrowing Exchange) -> NanoUSD? {
+        let policy = exchange.policy
         guard exchange.model >= 0, let price = policy.price(of: exchange.model, at: exchange.began) else { return .zero }
         let adjustment = policy.adjustment(at: exchange.caller.node, model: exchange.model, exchange.began)
-        guard
-            let cost = CostBound(exchange, model: policy.models[Int(exchange.model)]).cost(
-                items: price.items, uplift: price.uplift, adjustment: adjustment?.factor ?? .one)
-        else { return nil }
-        return min(cost, self.largest)
+        return CostBound(exchange, model: policy.models[Int(exchange.model)]).cost(
+            items: price.items, uplift: price.uplift, adjustment: adjustment?.factor ?? .one)
     }
 
     /// A million dollars: no request costs more, and sums of reservations stay numbers.
     private static let largest = NanoUSD(1_000_000_000_000_000)
-
-    /// What cannot be bounded is charged to soft budgets and refused under a hard one.
-    private static func unbounded(
-        _ exchange: borrowing Exchange, in table: LeaseTable, now: Timestamp, _ reservation: inout Reservation,
-        _ path: Range<Int32>, _ own: Range<Int32>
-    ) -> Verdict {
-        let policy = exchange.policy
-        reservation.begin(1)
-        for position in 0..<path.count + own.count {
-            let budget = policy.budgets[Self.handle(position, path, own, policy)]
-            guard budget.covers(exchange.model) else { continue }
-            guard !budget.isHard else {
-                reservation.settle(.zero, in: table)
-                return .refused(
-                    GatewayError(.costUnbounded, source: .gateway, subject: .budget(BudgetRefusal(budget)))
-                )
-            }
-            let index = table.slot(of: budget, at: now)
-            guard index != 0 else {
-                reservation.settle(.zero, in: table)
-                return .wait
-            }
-            var account: UInt64 = 0
-            _ = table.withSlot(index) { slot in
-                slot.reserveAnyway(1)
-                account = slot.account.load(ordering: .relaxed)
-            }
-            guard reservation.add(index, account: account) else {
-                _ = table.withSlot(index) { $0.settle(reserved: 1, cost: 0) }
-                reservation.settle(.zero, in: table)
-                return .refused(self.unavailable(budget))
-            }
-        }
-        return .admitted
-    }
 
     private static func exceeded(_ budget: borrowing BudgetEntry, left: Int64, until end: Int64) -> GatewayError {
         var refusal = BudgetRefusal(budget)

@@ -59,11 +59,14 @@ extension CostBound {
     /// The bounds of a request that goes to a model.
     init(_ exchange: borrowing Exchange, model: ModelEntry) {
         let intent = exchange.intent
-        self.init(prompt: Int64(intent.bodyBytes), output: 0)
-        // What is not in the body fills at most the model's context.
-        if !intent.features.isDisjoint(with: [.previousResponse, .conversation, .storedPrompt]) {
-            self.prompt = model.contextWindow > 0 ? max(self.prompt, Int64(model.contextWindow)) : .max
+        // A provider refuses what is more than the model's context.
+        let context = model.contextWindow > 0 ? Int64(model.contextWindow) : .max
+        self.init(prompt: min(Int64(intent.bodyBytes), context), output: 0)
+        // What is not in the body fills at most that; a tool of the provider's may fill it any number of times.
+        if !intent.features.isDisjoint(with: [.previousResponse, .conversation, .storedPrompt, .references]) {
+            self.prompt = context
         }
+        if intent.features.contains(.hostedTools) { self.prompt = .max }
         self.searches = intent.features.contains(.webSearch)
         if exchange.operation == .speech { self.characters = self.prompt }
         if exchange.operation == .imageGenerations { self.images = max(1, intent.choices) }

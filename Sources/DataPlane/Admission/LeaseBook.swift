@@ -24,6 +24,8 @@ package struct LeaseBook {
     private let gateway: GatewayID
     private var accounts: [Charge: Account] = [:]
     private var sequence: Int64 = 0
+    /// The uptime from which on it asks also when nothing is due: what earlier processes held is only known by asking.
+    private var askAt: UInt64 = 0
     /// Earlier processes that the control plane wants to hear of.
     package private(set) var unsettled: [UInt64] = []
 
@@ -91,7 +93,8 @@ package struct LeaseBook {
             if let ask = self.ask(charge, &account, uptime: uptime) { asks.append(ask) }
             self.accounts[charge] = account
         }
-        guard !asks.isEmpty || !settled.isEmpty else { return nil }
+        guard !asks.isEmpty || !settled.isEmpty || uptime >= self.askAt else { return nil }
+        self.askAt = uptime + Self.renewal
         self.sequence += 1
         return LeaseRequest(
             gateway: self.gateway, sequence: self.sequence, asks: asks,

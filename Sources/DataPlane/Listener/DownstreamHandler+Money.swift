@@ -33,8 +33,12 @@ extension DownstreamHandler {
 
     private func verdict(uptime: UInt64, away: Bool) -> Admission.Verdict? {
         guard let exchange = self.exchange else { return nil }
+        let path = BudgetPath(
+            exchange.policy, node: exchange.caller.node, own: exchange.caller.budgets, model: exchange.model)
+        if path.isEmpty { return .admitted }
         return Admission.reserve(
-            exchange, in: self.loop.leases, now: self.loop.now(), uptime: uptime, away: away, &self.reservation)
+            Admission.bound(exchange), of: path, in: self.loop.leases, now: self.loop.now(), uptime: uptime,
+            away: away, &self.reservation)
     }
 
     /// There is word of money, or the time to wait for it is over.

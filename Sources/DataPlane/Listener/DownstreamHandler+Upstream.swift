@@ -35,6 +35,11 @@ extension DownstreamHandler {
                 throw GatewayError(.noUsageSpace, source: .gateway, retryAfter: 5)
             }
             self.exchange?.isOpen = true
+        } else if let exchange = self.exchange, !self.reservation.isEmpty {
+            // Another target may cost more, or pay into other budgets.
+            guard self.loop.journal.reopen(Settle.bound(exchange), charges: self.reservation.charges) else {
+                throw GatewayError(.noUsageSpace, source: .gateway, retryAfter: 5)
+            }
         }
         self.exchange?.attempts += 1
         self.loop.counters.attempts += 1

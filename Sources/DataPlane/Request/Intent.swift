@@ -24,6 +24,10 @@ package struct Intent: Sendable {
         package static let background = Features(rawValue: 16)
         /// `web_search_options`.
         package static let webSearch = Features(rawValue: 32)
+        /// An image, a file or an item that is named and not in the body, or whose length says nothing of its tokens.
+        package static let references = Features(rawValue: 64)
+        /// One of the provider's own tools.
+        package static let hostedTools = Features(rawValue: 128)
     }
 
     /// The `model` member, unescaped; never empty, never with control characters.

@@ -161,6 +161,8 @@ extension IntentReader {
         if let prompt = self.value(.prompt), prompt.kind == .object { features.insert(.storedPrompt) }
         if try self.flag(.background) == true { features.insert(.background) }
         if self.value(.webSearch) != nil { features.insert(.webSearch) }
+        if self.scanner.clues.contains(.references) { features.insert(.references) }
+        if self.scanner.clues.contains(.hostedTools), features.contains(.tools) { features.insert(.hostedTools) }
         return features
     }
 }

@@ -43,6 +43,11 @@ package struct JSONScanner: ~Copyable {
     var literal: StaticString = "true"
     var literalIndex = 0
 
+    /// What strings said so far.
+    package internal(set) var clues: JSONClues = []
+    /// The last name was, or may have been, `type`.
+    var nameIsType = false
+
     // Names, where they are compared.
     var name = [UInt8](repeating: 0, count: Limits.jsonNameBytes)
     var nameLength = 0
@@ -75,6 +80,8 @@ package struct JSONScanner: ~Copyable {
         self.position = 0
         self.rootIsEmpty = true
         self.inName = false
+        self.clues = []
+        self.nameIsType = false
         self.highSurrogate = 0
         self.seen = 0
         self.trackedDepth = 1
@@ -173,6 +180,7 @@ package struct JSONScanner: ~Copyable {
         if byte == 0x22 {
             self.inName = true
             self.state = .string
+            self.lookAtName(bytes, index)
             if self.depth == self.trackedDepth {
                 self.nameLength = 0
                 self.nameIsASCII = true
@@ -195,6 +203,7 @@ package struct JSONScanner: ~Copyable {
             if self.member >= 0 { self.begin(.string, index) }
             self.inName = false
             self.state = .string
+            self.lookAtValue(bytes, index &+ 1)
         case 0x7B:
             if self.member >= 0 { self.begin(.object, index) }
             try self.open(object: true, index)

@@ -3,7 +3,8 @@ import Shared
 /// What the gateway tells Prometheus.
 enum GatewayMetrics {
     static func render(
-        _ figures: LoopFigures, policy: PolicyStatus, usage: UsageDelivery.Figures?, clock: GatewayClock
+        _ figures: LoopFigures, policy: PolicyStatus, usage: UsageDelivery.Figures?,
+        leases: LeaseKeeper.Figures, clock: GatewayClock
     ) -> String {
         let counters = figures.counters
         var metrics = MetricsText()
@@ -87,6 +88,14 @@ enum GatewayMetrics {
                 MetricsText.seconds(offset)
             )
         }
+        metrics.single(
+            "gatehouse_budget_accounts", "gauge", "Budgets' windows that money is held of or charged to.",
+            leases.accounts)
+        metrics.single(
+            "gatehouse_lease_renewals_total", "counter", "Talks with the control plane about money.", leases.renewals)
+        metrics.single(
+            "gatehouse_lease_failures_total", "counter", "Talks about money that failed.", leases.failures)
+        metrics.single("gatehouse_requests_parked", "gauge", "Requests that wait for money.", figures.parked)
         if let usage {
             metrics.single(
                 "gatehouse_usage_waiting", "gauge", "Records not acknowledged at the last look.", usage.waiting)

@@ -11,6 +11,8 @@ package struct LoopFigures: Sendable {
     package var bodyBytes = 0
     /// Requests that are open in the journal.
     package var openRequests = 0
+    /// Requests that wait for money of a budget.
+    package var parked = 0
     /// Nanoseconds by which the latest of the loops was late, lately.
     package var lag: UInt64 = 0
 
@@ -22,6 +24,7 @@ package struct LoopFigures: Sendable {
         self.upstreamIdle += other.upstreamIdle
         self.bodyBytes += other.bodyBytes
         self.openRequests += other.openRequests
+        self.parked += other.parked
         self.lag = max(self.lag, other.lag)
     }
 }
@@ -36,6 +39,7 @@ extension LoopState {
         figures.upstreamIdle = self.pool.idleCount
         figures.bodyBytes = self.bodyBytes
         figures.openRequests = self.journal.openCount
+        figures.parked = self.parkedCount
         figures.lag = self.lag.greatest
         return figures
     }

@@ -34,6 +34,15 @@ package final class UsageJournal {
         return true
     }
 
+    /// Writes an open request down once more: what is charged, or to what, has changed.
+    ///
+    /// The last entry stands if the process is killed.
+    ///
+    /// - Returns: false when there is no room.
+    package func reopen(_ bound: borrowing UsageRecord, charges: Span<UInt64>) -> Bool {
+        self.hasRoom(for: self.openCount + 1) && self.append(bound, charges, .open, self.sequence)
+    }
+
     /// Settles a request that was opened.
     package func close(_ record: borrowing UsageRecord, charges: Span<UInt64> = Span()) {
         self.openCount -= 1

@@ -1,0 +1,218 @@
+import ControlPlane
+import Postgres
+import Shared
+import TestKit
+import Testing
+
+/// The SQL of leases does what the simulation's bank does: histories of renewals, usage and dead processes are played to
+/// both, and every answer and every row is the same.
+@Suite(.timeLimit(.minutes(10))) struct LeaseStoreTests {
+    private struct World: Sendable {
+        /// With the rights that `serve` has.
+        let database: Database
+        let group: GatewayGroupID
+        let organization: OrganizationID
+        let project: NodeID
+        let gateways: [GatewayID]
+        let budgets: [(number: UInt32, limit: Int64, isHard: Bool)]
+    }
+
+    private static let start = Timestamp(microseconds: 1_800_000_000_000_000)
+
+    private func world(_ owner: TestDatabase, _ served: Database, _ random: inout SeededRandom) async throws -> World {
+        func id<Kind: IdentifierKind>() -> Identifier<Kind> {
+            Identifier(UUIDValue(high: random.next() | 1, low: random.next()))
+        }
+        let group: GatewayGroupID = id()
+        let organization: OrganizationID = id()
+        let project: ProjectID = id()
+        let gateways: [GatewayID] = [id(), id(), id()]
+        let rows = (0..<3).map { index in
+            (
+                id: id() as BudgetID, limit: Int64.random(in: 1_000_000...80_000_000, using: &random),
+                period: ["total", "minute", "hour"][index], isHard: index < 2
+            )
+        }
+        let budgets = try await owner.database.transaction { tx in
+            _ = try tx.execute("insert into gateway_group (id, name) values ($1, 'g')", group)
+            _ = try tx.execute(
+                """
+                insert into scope_node (id, kind, organization_id, name) values ($1, 'organization', $1, 'o')
+                """, organization)
+            _ = try tx.execute(
+                """
+                insert into scope_node (id, kind, parent_id, organization_id, name) values ($1, 'project', $2, $2, 'p')
+                """, project, organization)
+            _ = try tx.execute(
+                "insert into gateway_group_organization (group_id, organization_id) values ($1, $2)", group, organization)
+            for (index, gateway) in gateways.enumerated() {
+                _ = try tx.execute(
+                    """
+                    insert into gateway (id, group_id, name, identity_key, sealing_key) values ($1, $2, $3, $4, $4)
+                    """, gateway, group, "g\(index)", Array(repeating: UInt8(index), count: 32))
+            }
+            var budgets: [(number: UInt32, limit: Int64, isHard: Bool)] = []
+            for row in rows {
+                let stored = try tx.queryOne(
+                    """
+                    insert into budget (id, organization_id, node_id, name, amount_nano_usd, period, time_zone, hard,
+                        away, carry_over, status, created_at)
+                    values ($1, $2, $2, 'b', $3, $4, 'UTC', $5, 'deny', false, 'active', '2020-01-01') returning number
+                    """, row.id, organization, row.limit, row.period, row.isHard)
+                let number = UInt32(truncatingIfNeeded: try stored?.get("number", as: Int64.self) ?? 0)
+                budgets.append((number, row.limit, row.isHard))
+            }
+            return budgets
+        }
+        return World(
+            database: served, group: group, organization: organization, project: project.node, gateways: gateways,
+            budgets: budgets)
+    }
+
+    @Test func `SQL and model answer the same`() async throws {
+        var random = SeededRandom("lease store")
+        for _ in 0..<3 {
+            let seed = random.next()
+            try await TestDatabase.withClone { owner in
+                var config = owner.config
+                config.setRole = "gatehouse_app"
+                let served = Database(config: config, logger: owner.logger)
+                var own = SeededRandom(seed: seed)
+                try await self.play(try await self.world(owner, served, &own), &own)
+                await served.shutdown()
+            }
+        }
+    }
+
+    private func play(_ world: World, _ random: inout SeededRandom) async throws {
+        var bank = SimulatedBank()
+        for budget in world.budgets { bank.budgets[budget.number] = (budget.limit, budget.isHard) }
+        var now = Self.start
+        var sequence: Int64 = 0
+        for step in 0..<120 {
+            now = now.adding(microseconds: Int64.random(in: 0...30_000_000, using: &random))
+            let gateway = world.gateways.randomElement(using: &random) ?? world.gateways[0]
+            let process = UInt64.random(in: 1...3, using: &random)
+            if Bool.random(using: &random) {
+                sequence += Int64.random(in: -1...2, using: &random)
+                let request = self.request(world, gateway, max(0, sequence), now, bank, process, &random)
+                let expected = bank.renew(request, process: process, now: now)
+                let reply = try await self.renew(world, request, gateway, process, now)
+                #expect(reply.grants == expected.grants, "step \(step): \(request)")
+                #expect(Set(reply.unsettled) == Set(expected.unsettled), "step \(step)")
+            } else {
+                try await self.ingest(world, gateway, process, now, &bank, &random)
+            }
+            try await self.compare(world, bank, "step \(step)")
+        }
+    }
+
+    private func request(
+        _ world: World, _ gateway: GatewayID, _ sequence: Int64, _ now: Timestamp, _ bank: SimulatedBank,
+        _ process: UInt64, _ random: inout SeededRandom
+    ) -> LeaseRequest {
+        func amount(_ bound: Int64) -> Int64 { Int64.random(in: 0...max(1, bound), using: &random) }
+        var asks: [LeaseAsk] = []
+        for (budget, period) in zip(world.budgets, [BudgetPeriod.total, .minute, .hour]) where Bool.random(using: &random) {
+            let window = BudgetWindow.containing(now, period, in: .utc)
+            var ask = LeaseAsk(account: Charge(budget: budget.number, startMinute: window.startMinute))
+            let known = bank.accounts[ask.account]?.leases[.init(gateway: gateway, process: process)]?.state
+            // Mostly what such a process would say, sometimes what only a lost commit explains.
+            ask.granted = (known?.granted ?? 0) + (amount(30) == 0 ? amount(5_000_000) : 0)
+            ask.returned = amount(4) == 0 ? amount(ask.granted) : min(known?.returned ?? 0, ask.granted)
+            ask.posted = (known?.posted ?? 0) + amount(200_000)
+            ask.reserved = amount(300_000)
+            ask.want = amount(20_000_000)
+            ask.need = amount(3) == 0 ? amount(500_000) : 0
+            ask.largest = amount(400_000)
+            ask.isFinal = amount(12) == 0
+            asks.append(ask)
+        }
+        if asks.isEmpty || amount(10) == 0 { asks.append(LeaseAsk(account: Charge(budget: 999_999, startMinute: 0))) }
+        return LeaseRequest(
+            gateway: gateway, sequence: sequence, asks: asks,
+            settled: amount(6) == 0 ? [UInt64(amount(2)) + 1] : [])
+    }
+
+    private func renew(
+        _ world: World, _ request: LeaseRequest, _ gateway: GatewayID, _ process: UInt64, _ now: Timestamp
+    ) async throws -> LeaseReply {
+        let caller = GatewayCaller(
+            id: gateway, group: world.group, process: process, issued: now,
+            standing: ProcessStanding(own: nil, newest: nil))
+        return try await world.database.transaction { tx in
+            try LeaseRenewal.renew(&tx, request, from: caller, isFenced: false, now: now)
+        }
+    }
+
+    private func ingest(
+        _ world: World, _ gateway: GatewayID, _ process: UInt64, _ now: Timestamp, _ bank: inout SimulatedBank,
+        _ random: inout SeededRandom
+    ) async throws {
+        var records: [UsageRecord] = []
+        for _ in 0..<Int.random(in: 1...4, using: &random) {
+            let id = UUIDValue(high: random.next() | 1, low: random.next())
+            var record = UsageRecord(request: RequestID(id), key: VirtualKeyID(id), project: world.project)
+            record.started = now
+            record.cost = NanoUSD(Int64.random(in: 0...300_000, using: &random))
+            for (budget, period) in zip(world.budgets, [BudgetPeriod.total, .minute, .hour])
+            where Bool.random(using: &random) {
+                let window = BudgetWindow.containing(now, period, in: .utc)
+                record.charges.append(Charge(budget: budget.number, startMinute: window.startMinute))
+            }
+            records.append(record)
+        }
+        // A stream of its own for each batch: numbers begin at 1.
+        let stream = UsageStreamID(UUIDValue(high: random.next() | 1, low: random.next()))
+        let batch = UsageBatch(gateway: gateway, stream: stream, process: process, from: 1, records: records)
+        _ = bank.ingest(
+            records.map { ($0.charges, $0.cost.amount) }, from: 1, stream: stream.value.low, gateway: gateway,
+            process: process, now: now)
+        let caller = GatewayCaller(
+            id: gateway, group: world.group, process: process, issued: now,
+            standing: ProcessStanding(own: nil, newest: nil))
+        let (first, again) = try await world.database.transaction { tx in
+            (
+                try UsageIngest.ingest(&tx, batch, from: caller, now: now),
+                // A doubled delivery posts nothing.
+                try UsageIngest.ingest(&tx, batch, from: caller, now: now)
+            )
+        }
+        #expect(first.stored == records.count && again.stored == 0)
+    }
+
+    private func compare(_ world: World, _ bank: SimulatedBank, _ place: String) async throws {
+        let rows = try await world.database.transaction(.readOnly) { tx in
+            try tx.query(
+                """
+                select b.number, a.start_minute, l.gateway_id, l.process, l.granted, l.returned, l.posted, l.reserved,
+                    l.settled, l.state
+                from budget_lease l join budget_account a on a.id = l.account_id join budget b on b.id = a.budget_id
+                """
+            ).map { row in
+                var state = LeaseState()
+                state.granted = try row.get("granted")
+                state.returned = try row.get("returned")
+                state.posted = try row.get("posted")
+                state.reserved = try row.get("reserved")
+                state.settled = try row.get("settled")
+                state.phase = LeaseState.Phase(rawValue: try row.get("state")) ?? .open
+                return (
+                    Charge(
+                        budget: UInt32(truncatingIfNeeded: try row.get("number", as: Int64.self)),
+                        startMinute: UInt32(truncatingIfNeeded: try row.get("start_minute", as: Int64.self))),
+                    SimulatedBank.Holder(
+                        gateway: try row.get("gateway_id"),
+                        process: UInt64(bitPattern: try row.get("process", as: Int64.self))), state
+                )
+            }
+        }
+        let expected = bank.accounts.values.reduce(0) { $0 + $1.leases.count }
+        #expect(rows.count == expected, "\(place)")
+        for (charge, holder, state) in rows {
+            var model = bank.accounts[charge]?.leases[holder]?.state
+            model?.sequence = 0
+            #expect(model == state, "\(place): \(charge) \(holder)")
+        }
+    }
+}

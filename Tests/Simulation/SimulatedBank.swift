@@ -1,0 +1,121 @@
+import ControlPlane
+import Shared
+
+/// The control plane's side of leases as a value: what the database holds, and the product's rule over it.
+///
+/// `LeaseStoreTests` holds it equal to what the SQL does.
+struct SimulatedBank {
+    struct Holder: Hashable, Comparable {
+        let gateway: GatewayID
+        let process: UInt64
+
+        static func < (left: Self, right: Self) -> Bool {
+            (left.gateway, left.process) < (right.gateway, right.process)
+        }
+    }
+
+    struct Lease {
+        var state = LeaseState()
+        var renewedAt: Timestamp
+    }
+
+    struct Account {
+        var limit: Int64
+        var isHard: Bool
+        var leases: [Holder: Lease] = [:]
+        var frozenUntil: Timestamp?
+
+        var held: Int64 { self.leases.values.reduce(0) { $0 + $1.state.held } }
+        var settled: Int64 { self.leases.values.reduce(0) { $0 + $1.state.settled } }
+    }
+
+    private(set) var accounts: [Charge: Account] = [:]
+    /// The last number that is stored of each stream.
+    private(set) var watermarks: [UInt64: Int] = [:]
+    /// Limits by the number of the budget.
+    var budgets: [UInt32: (limit: Int64, isHard: Bool)] = [:]
+    var frozenUntil: Timestamp?
+
+    mutating func renew(_ request: LeaseRequest, process: UInt64, now: Timestamp) -> LeaseReply {
+        let caller = Holder(gateway: request.gateway, process: process)
+        for account in self.accounts.keys {
+            for (holder, lease) in self.accounts[account]?.leases ?? [:]
+            where holder.gateway == request.gateway && holder.process != process
+                && request.settled.contains(holder.process) && lease.state.phase != .closed
+            {
+                self.accounts[account]?.leases[holder]?.state.close()
+            }
+        }
+        var reply = LeaseReply(request: [], grants: [])
+        for ask in request.asks {
+            guard let budget = self.budgets[ask.account.budget] else {
+                var grant = LeaseGrant(account: ask.account)
+                grant.granted = ask.granted
+                grant.isUnknown = true
+                reply.grants.append(grant)
+                continue
+            }
+            var account = self.accounts[ask.account] ?? Account(limit: budget.limit, isHard: budget.isHard)
+            account.limit = budget.limit
+            var lease = account.leases[caller] ?? Lease(renewedAt: now)
+            let since = now.adding(seconds: -LeaseRules.sharingSeconds)
+            let others = Set(
+                account.leases.filter {
+                    $0.key.gateway != caller.gateway && $0.value.state.phase == .open && $0.value.renewedAt > since
+                }.map(\.key.gateway))
+            let frozen = [account.frozenUntil, self.frozenUntil].contains { $0.map { now < $0 } ?? false }
+            let (grant, showsLoss) = LeaseRules.renew(
+                &lease.state, ask, sequence: request.sequence,
+                of: LeaseAccount(
+                    limit: account.limit, held: account.held, gateways: others.count + 1,
+                    isFrozen: frozen || !account.isHard))
+            if showsLoss { account.frozenUntil = now.adding(seconds: LeaseRules.freezeSeconds) }
+            lease.renewedAt = max(lease.renewedAt, now)
+            account.leases[caller] = lease
+            self.accounts[ask.account] = account
+            reply.grants.append(grant)
+        }
+        var unsettled: Set<UInt64> = []
+        for account in self.accounts.values {
+            for (holder, lease) in account.leases
+            where holder.gateway == request.gateway && holder.process != process && lease.state.phase != .closed {
+                unsettled.insert(holder.process)
+            }
+        }
+        reply.unsettled = unsettled.sorted()
+        return reply
+    }
+
+    /// Takes records that begin right after what is stored; returns the last number that is.
+    mutating func ingest(
+        _ records: [(charges: [Charge], cost: Int64)], from: Int, stream: UInt64, gateway: GatewayID, process: UInt64,
+        now: Timestamp
+    ) -> Int {
+        let last = self.watermarks[stream] ?? 0
+        guard from == last + 1 else { return last }
+        let holder = Holder(gateway: gateway, process: process)
+        for record in records {
+            for charge in Set(record.charges) {
+                guard let budget = self.budgets[charge.budget] else { continue }
+                var account = self.accounts[charge] ?? Account(limit: budget.limit, isHard: budget.isHard)
+                var lease = account.leases[holder] ?? Lease(renewedAt: now)
+                lease.state.settled += record.cost
+                account.leases[holder] = lease
+                self.accounts[charge] = account
+            }
+        }
+        self.watermarks[stream] = last + records.count
+        return last + records.count
+    }
+
+    /// Marks leases of processes that say nothing any more.
+    mutating func suspend(now: Timestamp) {
+        let before = now.adding(seconds: -LeaseRules.reclaimSeconds)
+        for account in self.accounts.keys {
+            for (holder, lease) in self.accounts[account]?.leases ?? [:]
+            where lease.state.phase == .open && lease.renewedAt < before {
+                self.accounts[account]?.leases[holder]?.state.phase = .suspense
+            }
+        }
+    }
+}
