@@ -44,7 +44,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Shared",
-            exclude: ["Drivers", "Snapshot/snapshot.proto", "Usage/usage.proto", "Link/link.proto"],
+            exclude: ["Drivers", "Snapshot/snapshot.proto", "Usage/usage.proto", "Link/link.proto", "Leases/leases.proto"],
             swiftSettings: requestPath
         ),
 

@@ -15,7 +15,7 @@ import tempfile
 from google.protobuf import unknown_fields
 from grpc_tools import protoc
 
-FILES = ["Snapshot/snapshot.proto", "Usage/usage.proto", "Link/link.proto"]
+FILES = ["Snapshot/snapshot.proto", "Usage/usage.proto", "Link/link.proto", "Leases/leases.proto"]
 
 
 def unknown(message):

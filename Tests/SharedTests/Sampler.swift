@@ -141,6 +141,64 @@ extension Sampler {
     }
 }
 
+// MARK: Budgets
+
+extension Sampler {
+    mutating func zone() -> ZoneOffsets {
+        var since: Int64 = 0
+        let entries = self.many(1...5) { sampler -> ZoneOffsets.Entry in
+            since += Int64(sampler.integer(1...40_000_000))
+            return .init(since: since, offset: Int32(sampler.integer(0...108)) * 900 - 48_600)
+        }
+        return ZoneOffsets(entries) ?? .utc
+    }
+    mutating func budget() -> BudgetRow {
+        let subjects: [BudgetSubject] = [.node(self.id()), .key(self.id()), .owner(self.uuid())]
+        return BudgetRow(
+            id: self.id(), number: UInt32(self.integer(1...Int(UInt32.max))), subject: self.pick(subjects),
+            period: self.pick(BudgetPeriod.allCases), zone: self.zone(), amount: NanoUSD(max(1, self.count())),
+            isHard: self.chance(), away: self.pick(BudgetAwayPolicy.allCases), providers: self.many(0...3) { $0.id() },
+            models: self.many(0...3) { $0.id() })
+    }
+    mutating func charge() -> Charge {
+        Charge(budget: UInt32(self.integer(1...Int(UInt32.max))), startMinute: UInt32(self.integer(0...Int(UInt32.max))))
+    }
+    mutating func amount() -> Int64 { Int64(self.integer(0...Int(LeaseRequest.amountLimit))) }
+    mutating func ask() -> LeaseAsk {
+        var ask = LeaseAsk(account: self.charge())
+        ask.granted = self.amount()
+        ask.returned = min(ask.granted, self.amount())
+        ask.posted = self.amount()
+        ask.reserved = self.amount()
+        ask.want = self.amount()
+        ask.need = self.amount()
+        ask.largest = self.amount()
+        ask.isFinal = self.chance()
+        return ask
+    }
+    mutating func leaseRequest() -> LeaseRequest {
+        var accounts: Set<Charge> = []
+        return LeaseRequest(
+            gateway: self.id(), sequence: self.amount(),
+            asks: self.many(0...4) { $0.ask() }.filter { accounts.insert($0.account).inserted },
+            settled: self.many(0...3) { $0.random.next() | 1 })
+    }
+    mutating func grant() -> LeaseGrant {
+        var grant = LeaseGrant(account: self.charge())
+        grant.granted = self.amount()
+        grant.left = self.amount()
+        grant.recall = self.amount()
+        grant.isDirect = self.chance()
+        grant.isUnknown = self.chance()
+        return grant
+    }
+    mutating func leaseReply() -> LeaseReply {
+        LeaseReply(
+            request: self.bytes(32), grants: self.many(0...4) { $0.grant() },
+            unsettled: self.many(0...3) { $0.random.next() | 1 })
+    }
+}
+
 // MARK: Documents
 
 extension Sampler {
@@ -233,6 +291,7 @@ extension Sampler {
         record.cost = NanoUSD(self.count())
         record.attempts = self.integer(0...1000)
         record.snapshot = SnapshotVersion(epoch: self.integer(0...Int(Int32.max)), version: self.integer(0...Int.max))
+        record.charges = self.many(0...Charge.limit) { $0.charge() }
         record.code = self.text(0...UsageRecord.codeLimit)
         return record
     }
@@ -243,7 +302,7 @@ extension Sampler {
             lost = UsageLoss(from: self.integer(1...from - 1), reason: self.pick(UsageLossReason.allCases))
         }
         return UsageBatch(
-            gateway: self.id(), stream: self.id(), from: from, records: self.many(1...3) { $0.record() }, lost: lost)
+            gateway: self.id(), stream: self.id(), process: self.random.next(), from: from, records: self.many(1...3) { $0.record() }, lost: lost)
     }
     mutating func reply() -> UsageReply {
         UsageReply(request: self.bytes(32), stream: self.id(), last: self.integer(0...UsageReply.lastLimit))

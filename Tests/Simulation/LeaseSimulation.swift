@@ -350,6 +350,8 @@ struct LeaseSimulation {
             let limit = self.highest[charge.budget] ?? 0
             guard spent <= limit else { throw Violation(description: "\(place): \(charge) spent \(spent) of \(limit)") }
         }
+        // A database that lost commits does not know yet what was given back; what is spent is within the limit also then.
+        guard self.now >= self.quietUntil else { return }
         for (charge, account) in self.bank.accounts where account.isHard {
             let limit = self.highest[charge.budget] ?? 0
             guard account.held <= limit else {

@@ -88,11 +88,11 @@ package struct LeaseRequest: WireMessage, Hashable {
             case 1: gateway = try reader.identifier("leases.gateway")
             case 2: self.sequence = try reader.amount("leases.sequence")
             case 3:
-                guard self.asks.count < Self.asksLimit else { throw .invalid("leases.asks") }
                 self.asks.append(try reader.value())
+                guard self.asks.count <= Self.asksLimit else { throw .invalid("leases.asks") }
             case 4:
-                guard self.settled.count < Self.settledLimit else { throw .invalid("leases.settled") }
                 self.settled.append(try reader.uint64())
+                guard self.settled.count <= Self.settledLimit else { throw .invalid("leases.settled") }
             default: try reader.skip()
             }
         }
@@ -177,11 +177,11 @@ package struct LeaseReply: WireMessage, Hashable {
             switch field {
             case 1: self.request = try reader.bytes(count: 32, "leases.request")
             case 2:
-                guard self.grants.count < LeaseRequest.asksLimit else { throw .invalid("leases.grants") }
                 self.grants.append(try reader.value())
+                guard self.grants.count <= LeaseRequest.asksLimit else { throw .invalid("leases.grants") }
             case 3:
-                guard self.unsettled.count < LeaseRequest.settledLimit else { throw .invalid("leases.unsettled") }
                 self.unsettled.append(try reader.uint64())
+                guard self.unsettled.count <= LeaseRequest.settledLimit else { throw .invalid("leases.unsettled") }
             default: try reader.skip()
             }
         }

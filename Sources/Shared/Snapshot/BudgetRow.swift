@@ -85,18 +85,17 @@ package struct BudgetRow: SnapshotRow, Hashable {
             case 5: owner = try reader.identifier("budget.owner")
             case 6: period = try reader.enumeration("budget.period")
             case 7:
-                guard entries.count < ZoneOffsets.entriesLimit else { throw .invalid("budget.zone") }
-                let entry: ZoneOffsets.Entry = try reader.value()
-                entries.append(entry)
+                entries.append(try reader.value())
+                guard entries.count <= ZoneOffsets.entriesLimit else { throw .invalid("budget.zone") }
             case 8: self.amount = NanoUSD(try reader.int64())
             case 9: self.isHard = try reader.bool("budget.hard")
             case 10: away = try reader.enumeration("budget.away")
             case 11:
-                guard self.providers.count < Self.narrowingLimit else { throw .invalid("budget.provider") }
                 self.providers.append(try reader.identifier("budget.provider"))
+                guard self.providers.count <= Self.narrowingLimit else { throw .invalid("budget.provider") }
             case 12:
-                guard self.models.count < Self.narrowingLimit else { throw .invalid("budget.model") }
                 self.models.append(try reader.identifier("budget.model"))
+                guard self.models.count <= Self.narrowingLimit else { throw .invalid("budget.model") }
             default: try reader.skip()
             }
         }

@@ -101,10 +101,11 @@ package struct UsageBatch: WireMessage, Equatable {
         writer.identifier(2, self.stream)
         writer.integer(3, self.from)
         for record in self.records { writer.message(4, record) }
+        if let lost {
+            writer.integer(5, lost.from)
+            writer.enumeration(6, lost.reason)
+        }
         writer.uint64(9, self.process)
-        guard let lost else { return }
-        writer.integer(5, lost.from)
-        writer.enumeration(6, lost.reason)
     }
 }
 

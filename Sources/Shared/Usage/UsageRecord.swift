@@ -115,7 +115,8 @@ package struct UsageRecord: WireMessage, Hashable {
             case 21: self.code = try reader.text(limit: Self.codeLimit, "usage.code")
             case 22: self.adjustment = try reader.identifier("usage.adjustment")
             case 25:
-                guard self.charges.count < Charge.limit, let charge = Charge(value: try reader.uint64()) else {
+                let value = try reader.uint64()
+                guard self.charges.count < Charge.limit, let charge = Charge(value: value) else {
                     throw .invalid("usage.charge")
                 }
                 self.charges.append(charge)
