@@ -87,20 +87,30 @@ enum ReratingStore {
     /// The series of what is corrected.
     ///
     /// Most are known; of records that nobody folded yet some are not there, and made now.
-    static func series(of charges: [Charge], _ tx: inout Transaction) throws -> [Place: Int64] {
+    private static func series(of charges: [Charge], _ tx: inout Transaction) throws -> [Place: Int64] {
         var found: [Place: Int64] = [:]
-        var missing: [RollupStore.Batch] = []
+        var missing: [Arrival: ClosedRange<Int64>] = [:]
         for charge in charges {
             if let series = charge.series {
                 found[charge.place] = series
             } else {
-                missing.append(
-                    .init(
-                        stream: charge.stream.value, from: charge.sequence, to: charge.sequence,
-                        ingestedAt: charge.arrived, records: 1))
+                let arrival = Arrival(stream: charge.stream, at: charge.arrived)
+                let known = missing[arrival] ?? charge.sequence...charge.sequence
+                missing[arrival] = min(known.lowerBound, charge.sequence)...max(known.upperBound, charge.sequence)
             }
         }
-        return found.merging(try RollupStore.series(&tx, of: missing)) { known, _ in known }
+        let batches = missing.map { arrival, numbers in
+            RollupStore.Batch(
+                stream: arrival.stream.value, from: numbers.lowerBound, to: numbers.upperBound, ingestedAt: arrival.at,
+                records: Int64(numbers.count))
+        }
+        return found.merging(try RollupStore.series(&tx, of: batches)) { known, _ in known }
+    }
+
+    /// What came at once.
+    private struct Arrival: Hashable {
+        let stream: UsageStreamID
+        let at: Timestamp
     }
 
     /// Stores a re-rating with its corrections, and notes that they are in no sum yet: see `Rollups`.

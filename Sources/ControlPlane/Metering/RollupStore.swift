@@ -107,46 +107,75 @@ enum RollupStore {
         + " where b.stream_id = u.stream_id and b.from_seq = u.from_seq)"
         + " select coalesce(sum(requests), 0)::bigint as records from minute_sums"
 
+    /// The parameters of `records`.
+    private struct Arrays {
+        let streams: [SQLUUID]
+        let froms: [Int64]
+        let tos: [Int64]
+        let arrivals: [Int64]
+        let first: Timestamp
+        let last: Timestamp
+
+        /// Nil of none.
+        init?(_ batches: [Batch]) {
+            guard let first = batches.map(\.ingestedAt).min(), let last = batches.map(\.ingestedAt).max() else {
+                return nil
+            }
+            (self.first, self.last) = (first, last)
+            self.streams = batches.map { SQLUUID(high: $0.stream.high, low: $0.stream.low) }
+            (self.froms, self.tos) = (batches.map(\.from), batches.map(\.to))
+            self.arrivals = batches.map(\.ingestedAt.microseconds)
+        }
+    }
+
+    /// Does something with records, planned for many.
+    ///
+    /// Today's partition has no statistics at first: the planner then takes few rows for what are many, and compares each
+    /// with each batch. What is joined here is always worth a hash, and nothing is worth to be compiled.
+    private static func planned<Value>(
+        _ tx: inout Transaction, _ body: (inout Transaction) throws -> Value
+    ) throws -> Value {
+        _ = try tx.execute("set local enable_nestloop = off")
+        _ = try tx.execute("set local jit = off")
+        let value = try body(&tx)
+        _ = try tx.execute("set local enable_nestloop = on")
+        return value
+    }
+
     /// - Returns: how many records were added to each level.
     static func fold(_ tx: inout Transaction, _ batches: [Batch]) throws -> Int64 {
-        guard let first = batches.map(\.ingestedAt).min(), let last = batches.map(\.ingestedAt).max() else { return 0 }
-        let streams = batches.map { SQLUUID(high: $0.stream.high, low: $0.stream.low) }
-        let (froms, tos) = (batches.map(\.from), batches.map(\.to))
-        let arrivals = batches.map(\.ingestedAt.microseconds)
-        // Today's partition has no statistics at first: the planner then takes few rows for what are many, and compares
-        // each with each batch. What is joined here is always worth a hash.
-        _ = try tx.execute("set local enable_nestloop = off")
-        _ = try tx.execute(Self.insertSeries, streams, froms, tos, arrivals, first, last)
-        let row = try tx.queryOne(
-            Self.foldBatches, streams, froms, tos, arrivals, first, last, Int32(RequestOutcome.refused.rawValue)
-        )
-        _ = try tx.execute("set local enable_nestloop = on")
-        return try row?.get("records") ?? 0
+        guard let arrays = Arrays(batches) else { return 0 }
+        return try Self.planned(&tx) { tx in
+            _ = try tx.execute(
+                Self.insertSeries, arrays.streams, arrays.froms, arrays.tos, arrays.arrivals, arrays.first, arrays.last)
+            let row = try tx.queryOne(
+                Self.foldBatches, arrays.streams, arrays.froms, arrays.tos, arrays.arrivals, arrays.first, arrays.last,
+                Int32(RequestOutcome.refused.rawValue))
+            return try row?.get("records") ?? 0
+        }
     }
 
-    /// The series of single records, made where they were not there.
+    /// The series of the records of batches, made where they were not there.
+    static func series(_ tx: inout Transaction, of batches: [Batch]) throws -> [ReratingStore.Place: Int64] {
+        guard let arrays = Arrays(batches) else { return [:] }
+        return try Self.planned(&tx) { tx in
+            _ = try tx.execute(
+                Self.insertSeries, arrays.streams, arrays.froms, arrays.tos, arrays.arrivals, arrays.first, arrays.last)
+            var found: [ReratingStore.Place: Int64] = [:]
+            for row in try tx.query(
+                "select e.stream_id, e.seq, (select s.id from usage_series s where " + Self.isSeriesOfRecord
+                    + ") as series_id from " + Self.records,
+                arrays.streams, arrays.froms, arrays.tos, arrays.arrivals, arrays.first, arrays.last)
+            {
+                found[.init(stream: try row.get("stream_id"), sequence: try row.get("seq"))] = try row.get("series_id")
+            }
+            return found
+        }
+    }
+
+    /// The next re-ratings to be folded, of so many corrections together; at least one when any can be.
     ///
-    /// - Parameter records: batches of one record each.
-    static func series(_ tx: inout Transaction, of records: [Batch]) throws -> [ReratingStore.Place: Int64] {
-        guard let first = records.map(\.ingestedAt).min(), let last = records.map(\.ingestedAt).max() else {
-            return [:]
-        }
-        let streams = records.map { SQLUUID(high: $0.stream.high, low: $0.stream.low) }
-        let (froms, tos) = (records.map(\.from), records.map(\.to))
-        let arrivals = records.map(\.ingestedAt.microseconds)
-        _ = try tx.execute(Self.insertSeries, streams, froms, tos, arrivals, first, last)
-        var found: [ReratingStore.Place: Int64] = [:]
-        for row in try tx.query(
-            "select e.stream_id, e.seq, (select s.id from usage_series s where " + Self.isSeriesOfRecord
-                + ") as series_id from " + Self.records, streams, froms, tos, arrivals, first, last)
-        {
-            found[.init(stream: try row.get("stream_id"), sequence: try row.get("seq"))] = try row.get("series_id")
-        }
-        return found
-    }
-
-    /// The next re-ratings whose corrections can be folded, of so many corrections together; at least one when the next
-    /// one can. In order, and none before the records that it corrects.
+    /// In order, and none before the records that it corrects.
     static func waitingCorrections(_ tx: inout Transaction, corrections: Int64) throws -> [ReratingID] {
         try tx.query(
             """

@@ -28,8 +28,8 @@ package final class Rollups: Sendable {
 
     /// "GHFOLD" as a number: the advisory lock of folding.
     package static let lockKey: Int64 = 0x4748_464F_4C44
-    /// Records and batches of one transaction: as many as a round can fold in a second or so. As many corrections.
-    static let recordsLimit: Int64 = 50_000
+    /// Records (as many corrections) and batches of one transaction: what a round can fold in a second or so.
+    package static let recordsLimit: Int64 = 50_000
     static let batchesLimit: Int64 = 2000
     static let interval: Duration = .seconds(1)
 

@@ -16,6 +16,16 @@ package enum UsageLevel: String, Sendable, CaseIterable {
         }
     }
 
+    /// As people call it.
+    var title: String {
+        switch self {
+        case .minute: "minute"
+        case .hour: "hour"
+        case .quarterDay: "quarter of a day"
+        case .day: "day"
+        }
+    }
+
     /// The beginning of the row that an instant is in.
     func beginning(_ instant: SQL) -> SQL {
         switch self {

@@ -57,7 +57,7 @@ package enum ReportStore {
                 else { continue }
                 throw ControlError(
                     .invalid, "not_kept",
-                    "This report needs the sums by \(level.rawValue) since \(first); they are kept since \(before)."
+                    "This report needs the sums by \(level.title) since \(first); they are kept since \(before)."
                         + " Ask from then on, or for whole \(level == .minute ? "hours" : "days") of UTC.",
                     pointer: "from"
                 )

@@ -74,15 +74,48 @@ struct CorrectionFixture: Sendable {
         #expect(try await self.base.fleet.deliver(self.gateway, batch) == (200, count + records.count))
     }
 
+    /// Stores records of two owners, one after the other over the ten days, without a gateway; 1000 arrive at once.
+    func insert(_ count: Int64, after: Int64) async throws {
+        let (stream, now, first) = (self.stream, self.now, Timestamp(microseconds: self.range.lowerBound * 1_000_000))
+        let (base, price, gateway) = (self.base, self.price, self.gateway.gateway)
+        try await self.plane.database.database.transaction { tx in
+            _ = try tx.execute(
+                """
+                insert into usage_stream (id, gateway_id, last_seq) values ($1, $2, $3)
+                on conflict (id) do update set last_seq = excluded.last_seq
+                """, stream, gateway, after + count)
+            _ = try tx.execute(
+                """
+                insert into usage_event select $1::timestamptz + (n - 1) / 1000 * interval '1 second', $2, n,
+                    gen_random_uuid(), $3, $4, $5, $6, case when n % 2 = 0 then md5('i')::uuid end, null, $7, $8, $9, 0,
+                    $10::timestamptz + n % 50000 * interval '17 seconds', 1000, 10, 200, 1, true, false, 1, 1, 1, '', 5, 0, 0,
+                    0, 0, 0, 0, 0, 0, 1, 5000000, 5000000
+                from generate_series($11::bigint + 1, $11::bigint + $12::bigint) n
+                """, now, stream, gateway, OrganizationID(base.fleet.organization), base.projects[0], base.keys[0],
+                base.model, base.provider, price, first, after, count)
+            _ = try tx.execute(
+                """
+                insert into usage_unfolded (stream_id, from_seq, to_seq, ingested_at, records, cost_nano_usd)
+                select stream_id, min(seq), max(seq), ingested_at, count(*), sum(cost_nano_usd) from usage_event
+                where stream_id = $1 and seq > $2 group by stream_id, ingested_at
+                """, stream, after)
+        }
+    }
+
     /// Everything that waits, as by one replica.
     func fold() async throws {
         try await Rollups(database: self.plane.services.database, logger: TestPostgres.logger).foldAll()
     }
 
     func rerate(_ range: Range<Int64>? = nil) async throws -> TestControlPlane.Reply {
-        let range = range ?? self.range.lowerBound..<self.range.upperBound
-        return try await self.plane.make(
-            "/v1/reratings",
+        let reply = try await self.send(range ?? self.range)
+        try #require(reply.status == 201, "\(reply.json.text)")
+        return reply
+    }
+
+    func send(_ range: Range<Int64>) async throws -> TestControlPlane.Reply {
+        try await self.plane.send(
+            "POST", "/v1/reratings",
             [
                 "model": JSONValue(self.base.model),
                 "from": .string(Timestamp(microseconds: range.lowerBound * 1_000_000).description),

@@ -94,6 +94,24 @@ import Testing
         }
     }
 
+    @Test func `a re-rating of as many records as there may be is folded in one round`() async throws {
+        try await CorrectionFixture.with { fixture in
+            // Half of them in the sums, half of them only stored.
+            let half = Int64(Rerating.recordsLimit / 2)
+            try await fixture.insert(half, after: 0)
+            try await fixture.fold()
+            try await fixture.insert(half, after: half)
+            try await fixture.setPrice("999", at: fixture.range.lowerBound)
+            #expect(try await fixture.rerate()["corrected"] == .integer(2 * half))
+            #expect(try await self.round(fixture, records: Rollups.recordsLimit) == [half, 2 * half])
+            #expect(try await fixture.check().holds)
+            for level in UsageLevel.allCases { #expect(try await fixture.differences(level) == 0, "\(level)") }
+            try await fixture.insert(1, after: 2 * half)
+            let refused = try await fixture.send(fixture.range)
+            #expect(refused.status == 409 && refused.code == "too_many")
+        }
+    }
+
     @Test func `what was corrected after its minutes went is in the levels that are kept`() async throws {
         try await CorrectionFixture.with { fixture in
             let start = fixture.range.upperBound - 5 * CorrectionFixture.day
