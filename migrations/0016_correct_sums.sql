@@ -77,7 +77,7 @@ create table rerating_unfolded (
     records_to timestamptz not null,
     created_at timestamptz not null
 );
-grant select, insert, update, delete on rerating_unfolded to gatehouse_app;
+grant select, insert, delete on rerating_unfolded to gatehouse_app;
 insert into rerating_unfolded (rerating_id, corrections, difference_nano_usd, records_to, created_at)
 select r.id, count(*), sum(c.after_nano_usd - c.before_nano_usd), now(), now()
 from rerating r join usage_correction c on c.rerating_id = r.id group by r.id order by min(c.number);

@@ -1490,7 +1490,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider_statement TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider_statement_line TO gatehouse_app;
 GRANT SELECT,INSERT ON TABLE public.rerating TO gatehouse_app;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rerating_unfolded TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.rerating_unfolded TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.route TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.route_target TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.scope_closure TO gatehouse_app;
