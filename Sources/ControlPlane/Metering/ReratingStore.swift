@@ -84,6 +84,20 @@ enum ReratingStore {
         return found
     }
 
+    /// What corrections change together.
+    private static func difference(_ corrections: [UsageCorrection]) throws(ControlError) -> Int64 {
+        var difference: Int64 = 0
+        for correction in corrections {
+            let (sum, overflow) = difference.addingReportingOverflow(correction.after.amount - correction.before.amount)
+            guard !overflow else {
+                throw .conflict(
+                    "too_large", "What the records cost is more than can be added up: take a shorter period.")
+            }
+            difference = sum
+        }
+        return difference
+    }
+
     /// The series of what is corrected.
     ///
     /// Most are known; of records that nobody folded yet some are not there, and made now.
@@ -152,8 +166,7 @@ enum ReratingStore {
             insert into rerating_unfolded (rerating_id, corrections, difference_nano_usd, records_to, created_at)
             values ($1, $2, $3, $4, $5)
             """, rerating.id, Int64(corrections.count),
-            corrections.reduce(Int64(0)) { $0 + ($1.after.amount - $1.before.amount) }, last,
-            rerating.createdAt
+            try Self.difference(corrections), last, rerating.createdAt
         )
     }
 
