@@ -288,6 +288,12 @@ begin
     end loop;
     return ranges;
 end $$;
+CREATE AGGREGATE public.usage_sum(bigint) (
+    SFUNC = int8pl,
+    STYPE = bigint,
+    COMBINEFUNC = int8pl,
+    PARALLEL = safe
+);
 CREATE TABLE public.api_token (
     id uuid NOT NULL,
     public_id text NOT NULL,
@@ -577,6 +583,9 @@ CREATE TABLE public.ledger_check (
     lost bigint DEFAULT 0 NOT NULL,
     unfolded_records bigint NOT NULL,
     unfolded_cost bigint NOT NULL,
+    corrections bigint NOT NULL,
+    rerated bigint NOT NULL,
+    unfolded_corrections bigint NOT NULL,
     CONSTRAINT ledger_check_singleton_check CHECK (singleton)
 );
 CREATE TABLE public.ledger_level (
@@ -586,7 +595,8 @@ CREATE TABLE public.ledger_level (
     closed_to timestamp with time zone NOT NULL,
     closed_records bigint NOT NULL,
     closed_cost bigint NOT NULL,
-    CONSTRAINT ledger_level_level_check CHECK ((level = ANY (ARRAY['minute'::text, 'hour'::text, 'day'::text])))
+    corrections_nano_usd bigint NOT NULL,
+    CONSTRAINT ledger_level_level_check CHECK ((level = ANY (ARRAY['minute'::text, 'hour'::text, 'quarter_day'::text, 'day'::text])))
 );
 CREATE TABLE public.model (
     id uuid NOT NULL,
@@ -742,6 +752,23 @@ CREATE TABLE public.rerating (
     CONSTRAINT rerating_check CHECK ((to_at > from_at)),
     CONSTRAINT rerating_reason_check CHECK ((length(reason) <= 500))
 );
+CREATE TABLE public.rerating_unfolded (
+    rerating_id uuid NOT NULL,
+    number bigint NOT NULL,
+    corrections bigint NOT NULL,
+    difference_nano_usd bigint NOT NULL,
+    records_to timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT rerating_unfolded_corrections_check CHECK ((corrections > 0))
+);
+ALTER TABLE public.rerating_unfolded ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.rerating_unfolded_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.route (
     id uuid NOT NULL,
     node_id uuid,
@@ -879,8 +906,18 @@ CREATE TABLE public.usage_correction (
     price_after uuid NOT NULL,
     before_nano_usd bigint NOT NULL,
     after_nano_usd bigint NOT NULL,
+    number bigint NOT NULL,
+    series_id bigint NOT NULL,
     CONSTRAINT usage_correction_after_nano_usd_check CHECK ((after_nano_usd >= 0)),
     CONSTRAINT usage_correction_before_nano_usd_check CHECK ((before_nano_usd >= 0))
+);
+ALTER TABLE public.usage_correction ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.usage_correction_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 CREATE TABLE public.usage_day (
     starts_at timestamp with time zone NOT NULL,
@@ -905,7 +942,8 @@ CREATE TABLE public.usage_day (
     "character" bigint DEFAULT 0 NOT NULL,
     page bigint DEFAULT 0 NOT NULL,
     search bigint DEFAULT 0 NOT NULL,
-    cost_nano_usd bigint DEFAULT 0 NOT NULL
+    cost_nano_usd bigint DEFAULT 0 NOT NULL,
+    corrections_nano_usd bigint DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='80');
 CREATE TABLE public.usage_dropped (
@@ -914,7 +952,8 @@ CREATE TABLE public.usage_dropped (
     records bigint NOT NULL,
     cost_nano_usd bigint NOT NULL,
     mispriced bigint DEFAULT 0 NOT NULL,
-    CONSTRAINT usage_dropped_level_check CHECK ((level = ANY (ARRAY['raw'::text, 'minute'::text, 'hour'::text, 'day'::text])))
+    corrections_nano_usd bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT usage_dropped_level_check CHECK ((level = ANY (ARRAY['raw'::text, 'minute'::text, 'hour'::text, 'quarter_day'::text, 'day'::text])))
 );
 CREATE TABLE public.usage_event (
     ingested_at timestamp with time zone NOT NULL,
@@ -1049,7 +1088,8 @@ CREATE TABLE public.usage_hour (
     "character" bigint DEFAULT 0 NOT NULL,
     page bigint DEFAULT 0 NOT NULL,
     search bigint DEFAULT 0 NOT NULL,
-    cost_nano_usd bigint DEFAULT 0 NOT NULL
+    cost_nano_usd bigint DEFAULT 0 NOT NULL,
+    corrections_nano_usd bigint DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='80');
 CREATE TABLE public.usage_minute (
@@ -1075,7 +1115,35 @@ CREATE TABLE public.usage_minute (
     "character" bigint DEFAULT 0 NOT NULL,
     page bigint DEFAULT 0 NOT NULL,
     search bigint DEFAULT 0 NOT NULL,
-    cost_nano_usd bigint DEFAULT 0 NOT NULL
+    cost_nano_usd bigint DEFAULT 0 NOT NULL,
+    corrections_nano_usd bigint DEFAULT 0 NOT NULL
+)
+WITH (fillfactor='80');
+CREATE TABLE public.usage_quarter_day (
+    starts_at timestamp with time zone NOT NULL,
+    series_id bigint NOT NULL,
+    requests bigint DEFAULT 0 NOT NULL,
+    refusals bigint DEFAULT 0 NOT NULL,
+    estimates bigint DEFAULT 0 NOT NULL,
+    input bigint DEFAULT 0 NOT NULL,
+    cached_input bigint DEFAULT 0 NOT NULL,
+    cache_write_5m bigint DEFAULT 0 NOT NULL,
+    cache_write_1h bigint DEFAULT 0 NOT NULL,
+    output bigint DEFAULT 0 NOT NULL,
+    reasoning bigint DEFAULT 0 NOT NULL,
+    audio_input bigint DEFAULT 0 NOT NULL,
+    audio_output bigint DEFAULT 0 NOT NULL,
+    image bigint DEFAULT 0 NOT NULL,
+    request bigint DEFAULT 0 NOT NULL,
+    image_input bigint DEFAULT 0 NOT NULL,
+    image_output bigint DEFAULT 0 NOT NULL,
+    input_ms bigint DEFAULT 0 NOT NULL,
+    output_ms bigint DEFAULT 0 NOT NULL,
+    "character" bigint DEFAULT 0 NOT NULL,
+    page bigint DEFAULT 0 NOT NULL,
+    search bigint DEFAULT 0 NOT NULL,
+    cost_nano_usd bigint DEFAULT 0 NOT NULL,
+    corrections_nano_usd bigint DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='80');
 CREATE TABLE public.usage_rejected (
@@ -1094,9 +1162,11 @@ CREATE TABLE public.usage_retention (
     day_days integer,
     revision bigint DEFAULT 1 NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    quarter_day_days integer,
     CONSTRAINT usage_retention_day_days_check CHECK (((day_days >= 31) AND (day_days <= 36500))),
     CONSTRAINT usage_retention_hour_days_check CHECK (((hour_days >= 7) AND (hour_days <= 36500))),
     CONSTRAINT usage_retention_minute_days_check CHECK (((minute_days >= 2) AND (minute_days <= 36500))),
+    CONSTRAINT usage_retention_quarter_day_days_check CHECK (((quarter_day_days >= 7) AND (quarter_day_days <= 36500))),
     CONSTRAINT usage_retention_raw_days_check CHECK (((raw_days >= 2) AND (raw_days <= 36500))),
     CONSTRAINT usage_retention_singleton_check CHECK (singleton)
 );
@@ -1267,6 +1337,10 @@ ALTER TABLE ONLY public.provider_statement
     ADD CONSTRAINT provider_statement_provider_id_sha256_key UNIQUE (provider_id, sha256);
 ALTER TABLE ONLY public.rerating
     ADD CONSTRAINT rerating_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.rerating_unfolded
+    ADD CONSTRAINT rerating_unfolded_number_key UNIQUE (number);
+ALTER TABLE ONLY public.rerating_unfolded
+    ADD CONSTRAINT rerating_unfolded_pkey PRIMARY KEY (rerating_id);
 ALTER TABLE ONLY public.route
     ADD CONSTRAINT route_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.route_target
@@ -1301,6 +1375,8 @@ ALTER TABLE ONLY public.usage_hour
     ADD CONSTRAINT usage_hour_pkey PRIMARY KEY (series_id, starts_at);
 ALTER TABLE ONLY public.usage_minute
     ADD CONSTRAINT usage_minute_pkey PRIMARY KEY (series_id, starts_at);
+ALTER TABLE ONLY public.usage_quarter_day
+    ADD CONSTRAINT usage_quarter_day_pkey PRIMARY KEY (series_id, starts_at);
 ALTER TABLE ONLY public.usage_rejected
     ADD CONSTRAINT usage_rejected_pkey PRIMARY KEY (stream_id, seq);
 ALTER TABLE ONLY public.usage_retention
@@ -1364,13 +1440,19 @@ CREATE INDEX scope_node_organization ON public.scope_node USING btree (organizat
 CREATE INDEX scope_node_parent ON public.scope_node USING btree (parent_id);
 CREATE INDEX snapshot_dirty_group ON public.snapshot_dirty USING btree (group_id);
 CREATE INDEX usage_correction_model ON public.usage_correction USING btree (model_id, started_at);
+CREATE INDEX usage_correction_record ON public.usage_correction USING btree (stream_id, seq, number);
+CREATE INDEX usage_day_corrected ON public.usage_day USING btree (corrections_nano_usd) WHERE (corrections_nano_usd <> 0);
 CREATE INDEX usage_day_time ON public.usage_day USING btree (starts_at);
 CREATE INDEX usage_event_time ON ONLY public.usage_event USING brin (ingested_at, started_at, request_id);
 CREATE INDEX usage_event_default_ingested_at_started_at_request_id_idx ON public.usage_event_default USING brin (ingested_at, started_at, request_id);
 CREATE INDEX usage_gap_gateway ON public.usage_gap USING btree (gateway_id, reported_at, stream_id, from_seq);
 CREATE INDEX usage_gap_time ON public.usage_gap USING btree (reported_at, stream_id, from_seq);
+CREATE INDEX usage_hour_corrected ON public.usage_hour USING btree (corrections_nano_usd) WHERE (corrections_nano_usd <> 0);
 CREATE INDEX usage_hour_time ON public.usage_hour USING btree (starts_at);
+CREATE INDEX usage_minute_corrected ON public.usage_minute USING btree (corrections_nano_usd) WHERE (corrections_nano_usd <> 0);
 CREATE INDEX usage_minute_time ON public.usage_minute USING btree (starts_at);
+CREATE INDEX usage_quarter_day_corrected ON public.usage_quarter_day USING btree (corrections_nano_usd) WHERE (corrections_nano_usd <> 0);
+CREATE INDEX usage_quarter_day_time ON public.usage_quarter_day USING btree (starts_at);
 CREATE INDEX usage_series_key ON public.usage_series USING btree (key_id);
 CREATE INDEX usage_series_project ON public.usage_series USING btree (project_id);
 CREATE INDEX usage_stream_gateway ON public.usage_stream USING btree (gateway_id, id);
@@ -1471,6 +1553,8 @@ ALTER TABLE ONLY public.rerating
     ADD CONSTRAINT rerating_model_id_fkey FOREIGN KEY (model_id) REFERENCES public.model(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.rerating
     ADD CONSTRAINT rerating_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.rerating_unfolded
+    ADD CONSTRAINT rerating_unfolded_rerating_id_fkey FOREIGN KEY (rerating_id) REFERENCES public.rerating(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.route
     ADD CONSTRAINT route_node_id_fkey FOREIGN KEY (node_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.route_target
@@ -1499,6 +1583,8 @@ ALTER TABLE ONLY public.snapshot_timestamp
     ADD CONSTRAINT snapshot_timestamp_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.usage_correction
     ADD CONSTRAINT usage_correction_rerating_id_fkey FOREIGN KEY (rerating_id) REFERENCES public.rerating(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.usage_correction
+    ADD CONSTRAINT usage_correction_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.usage_series(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.usage_day
     ADD CONSTRAINT usage_day_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.usage_series(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.usage_gap
@@ -1509,6 +1595,8 @@ ALTER TABLE ONLY public.usage_hour
     ADD CONSTRAINT usage_hour_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.usage_series(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.usage_minute
     ADD CONSTRAINT usage_minute_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.usage_series(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.usage_quarter_day
+    ADD CONSTRAINT usage_quarter_day_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.usage_series(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.usage_stream
     ADD CONSTRAINT usage_stream_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.virtual_key
@@ -1564,6 +1652,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider_statement TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider_statement_line TO gatehouse_app;
 GRANT SELECT,INSERT ON TABLE public.rerating TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.rerating_unfolded TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.route TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.route_target TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.scope_closure TO gatehouse_app;
@@ -1584,6 +1673,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_event_default TO gatehou
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_gap TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_hour TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_minute TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_quarter_day TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_rejected TO gatehouse_app;
 GRANT SELECT,UPDATE ON TABLE public.usage_retention TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_series TO gatehouse_app;

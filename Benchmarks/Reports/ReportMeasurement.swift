@@ -82,6 +82,30 @@ extension World {
                     "group_by": "project", "bucket": "day", "time_zone": "Asia/Kathmandu",
                 ]
             ),
+            (
+                "month, by project and day, Los Angeles",
+                [
+                    "group_by": "project", "bucket": "day", "time_zone": "America/Los_Angeles",
+                ]
+            ),
+            (
+                "month, by project and day, Tokyo",
+                [
+                    "group_by": "project", "bucket": "day", "time_zone": "Asia/Tokyo",
+                ]
+            ),
+            (
+                "month, by project and day, Auckland",
+                [
+                    "group_by": "project", "bucket": "day", "time_zone": "Pacific/Auckland",
+                ]
+            ),
+            (
+                "month, by key, model and day, Tokyo (10,000 rows)",
+                [
+                    "group_by": "key,model", "bucket": "day", "time_zone": "Asia/Tokyo", "limit": 10_000,
+                ]
+            ),
             ("month, by model and hour", ["group_by": "model", "bucket": "hour"]),
             (
                 "month, one organization, by key and day, Berlin",

@@ -151,7 +151,8 @@ struct World: Sendable {
             try tx.query(
                 """
                 select t.name, sum(c.reltuples)::bigint as rows, sum(pg_total_relation_size(c.oid))::bigint >> 20 as size
-                from unnest(array['usage_event', 'usage_minute', 'usage_hour', 'usage_day', 'usage_series']) t (name)
+                from unnest(array['usage_event', 'usage_minute', 'usage_hour', 'usage_quarter_day', 'usage_day',
+                    'usage_series']) t (name)
                 join pg_class c on c.relkind = 'r'
                     and (c.relname = t.name or t.name = 'usage_event' and c.relname like 'usage_event\\_%')
                 group by 1 order by 3 desc

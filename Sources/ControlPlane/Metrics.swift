@@ -98,6 +98,7 @@ extension Jobs.Figures {
             ("ledger_records_delivered", "Usage records that the streams say were delivered.", figures.watermarks),
             ("ledger_records_nano_usd", "Money in the records.", figures.eventCost),
             ("ledger_records_unfolded", "Usage records stored that the sums lacked.", figures.unfolded.records),
+            ("ledger_corrections_nano_usd", "Money that re-ratings changed.", figures.corrections),
             ("ledger_mispriced", "Records that cost other than the control plane computes.", figures.mispriced),
         ] {
             text += Figure.text(name, "gauge", help, Int(value))
@@ -105,6 +106,10 @@ extension Jobs.Figures {
         for (name, help, value) in [
             ("ledger_level_records", "Usage records in the sums of each level.", \LedgerIdentities.Sum.records),
             ("ledger_level_nano_usd", "Money in the sums of each level.", \LedgerIdentities.Sum.cost),
+            (
+                "ledger_level_corrections_nano_usd", "Corrections in the sums of each level.",
+                \LedgerIdentities.Sum.corrections
+            ),
         ] {
             text += "# HELP gatehouse_\(name) \(help)\n# TYPE gatehouse_\(name) gauge\n"
             for level in UsageLevel.allCases {
@@ -123,6 +128,11 @@ extension Rollups.Figures {
         return Figure.text("usage_folded_total", "counter", "Usage records folded by this replica.", Int(self.folded))
             + Figure.text("usage_fold_failures_total", "counter", "Failures to fold usage.", self.failures)
             + Figure.text("usage_unfolded", "gauge", "Usage records that wait to be folded.", Int(self.waiting))
+            + Figure.text(
+                "corrections_folded_total", "counter", "Corrections folded by this replica.",
+                Int(self.foldedCorrections))
+            + Figure.text(
+                "corrections_unfolded", "gauge", "Corrections that wait to be folded.", Int(self.waitingCorrections))
             + Figure.text(
                 "usage_unfolded_age_seconds", "gauge", "For how long the oldest of them has waited.", Int(age))
     }

@@ -11,7 +11,7 @@ struct Ledger: Sendable {
     let lost: Int
     let watermarks: Int
     let eventCost: Int64
-    /// Money that is in no sum yet, and in the sums by minute, hour and day.
+    /// Money that is in no sum yet, and in the sums of each level.
     let unfoldedCost: Int64
     let levelCosts: [Int64]
     let mispriced: Int
@@ -33,6 +33,7 @@ struct Ledger: Sendable {
                     (select coalesce(sum(cost_nano_usd), 0)::bigint from usage_unfolded) as unfolded_cost,
                     (select coalesce(sum(cost_nano_usd), 0)::bigint from usage_minute) as minute_cost,
                     (select coalesce(sum(cost_nano_usd), 0)::bigint from usage_hour) as hour_cost,
+                    (select coalesce(sum(cost_nano_usd), 0)::bigint from usage_quarter_day) as quarter_cost,
                     (select coalesce(sum(cost_nano_usd), 0)::bigint from usage_day) as day_cost,
                     (select count(*) from usage_event where cost_nano_usd <> checked_cost_nano_usd) as mispriced
                 """
@@ -44,7 +45,7 @@ struct Ledger: Sendable {
                 lost: Int(try row.get("lost", as: Int64.self)),
                 watermarks: Int(try row.get("watermarks", as: Int64.self)), eventCost: try row.get("event_cost"),
                 unfoldedCost: try row.get("unfolded_cost"),
-                levelCosts: try ["minute_cost", "hour_cost", "day_cost"].map { try row.get($0) },
+                levelCosts: try ["minute_cost", "hour_cost", "quarter_cost", "day_cost"].map { try row.get($0) },
                 mispriced: Int(try row.get("mispriced", as: Int64.self))
             )
         }

@@ -115,6 +115,8 @@ extension Schema {
     package static let activeStatus = Schema.string(.oneOf(["active", "disabled"]))
     package static let count = Schema.integer(0...Int64.max)
     package static let decimal = Schema.string(.digits)
+    /// A difference, in answers: like `decimal`, with a minus where it is negative.
+    package static let signed = Schema.string(.length(1...20))
 
     package static func id(_ kinds: any IdentifierKind.Type...) -> Schema { .string(.identifier(kinds)) }
     package static func choice(_ choices: String...) -> Schema { .string(.oneOf(choices)) }

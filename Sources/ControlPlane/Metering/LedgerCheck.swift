@@ -42,6 +42,7 @@ package struct LedgerCheck: Sendable, Equatable {
     /// Checks the ledger in one state of the database: the transaction is to be `repeatableReadWrite`.
     ///
     /// Reads the records of the last hour or so and the latest sums of each level, and adds what was summed up before.
+    /// Corrections of sums are found by an index of them, all of them each time: they are made long after the record.
     /// Once a day, and before it says that something is wrong, it reads everything: usage of a day long past that is
     /// delivered late, or a record that was changed long after it came, is seen then.
     package static func run(_ tx: inout Transaction, now: Timestamp) throws -> LedgerCheck {
@@ -66,8 +67,8 @@ package struct LedgerCheck: Sendable, Equatable {
         let from = last?.eventsTo ?? Timestamp(microseconds: 0)
         let eventsTo = max(from, Timestamp(microseconds: hour * 1_000_000))
         let (closing, open) = try LedgerCheckStore.events(&tx, from: from, to: eventsTo)
-        // What retention let go was closed when it went: only a whole reading has to be told.
-        let dropped = last == nil ? try UsageRetentionStore.dropped(&tx) : [:]
+        // What retention let go was closed when it went: only a whole reading has to be told; of corrections, each one.
+        let dropped = try UsageRetentionStore.dropped(&tx)
         let gone = dropped[nil].map {
             Sums(events: $0.sum.records, eventCost: $0.sum.cost, mispriced: $0.mispriced)
         }
@@ -76,18 +77,25 @@ package struct LedgerCheck: Sendable, Equatable {
         var levels: [UsageLevel: ClosedLevel] = [:]
         var sums: [UsageLevel: LedgerIdentities.Sum] = [:]
         for level in UsageLevel.allCases {
-            let before = last?.levels[level] ?? ClosedLevel(sum: dropped[level]?.sum ?? .init())
+            let gone = dropped[level]?.sum ?? .init()
+            let before = last?.levels[level] ?? ClosedLevel(sum: .init(records: gone.records, cost: gone.cost))
             let day = (now.seconds - level.openSeconds) / level.seconds * level.seconds
             let to = max(before.to, Timestamp(microseconds: day * 1_000_000))
             let (closing, open) = try LedgerCheckStore.sums(&tx, level, from: before.to, to: to)
             levels[level] = ClosedLevel(to: to, sum: before.sum + closing)
-            sums[level] = before.sum + closing + open
+            let corrections = try LedgerCheckStore.corrections(&tx, level) + gone.corrections
+            sums[level] = before.sum + closing + open + .init(corrections: corrections)
         }
+        let rerated = try LedgerCheckStore.rerated(&tx)
+        // Corrections are never changed: one by one they are added up by a whole reading, and else as re-ratings say.
+        let corrections =
+            try last.map { $0.identities.corrections + (rerated - $0.identities.rerated) }
+            ?? LedgerCheckStore.corrections(&tx)
         let streams = try LedgerCheckStore.streams(&tx)
         let identities = LedgerIdentities(
             events: all.events, rejected: streams.rejected, lost: streams.lost, watermarks: streams.watermarks,
-            eventCost: all.eventCost, levels: sums, unfolded: try LedgerCheckStore.unfolded(&tx),
-            mispriced: all.mispriced
+            eventCost: all.eventCost, corrections: corrections, rerated: rerated, levels: sums,
+            unfolded: try LedgerCheckStore.unfolded(&tx), mispriced: all.mispriced
         )
         return LedgerCheck(
             identities: identities, holds: identities.holds, checkedAt: now, wholeAt: last?.wholeAt ?? now,

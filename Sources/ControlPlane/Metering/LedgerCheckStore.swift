@@ -9,7 +9,10 @@ package enum LedgerCheckStore {
         var levels: [UsageLevel: LedgerCheck.ClosedLevel] = [:]
         for row in try tx.query("select * from ledger_level") {
             guard let level = UsageLevel(rawValue: try row.get("level")) else { continue }
-            sums[level] = .init(records: try row.get("records"), cost: try row.get("cost_nano_usd"))
+            sums[level] = .init(
+                records: try row.get("records"), cost: try row.get("cost_nano_usd"),
+                corrections: try row.get("corrections_nano_usd")
+            )
             levels[level] = .init(
                 to: try row.get("closed_to"),
                 sum: .init(records: try row.get("closed_records"), cost: try row.get("closed_cost"))
@@ -18,8 +21,12 @@ package enum LedgerCheckStore {
         return LedgerCheck(
             identities: LedgerIdentities(
                 events: try row.get("events"), rejected: try row.get("rejected"), lost: try row.get("lost"),
-                watermarks: try row.get("watermarks"), eventCost: try row.get("event_cost"), levels: sums,
-                unfolded: .init(records: try row.get("unfolded_records"), cost: try row.get("unfolded_cost")),
+                watermarks: try row.get("watermarks"), eventCost: try row.get("event_cost"),
+                corrections: try row.get("corrections"), rerated: try row.get("rerated"), levels: sums,
+                unfolded: .init(
+                    records: try row.get("unfolded_records"), cost: try row.get("unfolded_cost"),
+                    corrections: try row.get("unfolded_corrections")
+                ),
                 mispriced: try row.get("mispriced")
             ),
             holds: try row.get("holds"), checkedAt: try row.get("checked_at"), wholeAt: try row.get("whole_at"),
@@ -37,21 +44,25 @@ package enum LedgerCheckStore {
         _ = try tx.execute(
             """
             insert into ledger_check (checked_at, whole_at, holds, events, rejected, watermarks, event_cost, mispriced,
-                events_to, closed_events, closed_event_cost, closed_mispriced, lost, unfolded_records, unfolded_cost)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+                events_to, closed_events, closed_event_cost, closed_mispriced, lost, unfolded_records, unfolded_cost,
+                corrections, rerated, unfolded_corrections)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
             """,
             check.checkedAt, check.wholeAt, check.holds, identities.events, identities.rejected, identities.watermarks,
             identities.eventCost, identities.mispriced, check.eventsTo, check.closed.events, check.closed.eventCost,
-            check.closed.mispriced, identities.lost, identities.unfolded.records, identities.unfolded.cost
+            check.closed.mispriced, identities.lost, identities.unfolded.records, identities.unfolded.cost,
+            identities.corrections, identities.rerated, identities.unfolded.corrections
         )
         _ = try tx.execute("delete from ledger_level")
         for level in UsageLevel.allCases {
             let (sum, closed) = (identities.levels[level] ?? .init(), check.levels[level] ?? .init())
             _ = try tx.execute(
                 """
-                insert into ledger_level (level, records, cost_nano_usd, closed_to, closed_records, closed_cost)
-                values ($1, $2, $3, $4, $5, $6)
-                """, level.rawValue, sum.records, sum.cost, closed.to, closed.sum.records, closed.sum.cost
+                insert into ledger_level (level, records, cost_nano_usd, closed_to, closed_records, closed_cost,
+                    corrections_nano_usd)
+                values ($1, $2, $3, $4, $5, $6, $7)
+                """, level.rawValue, sum.records, sum.cost, closed.to, closed.sum.records, closed.sum.cost,
+                sum.corrections
             )
         }
     }
@@ -93,15 +104,40 @@ package enum LedgerCheckStore {
         return result
     }
 
-    /// One row a batch that waits.
+    /// What the corrections in a level change: of the rows that have some, by their own index.
+    static func corrections(_ tx: inout Transaction, _ level: UsageLevel) throws -> Int64 {
+        let row = try tx.queryOne(
+            "select coalesce(sum(corrections_nano_usd), 0)::bigint as corrections from " + level.table
+                + " where corrections_nano_usd <> 0")
+        return try row?.get("corrections") ?? 0
+    }
+
+    /// What all corrections change, one by one.
+    static func corrections(_ tx: inout Transaction) throws -> Int64 {
+        let row = try tx.queryOne(
+            "select coalesce(sum(after_nano_usd - before_nano_usd), 0)::bigint as corrections from usage_correction")
+        return try row?.get("corrections") ?? 0
+    }
+
+    /// What re-ratings say that they changed, one row each.
+    static func rerated(_ tx: inout Transaction) throws -> Int64 {
+        let row = try tx.queryOne(
+            "select coalesce(sum(after_nano_usd - before_nano_usd), 0)::bigint as rerated from rerating")
+        return try row?.get("rerated") ?? 0
+    }
+
+    /// One row a batch or re-rating that waits.
     static func unfolded(_ tx: inout Transaction) throws -> LedgerIdentities.Sum {
         let row = try tx.queryOne(
             """
-            select coalesce(sum(records), 0)::bigint as records, coalesce(sum(cost_nano_usd), 0)::bigint as cost
+            select coalesce(sum(records), 0)::bigint as records, coalesce(sum(cost_nano_usd), 0)::bigint as cost,
+                (select coalesce(sum(difference_nano_usd), 0)::bigint from rerating_unfolded) as corrections
             from usage_unfolded
             """
         )
-        return .init(records: try row?.get("records") ?? 0, cost: try row?.get("cost") ?? 0)
+        return .init(
+            records: try row?.get("records") ?? 0, cost: try row?.get("cost") ?? 0,
+            corrections: try row?.get("corrections") ?? 0)
     }
 
     /// One row a stream, and one a rejected record or a gap, of which there are few unless a gateway is wrong.

@@ -34,15 +34,24 @@ extension LedgerCheck {
                 "records_unfolded", Schema.count.described("Stored, and not in the sums yet: a second or so.")),
             .required("unfolded_nano_usd", .decimal),
             .required(
+                "corrections_nano_usd", Schema.signed.described("What re-ratings changed, by the corrections stored.")),
+            .required("rerated_nano_usd", Schema.signed.described("The same, by the re-ratings.")),
+            .required("unfolded_corrections_nano_usd", .signed),
+            .required(
                 "levels",
                 .object(
                     UsageLevel.allCases.map { level in
                         .required(
                             level.rawValue,
-                            .object([.required("records", .count), .required("nano_usd", .decimal)])
+                            .object([
+                                .required("records", .count), .required("nano_usd", .decimal),
+                                .required("corrections_nano_usd", .signed),
+                            ])
                         )
                     }
-                ).described("What is in the sums by minute, hour and day: with what is unfolded, all that is stored.")
+                ).described(
+                    "What is in the sums of each level, as it was settled and what was corrected: with what is unfolded,"
+                        + " all that is stored.")
             ),
             .required("mispriced", .count),
         ])
@@ -57,13 +66,19 @@ extension LedgerCheck {
             "records_nano_usd": .string(String(self.identities.eventCost)),
             "records_unfolded": .integer(self.identities.unfolded.records),
             "unfolded_nano_usd": .string(String(self.identities.unfolded.cost)),
+            "corrections_nano_usd": .string(String(self.identities.corrections)),
+            "rerated_nano_usd": .string(String(self.identities.rerated)),
+            "unfolded_corrections_nano_usd": .string(String(self.identities.unfolded.corrections)),
             "levels": .object(
                 Dictionary(
                     uniqueKeysWithValues: UsageLevel.allCases.map { level in
                         let sum = self.identities.levels[level] ?? .init()
                         return (
                             level.rawValue,
-                            ["records": .integer(sum.records), "nano_usd": .string(String(sum.cost))]
+                            [
+                                "records": .integer(sum.records), "nano_usd": .string(String(sum.cost)),
+                                "corrections_nano_usd": .string(String(sum.corrections)),
+                            ]
                         )
                     })),
             "mispriced": .integer(self.identities.mispriced),

@@ -54,7 +54,7 @@ package struct Rerating: Sendable, Hashable, Audited {
             .required("to", .timestamp), .required("reason", Self.reason), .required("records", .count),
             .required("corrected", .count), .required("before_nano_usd", .decimal),
             .required("after_nano_usd", .decimal),
-            .required("difference_nano_usd", Schema.string(.length(1...20)).described("After less before; signed.")),
+            .required("difference_nano_usd", Schema.signed.described("After less before.")),
             .required(
                 "created_by",
                 .object([.required("kind", .string(.length(1...64))), .required("id", .string(.length(1...64)))])),

@@ -7,6 +7,9 @@ enum ReratingStore {
     struct Charge {
         let stream: UsageStreamID
         let sequence: Int64
+        let arrived: Timestamp
+        /// Whose sums it is in, or will be; nil until somebody made that series.
+        var series: Int64?
         let request: RequestID
         let organization: OrganizationID
         let project: ProjectID
@@ -18,22 +21,26 @@ enum ReratingStore {
         let units: UsageCounters
         /// With earlier corrections.
         var cost: NanoUSD
+
+        var place: Place { Place(stream: self.stream, sequence: self.sequence) }
     }
 
-    private static let units: SQL = Meter.allCases.reduce("") { $0 + ", " + SQL(identifier: $1.name) }
+    private static let units: SQL = Meter.allCases.reduce("") { $0 + ", e." + SQL(identifier: $1.name) }
 
     /// The charged records of a re-rating, at most one more than it may have; in the order of their arrival.
     static func charges(
         _ model: ModelID, _ organization: OrganizationID?, from: Timestamp, to: Timestamp, _ tx: inout Transaction
     ) throws -> [Charge] {
         let rows = try tx.query(
-            "select stream_id, seq, request_id, organization_id, project_id, key_id, started_at, price_id,"
-                + " adjustment_id, service_tier, cost_nano_usd" + Self.units + """
-                     from usage_event
-                    where ingested_at >= $1 and model_id = $2 and started_at >= $3 and started_at < $4
-                        and ($5::uuid is null or organization_id = $5) and price_id is not null
-                    order by ingested_at, stream_id, seq limit $6
-                    """,
+            "select e.ingested_at, e.stream_id, e.seq, s.id as series_id, e.request_id, e.organization_id, e.project_id,"
+                + " e.key_id, e.started_at, e.price_id, e.adjustment_id, e.service_tier, e.cost_nano_usd" + Self.units
+                    + """
+                     from (select * from usage_event
+                        where ingested_at >= $1 and model_id = $2 and started_at >= $3 and started_at < $4
+                            and ($5::uuid is null or organization_id = $5) and price_id is not null
+                        order by ingested_at, stream_id, seq limit $6) e
+                    left join usage_series s on
+                    """ + " " + RollupStore.isSeriesOfRecord + " order by e.ingested_at, e.stream_id, e.seq",
             from.adding(seconds: -UsageReading.clockTolerance), model, from, to, organization,
             Int64(Rerating.recordsLimit + 1)
         )
@@ -42,7 +49,8 @@ enum ReratingStore {
             for meter in Meter.allCases { units[meter] = try row.get(meter.name) }
             let tier = ServiceTier(rawValue: UInt8(clamping: try row.get("service_tier", as: Int64.self)))
             return Charge(
-                stream: try row.get("stream_id"), sequence: try row.get("seq"), request: try row.get("request_id"),
+                stream: try row.get("stream_id"), sequence: try row.get("seq"), arrived: try row.get("ingested_at"),
+                series: try row.optional("series_id"), request: try row.get("request_id"),
                 organization: try row.get("organization_id"), project: try row.get("project_id"),
                 key: try row.get("key_id"), started: try row.get("started_at"), price: try row.optional("price_id"),
                 adjustment: try row.optional("adjustment_id"), tier: tier ?? .standard, units: units,
@@ -66,7 +74,7 @@ enum ReratingStore {
             """
             select distinct on (stream_id, seq) stream_id, seq, price_after, after_nano_usd from usage_correction
             where model_id = $1 and started_at >= $2 and started_at < $3
-            order by stream_id, seq, rerating_id desc
+            order by stream_id, seq, number desc
             """, model, from, to
         )
         for row in rows {
@@ -76,8 +84,55 @@ enum ReratingStore {
         return found
     }
 
+    /// What corrections change together.
+    private static func difference(_ corrections: [UsageCorrection]) throws(ControlError) -> Int64 {
+        var difference: Int64 = 0
+        for correction in corrections {
+            let (sum, overflow) = difference.addingReportingOverflow(correction.after.amount - correction.before.amount)
+            guard !overflow else {
+                throw .conflict(
+                    "too_large", "What the records cost is more than can be added up: take a shorter period.")
+            }
+            difference = sum
+        }
+        return difference
+    }
+
+    /// The series of what is corrected.
+    ///
+    /// Most are known; of records that nobody folded yet some are not there, and made now.
+    private static func series(of charges: [Charge], _ tx: inout Transaction) throws -> [Place: Int64] {
+        var found: [Place: Int64] = [:]
+        var missing: [Arrival: ClosedRange<Int64>] = [:]
+        for charge in charges {
+            if let series = charge.series {
+                found[charge.place] = series
+            } else {
+                let arrival = Arrival(stream: charge.stream, at: charge.arrived)
+                let known = missing[arrival] ?? charge.sequence...charge.sequence
+                missing[arrival] = min(known.lowerBound, charge.sequence)...max(known.upperBound, charge.sequence)
+            }
+        }
+        let batches = missing.map { arrival, numbers in
+            RollupStore.Batch(
+                stream: arrival.stream.value, from: numbers.lowerBound, to: numbers.upperBound, ingestedAt: arrival.at,
+                records: Int64(numbers.count))
+        }
+        return found.merging(try RollupStore.series(&tx, of: batches)) { known, _ in known }
+    }
+
+    /// What came at once.
+    private struct Arrival: Hashable {
+        let stream: UsageStreamID
+        let at: Timestamp
+    }
+
+    /// Stores a re-rating with its corrections, and notes that they are in no sum yet: see `Rollups`.
+    ///
+    /// - Parameter corrected: the charges of the corrections.
     static func insert(
-        _ rerating: Rerating, _ corrections: [UsageCorrection], _ tx: inout Transaction, _: borrowing Permit
+        _ rerating: Rerating, _ corrections: [UsageCorrection], of corrected: [Charge], _ tx: inout Transaction,
+        _: borrowing Permit
     ) throws {
         _ = try tx.execute(
             """
@@ -89,21 +144,30 @@ enum ReratingStore {
             Int64(rerating.records), Int64(rerating.corrected), rerating.before, rerating.after,
             rerating.createdBy.kind.rawValue, rerating.createdBy.id, rerating.createdAt
         )
-        guard !corrections.isEmpty else { return }
+        guard let last = corrected.map(\.arrived).max() else { return }
+        let series = try Self.series(of: corrected, &tx)
         _ = try tx.copyIn(
             """
             usage_correction (rerating_id, stream_id, seq, request_id, organization_id, project_id, key_id, model_id,
-                started_at, price_before, price_after, before_nano_usd, after_nano_usd)
+                started_at, price_before, price_after, before_nano_usd, after_nano_usd, series_id)
             """
         ) { copy in
             for correction in corrections {
+                let place = Place(stream: correction.stream, sequence: correction.sequence)
                 try copy.row(
                     rerating.id, correction.stream, correction.sequence, correction.request, correction.organization,
                     correction.project, correction.key, rerating.model, correction.started, correction.priceBefore,
-                    correction.priceAfter, correction.before, correction.after
+                    correction.priceAfter, correction.before, correction.after, series[place]
                 )
             }
         }
+        _ = try tx.execute(
+            """
+            insert into rerating_unfolded (rerating_id, corrections, difference_nano_usd, records_to, created_at)
+            values ($1, $2, $3, $4, $5)
+            """, rerating.id, Int64(corrections.count),
+            try Self.difference(corrections), last, rerating.createdAt
+        )
     }
 
     private static let columns: SQL = """

@@ -52,6 +52,7 @@ package struct Reratings: Sendable {
             ).values.sorted { $0.effectiveAt < $1.effectiveAt }
             let rules = try AdjustmentStore.rules(Set(charges.compactMap(\.adjustment)), &tx)
             var corrections: [UsageCorrection] = []
+            var corrected: [ReratingStore.Charge] = []
             var (before, after) = (NanoUSD.zero, NanoUSD.zero)
             for charge in charges {
                 before = before.addingSaturating(charge.cost)
@@ -64,14 +65,16 @@ package struct Reratings: Sendable {
                     adjustment: charge.adjustment.flatMap { rules[$0]?.factor } ?? .one
                 )
                 after = after.addingSaturating(cost)
-                if cost != charge.cost { corrections.append(UsageCorrection(charge, price: price.id, cost: cost)) }
+                guard cost != charge.cost else { continue }
+                corrections.append(UsageCorrection(charge, price: price.id, cost: cost))
+                corrected.append(charge)
             }
             let rerating = Rerating(
                 id: id, model: model, organization: organization, from: from, to: to,
                 reason: body["reason"]?.string ?? "", records: charges.count, corrected: corrections.count,
                 before: before, after: after, createdBy: context.actor, createdAt: context.time
             )
-            try ReratingStore.insert(rerating, corrections, &tx, permit)
+            try ReratingStore.insert(rerating, corrections, of: corrected, &tx, permit)
             return Change(rerating, in: organization, after: rerating)
         }
         return try await outcome.resolved { try await self.get(ReratingID($0)) }
@@ -104,8 +107,7 @@ package struct Reratings: Sendable {
         }
         let corrected = try ReratingStore.corrected(model, from: from, to: to, &tx)
         for index in charges.indices {
-            let place = ReratingStore.Place(stream: charges[index].stream, sequence: charges[index].sequence)
-            guard let earlier = corrected[place] else { continue }
+            guard let earlier = corrected[charges[index].place] else { continue }
             charges[index].price = earlier.price
             charges[index].cost = earlier.cost
         }

@@ -7,6 +7,8 @@ package struct UsageEntry: Sendable {
     package let stream: UsageStreamID
     package let sequence: Int64
     private let members: [String: JSONValue]
+    /// What it costs since it was re-rated; the record itself stays as it was settled.
+    package var correction: Correction?
 
     /// The columns of units, in the order of the meters.
     static let unitColumns = Meter.allCases.map(\.name)
@@ -47,7 +49,9 @@ package struct UsageEntry: Sendable {
         self.members = members
     }
 
-    package var json: JSONValue { .object(self.members) }
+    package var json: JSONValue {
+        .object(self.members.merging(["correction": self.correction?.json ?? .null]) { $1 })
+    }
 
     /// What the list goes on after.
     package var position: [UInt8] {
@@ -102,6 +106,11 @@ package struct UsageEntry: Sendable {
             .required("code", Schema.string(.length(0...64)).described("Why it was refused or failed; else empty.")),
             .required("units", Self.units),
             .required("amount_nano_usd", .decimal), .required("amount_usd", .string(.dollars)),
+            .required(
+                "correction",
+                Correction.schema.orNull.described(
+                    "What it costs since the newest re-rating that changed that; or null.")
+            ),
         ])
     )
 }

@@ -1,15 +1,38 @@
 package import Postgres
 import Shared
 
-/// A level of the roll-ups: sums of usage by series and by minute, hour or day (UTC).
+/// A level of the roll-ups: sums of usage by series and by minute, hour, quarter of a day or day (UTC); finest first.
 package enum UsageLevel: String, Sendable, CaseIterable {
-    case minute, hour, day
+    case minute, hour
+    case quarterDay = "quarter_day"
+    case day
 
     package var table: SQL {
         switch self {
         case .minute: "usage_minute"
         case .hour: "usage_hour"
+        case .quarterDay: "usage_quarter_day"
         case .day: "usage_day"
+        }
+    }
+
+    /// As people call it.
+    var title: String {
+        switch self {
+        case .minute: "minute"
+        case .hour: "hour"
+        case .quarterDay: "quarter of a day"
+        case .day: "day"
+        }
+    }
+
+    /// The beginning of the row that an instant is in.
+    func beginning(_ instant: SQL) -> SQL {
+        switch self {
+        case .minute: "date_trunc('minute', " + instant + ", 'UTC')"
+        case .hour: "date_trunc('hour', " + instant + ", 'UTC')"
+        case .quarterDay: "date_bin('6 hours', " + instant + ", timestamptz 'epoch')"
+        case .day: "date_trunc('day', " + instant + ", 'UTC')"
         }
     }
 
@@ -18,6 +41,7 @@ package enum UsageLevel: String, Sendable, CaseIterable {
         switch self {
         case .minute: 60
         case .hour: 3600
+        case .quarterDay: 21_600
         case .day: 86_400
         }
     }
@@ -29,6 +53,7 @@ package enum UsageLevel: String, Sendable, CaseIterable {
         switch self {
         case .minute: 6 * 3600
         case .hour: 3 * 86_400
+        case .quarterDay: 5 * 86_400
         case .day: 7 * 86_400
         }
     }
@@ -46,8 +71,11 @@ enum UsageColumns {
     /// Columns of units, in the order of the meters.
     static let units = UsageEntry.unitColumns
 
-    /// Columns of a level's table that are added up.
+    /// Columns of a level's table that are added up when records are folded.
     static let sums = ["requests", "refusals", "estimates"] + Self.units + ["cost_nano_usd"]
+
+    /// What re-ratings changed of the cost, in each level's table.
+    static let corrections = "corrections_nano_usd"
 
     /// One piece of SQL for each column, with commas in between.
     static func list(_ columns: [String], _ piece: (SQL) -> SQL = { $0 }) -> SQL {

@@ -16,7 +16,7 @@ extension UsageReading {
             for window in windows where found.count < page.fetchLimit {
                 found += try Self.records(&tx, filter, in: window, after: after, limit: page.fetchLimit - found.count)
             }
-            return found
+            return try UsageEntry.corrected(found, &tx)
         }
         return Page(found, page, position: \.position)
     }

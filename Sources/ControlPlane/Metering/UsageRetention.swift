@@ -11,7 +11,8 @@ package struct UsageRetention: Sendable, Equatable, Audited {
 
     /// What each may be: the ledger's quick check must not miss what goes.
     static let ranges: [(name: String, range: ClosedRange<Int64>)] = [
-        ("raw_days", 2...36_500), ("minute_days", 2...36_500), ("hour_days", 7...36_500), ("day_days", 31...36_500),
+        ("raw_days", 2...36_500), ("minute_days", 2...36_500), ("hour_days", 7...36_500),
+        ("quarter_day_days", 7...36_500), ("day_days", 31...36_500),
     ]
 
     init(_ row: Row) throws {
@@ -82,9 +83,9 @@ enum UsageRetentionStore {
         _ = try tx.execute(
             """
             update usage_retention set raw_days = $1::bigint, minute_days = $2::bigint, hour_days = $3::bigint,
-                day_days = $4::bigint, revision = $5, updated_at = $6
+                quarter_day_days = $4::bigint, day_days = $5::bigint, revision = $6, updated_at = $7
             """, retention.rawDays, retention.levelDays[.minute], retention.levelDays[.hour],
-            retention.levelDays[.day], retention.revision, retention.updatedAt
+            retention.levelDays[.quarterDay], retention.levelDays[.day], retention.revision, retention.updatedAt
         )
     }
 
@@ -99,8 +100,10 @@ enum UsageRetentionStore {
                 continue
             }
             result[level] = (
-                try row.get("before"), .init(records: try row.get("records"), cost: try row.get("cost_nano_usd")),
-                try row.get("mispriced")
+                try row.get("before"),
+                .init(
+                    records: try row.get("records"), cost: try row.get("cost_nano_usd"),
+                    corrections: try row.get("corrections_nano_usd")), try row.get("mispriced")
             )
         }
         return result
@@ -111,14 +114,17 @@ enum UsageRetentionStore {
         let row = try tx.queryOne(
             "with gone as (delete from " + level.table + " l using (select series_id, starts_at from " + level.table
                 + " where starts_at < $1 order by starts_at limit $2) old where l.series_id = old.series_id"
-                + " and l.starts_at = old.starts_at returning l.requests, l.cost_nano_usd)"
+                + " and l.starts_at = old.starts_at returning l.requests, l.cost_nano_usd, l.corrections_nano_usd)"
                     + """
                      select count(*) as rows, coalesce(sum(requests), 0)::bigint as records,
-                        coalesce(sum(cost_nano_usd), 0)::bigint as cost from gone
+                        coalesce(sum(cost_nano_usd), 0)::bigint as cost,
+                        coalesce(sum(corrections_nano_usd), 0)::bigint as corrections from gone
                     """, before, limit)
         guard let row, case let rows:Int64 = try row.get("rows"), rows > 0 else { return 0 }
         try self.note(
-            &tx, level.rawValue, before: before, .init(records: try row.get("records"), cost: try row.get("cost")))
+            &tx, level.rawValue, before: before,
+            .init(
+                records: try row.get("records"), cost: try row.get("cost"), corrections: try row.get("corrections")))
         return Int(rows)
     }
 
@@ -146,12 +152,13 @@ enum UsageRetentionStore {
     ) throws {
         _ = try tx.execute(
             """
-            insert into usage_dropped as d (level, before, records, cost_nano_usd, mispriced)
-            values ($1, $2, $3, $4, $5)
+            insert into usage_dropped as d (level, before, records, cost_nano_usd, mispriced, corrections_nano_usd)
+            values ($1, $2, $3, $4, $5, $6)
             on conflict (level) do update set before = greatest(d.before, excluded.before),
                 records = d.records + excluded.records, cost_nano_usd = d.cost_nano_usd + excluded.cost_nano_usd,
-                mispriced = d.mispriced + excluded.mispriced
-            """, level, before, sum.records, sum.cost, mispriced
+                mispriced = d.mispriced + excluded.mispriced,
+                corrections_nano_usd = d.corrections_nano_usd + excluded.corrections_nano_usd
+            """, level, before, sum.records, sum.cost, mispriced, sum.corrections
         )
     }
 }

@@ -89,7 +89,7 @@ enum StatementStore {
             "select (d.starts_at at time zone 'UTC')::date::text as day, s.model_id, sum(d.requests)::bigint as requests, "
                 + sum(Meter.promptTokens) + " as input_tokens, " + sum(Meter.outputTokens) + " as output_tokens,"
                     + """
-                     sum(d.cost_nano_usd)::bigint as cost from usage_day d join usage_series s on s.id = d.series_id
+                     sum(d.cost_nano_usd + d.corrections_nano_usd)::bigint as cost from usage_day d join usage_series s on s.id = d.series_id
                     where s.provider_id = $1 and d.starts_at >= $2::text::date::timestamp at time zone 'UTC'
                         and d.starts_at < ($3::text::date + 1)::timestamp at time zone 'UTC'
                     group by 1, 2

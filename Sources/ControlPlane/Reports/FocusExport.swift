@@ -30,14 +30,14 @@ package enum FocusExport {
         let extra = page.query.groups.filter { Self.own.contains($0) }
         writer.row(
             (Self.columns + extra.map { "x_\($0.rawValue)" } + ["x_requests"]
-                + UsageColumns.units.map { "x_units_\($0)" })
+                + UsageColumns.units.map { "x_units_\($0)" } + ["x_corrections_nano_usd"])
                 .map { .value($0) })
         for row in page.rows {
             guard let cells = Self.cells(row, page) else { continue }
             var own: [CSVWriter.Cell] = extra.map { dimension in
                 Self.value(dimension, row, page).flatMap(dimension.text).map { .value($0) } ?? .empty
             }
-            own += ([row.requests] + row.units).map { .value(String($0)) }
+            own += ([row.requests] + row.units + [row.corrections]).map { .value(String($0)) }
             writer.row(Self.columns.map { cells[$0] ?? .empty } + own)
         }
         return writer.bytes

@@ -36,6 +36,7 @@ extension ReportPage {
             "from": JSONValue(row.from), "to": JSONValue(row.to), "requests": .integer(row.requests),
             "refusals": .integer(row.refusals), "estimates": .integer(row.estimates),
             "amount_nano_usd": .string(String(row.cost.amount)), "amount_usd": JSONValue(row.cost),
+            "corrections_nano_usd": .string(String(row.corrections)),
         ]
         for (dimension, value) in zip(self.query.groups, row.values) {
             switch dimension {
@@ -65,7 +66,10 @@ extension ReportPage {
             .required("to", .timestamp), .required("requests", .count), .required("refusals", .count),
             .required("estimates", Schema.count.described("Requests whose units are a bound.")),
             .required("units", UsageEntry.units), .required("amount_nano_usd", .decimal),
-            .required("amount_usd", .string(.dollars)), .optional("status", .integer(0...999)),
+            .required("amount_usd", .string(.dollars)),
+            .required(
+                "corrections_nano_usd", Schema.signed.described("What of the amount re-ratings changed; it is in it.")),
+            .optional("status", .integer(0...999)),
             .optional("outcome", .string(.length(1...32))), .optional("user", Schema.id(UserKind.self).orNull),
         ]
         let kinds: [(ReportDimension, any IdentifierKind.Type)] = [
@@ -91,7 +95,8 @@ extension ReportPage {
             header.append(dimension.rawValue)
             if dimension.hasName { header.append(dimension.rawValue + "_name") }
         }
-        header += ["requests", "refusals", "estimates"] + UsageColumns.units + ["amount_nano_usd", "amount_usd"]
+        header += ["requests", "refusals", "estimates"] + UsageColumns.units
+        header += ["amount_nano_usd", "amount_usd", "corrections_nano_usd"]
         writer.row(header.map { .value($0) })
         for row in self.rows {
             var cells: [CSVWriter.Cell] = [.value(row.from.description), .value(row.to.description)]
@@ -104,6 +109,7 @@ extension ReportPage {
             }
             cells.append(.value(String(row.cost.amount)))
             cells.append(.value(row.cost.description))
+            cells.append(.value(String(row.corrections)))
             writer.row(cells)
         }
         return writer.bytes

@@ -4,8 +4,9 @@ package import Shared
 ///
 /// Buckets of minutes and hours are read as they are: by hour where they begin with whole hours of UTC, else by minute.
 /// Buckets of days and months, and the whole period, are read by day (UTC), and what is not theirs is corrected: where a
-/// bucket of another zone begins between two days, the hours in between, and the minutes to the full hour, move from the
-/// one bucket to the other. So a month in Berlin reads 31 days and two hours of each, not 744 hours.
+/// bucket of another zone begins between two days, the quarters of a day in between, the hours to the next quarter, and
+/// the minutes to the full hour, move from the one bucket to the other. So a month in Berlin reads 31 days and two hours
+/// of each, not 744 hours, and no zone needs more of a day than two quarters, three hours and half an hour.
 package struct ReportPlan: Sendable, Equatable {
     /// Time from the one instant until before the other.
     package struct Segment: Sendable, Equatable {
@@ -51,10 +52,10 @@ package struct ReportPlan: Sendable, Equatable {
         if byDay, let last = edges.last { self.correct(to, left: last.bucket, right: 0) }
     }
 
-    /// Moves what lies between a bucket's beginning and where it was read from, first by the hour, then by the minute.
+    /// Moves what lies between a bucket's beginning and where it was read from, by ever finer levels.
     private mutating func correct(_ boundary: Timestamp, left: Int64, right: Int64) {
         var position = Self.nearest(boundary, .day)
-        for level in [UsageLevel.hour, .minute] {
+        for level in [UsageLevel.quarterDay, .hour, .minute] {
             let next = level == .minute ? boundary : Self.nearest(boundary, level)
             if next < position {
                 self.add(level, Segment(from: next, to: position, gains: right, loses: left))

@@ -14,7 +14,10 @@ package struct ReportRow: Sendable {
     package let estimates: Int64
     /// In the order of the meters.
     package let units: [Int64]
+    /// With corrections.
     package let cost: NanoUSD
+    /// What of the cost re-ratings changed, in nano-USD; signed.
+    package let corrections: Int64
 
     init(_ row: Row, _ groups: [ReportDimension], _ grid: TimeGrid) throws {
         self.bucket = grid.boundaries == nil ? 0 : Int64(try row.get("bucket", as: Int32.self))
@@ -32,7 +35,8 @@ package struct ReportRow: Sendable {
         self.refusals = try row.get("refusals")
         self.estimates = try row.get("estimates")
         self.units = try UsageColumns.units.map { try row.get($0) }
-        self.cost = try row.get("cost_nano_usd")
+        self.corrections = try row.get(UsageColumns.corrections)
+        self.cost = NanoUSD(try row.get("cost_nano_usd", as: Int64.self).addingSaturating(self.corrections))
     }
 
     /// The units of one meter.

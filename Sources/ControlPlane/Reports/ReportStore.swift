@@ -21,7 +21,8 @@ package enum ReportStore {
     package static func parts(_ query: ReportQuery, _ grid: TimeGrid) -> [Range<Int>] {
         guard let boundaries = grid.boundaries else { return [0..<1] }
         var next = query.cursor.map { max(0, min(Int($0.bucket) - 1, boundaries.count)) } ?? 0
-        var width = max(24, boundaries.count / 16)
+        // Days have a row for each group, and there are many groups.
+        var width = max(query.bucket == .day || query.bucket == .month ? 8 : 24, boundaries.count / 16)
         var parts: [Range<Int>] = []
         while next < boundaries.count {
             parts.append(next..<min(next + width, boundaries.count))
@@ -56,7 +57,7 @@ package enum ReportStore {
                 else { continue }
                 throw ControlError(
                     .invalid, "not_kept",
-                    "This report needs the sums by \(level.rawValue) since \(first); they are kept since \(before)."
+                    "This report needs the sums by \(level.title) since \(first); they are kept since \(before)."
                         + " Ask from then on, or for whole \(level == .minute ? "hours" : "days") of UTC.",
                     pointer: "from"
                 )
@@ -64,38 +65,65 @@ package enum ReportStore {
         }
     }
 
+    /// For the statements of a report, until the end of the transaction: they are too short to be worth compiling, and
+    /// many groups are added up in memory.
+    static func prepare(_ tx: inout Transaction) throws {
+        _ = try tx.execute("set local jit = off")
+        _ = try tx.execute("set local work_mem = '32MB'")
+    }
+
     /// The statement that reads a part of a page.
+    ///
+    /// Rows are added up by place and group; what is added to one bucket and taken from another is so once it is a sum.
     package static func statement(
         _ query: ReportQuery, _ grid: TimeGrid, _ part: Range<Int>, limit: Int
     ) -> SQLStatement {
         var statement = SQLStatement()
         if query.groups.contains(.unit) { Self.writeUnits(&statement, query) }
-        statement += "select * from (select "
-        var names: [SQL] = []
-        if grid.boundaries != nil {
-            statement += "r.bucket, "
-            names.append("bucket")
-        }
-        for dimension in query.groups {
-            let name = SQL(identifier: dimension.rawValue)
-            statement += Self.expression(dimension) + " as " + name + ", "
-            names.append(name)
-        }
-        statement += UsageColumns.list(UsageColumns.sums) { "coalesce(sum(r." + $0 + "), 0)::bigint as " + $0 }
-        statement += " from ("
-        Self.writeLevels(&statement, Self.plan(query, grid, part))
-        statement += ") r join usage_series s on s.id = r.series_id"
-        if query.groups.contains(.unit) { statement += " left join units u on u.project_id = s.project_id" }
-        let conditions = query.filter.conditions(&statement, on: "s")
-        if !conditions.isEmpty { statement += " where " + SQL.joined(conditions, " and ") }
-        // What was added and taken away again is not there.
+        let groups = query.groups.map { SQL(identifier: $0.rawValue) }
+        let hasBuckets = grid.boundaries != nil
+        let names = (hasBuckets ? ["bucket"] : []) + groups
         let keys = SQL.joined(names, ", ")
-        statement += names.isEmpty ? "" : " group by " + keys
-        statement += " having sum(r.requests) <> 0) g"
+        var places = ReportPlaces(Self.plan(query, grid, part))
+        statement += "select * from ("
+        if places.moves {
+            statement += "select " + (hasBuckets ? "v.bucket, " : "")
+            for name in groups { statement += "m." + name + ", " }
+            statement +=
+                UsageColumns.list(ReportPlaces.sums) { "usage_sum(m." + $0 + " * v.sign) as " + $0 } + " from ("
+            Self.writeSums(&statement, query, &places, names: ["place"] + groups)
+            statement += ") m join "
+            places.writeBuckets(&statement)
+            statement += " v (place, bucket, sign) on v.place = m.place" + (names.isEmpty ? "" : " group by " + keys)
+            // What was added and taken away again is not there.
+            statement += " having usage_sum(m.requests * v.sign) <> 0"
+        } else {
+            Self.writeSums(&statement, query, &places, names: names)
+            statement += " having usage_sum(r.requests) <> 0"
+        }
+        statement += ") g"
         guard !names.isEmpty else { return statement }
         if let cursor = query.cursor { Self.writeCursor(&statement, cursor, query, keys) }
         statement += " order by " + keys + " limit " + statement.bind(limit)
         return statement
+    }
+
+    /// The sums of what the filter lets through, by groups, and by place when the first name is of one.
+    private static func writeSums(
+        _ statement: inout SQLStatement, _ query: ReportQuery, _ places: inout ReportPlaces, names: [SQL]
+    ) {
+        statement += "select "
+        if names.count > query.groups.count, let place = names.first { statement += "r.place as " + place + ", " }
+        for dimension in query.groups {
+            statement += Self.expression(dimension) + " as " + SQL(identifier: dimension.rawValue) + ", "
+        }
+        statement += UsageColumns.list(ReportPlaces.sums) { "usage_sum(r." + $0 + ") as " + $0 } + " from ("
+        places.writeRows(&statement)
+        statement += ") r join usage_series s on s.id = r.series_id"
+        if query.groups.contains(.unit) { statement += " left join units u on u.project_id = s.project_id" }
+        let conditions = query.filter.conditions(&statement, on: "s")
+        if !conditions.isEmpty { statement += " where " + SQL.joined(conditions, " and ") }
+        if !names.isEmpty { statement += " group by " + SQL.joined(names, ", ") }
     }
 
     private static func expression(_ dimension: ReportDimension) -> SQL {
@@ -129,75 +157,6 @@ package enum ReportStore {
             statement += " where organization_id = " + statement.bind(organization)
         }
         statement += ") p) "
-    }
-
-    /// Corrections of a level up to which each is a query of its own, planned for its bounds.
-    private static let plannedSegments = 8
-
-    /// Rows of `series_id`, `bucket` and the sums, each added once or taken away once.
-    private static func writeLevels(_ statement: inout SQLStatement, _ plan: ReportPlan) {
-        var parts: [SQL] = []
-        let columns = UsageColumns.list(UsageColumns.sums) { "l." + $0 }
-        for level in UsageLevel.allCases {
-            let segments = plan.segments[level] ?? []
-            let isPlain = segments.allSatisfy { $0.loses == 0 && $0.gains > 0 }
-            if isPlain, let run = Self.run(segments) {
-                parts.append(Self.read(&statement, run, level, columns))
-            } else if isPlain, segments.count <= Self.plannedSegments {
-                for segment in segments {
-                    parts.append(Self.read(&statement, [segment], level, columns))
-                }
-            } else if !segments.isEmpty {
-                parts.append(Self.move(&statement, segments, level))
-            }
-        }
-        // A period before anything was used has rows of no level.
-        statement +=
-            parts.isEmpty
-            ? "select l.series_id, 0 as bucket, " + columns + " from usage_day l where false"
-            : SQL.joined(parts, " union all ")
-    }
-
-    /// The segments when they follow each other without a gap; else nil.
-    private static func run(_ segments: [ReportPlan.Segment]) -> [ReportPlan.Segment]? {
-        for (one, next) in zip(segments, segments.dropFirst()) where one.to != next.from { return nil }
-        return segments.isEmpty ? nil : segments
-    }
-
-    /// Segments that follow each other, in one scan; each is a bucket.
-    private static func read(
-        _ statement: inout SQLStatement, _ run: [ReportPlan.Segment], _ level: UsageLevel, _ columns: SQL
-    ) -> SQL {
-        guard let first = run.first, let last = run.last else { return "" }
-        let (from, to) = (statement.bind(first.from), statement.bind(last.to))
-        var bucket = statement.bind(Int32(clamping: first.gains)) + "::int"
-        if run.count > 1 {
-            // A binary search in arrays that are made once: by far cheaper than a time zone's rules for each row.
-            let starts = statement.bind(run.map(\.from.microseconds))
-            let buckets = statement.bind(run.map(\.gains))
-            bucket =
-                "((select array_agg(b::int order by o) from unnest(" + buckets
-                + "::bigint[]) with ordinality x (b, o)))[width_bucket(l.starts_at, (select array_agg(timestamptz 'epoch'"
-                + " + b * interval '1 microsecond' order by b) from unnest(" + starts + "::bigint[]) b))]"
-        }
-        return "select l.series_id, " + bucket + " as bucket, " + columns + " from " + level.table
-            + " l where l.starts_at >= " + from + " and l.starts_at < " + to
-    }
-
-    /// Segments that are added to one bucket and taken from another, one after the other by the index of time.
-    private static func move(
-        _ statement: inout SQLStatement, _ segments: [ReportPlan.Segment], _ level: UsageLevel
-    ) -> SQL {
-        let starts = statement.bind(segments.map(\.from.microseconds))
-        let ends = statement.bind(segments.map(\.to.microseconds))
-        let (gains, loses) = (statement.bind(segments.map(\.gains)), statement.bind(segments.map(\.loses)))
-        return "select l.series_id, v.bucket::int as bucket, "
-            + UsageColumns.list(UsageColumns.sums) { "l." + $0 + " * v.sign as " + $0 }
-            + " from unnest(" + starts + "::bigint[], " + ends + "::bigint[], " + gains + "::bigint[], " + loses
-            + "::bigint[]) t (a, b, gains, loses) cross join lateral (select * from " + level.table
-            + " where starts_at >= timestamptz 'epoch' + t.a * interval '1 microsecond' and starts_at < timestamptz"
-            + " 'epoch' + t.b * interval '1 microsecond' offset 0) l cross join lateral (values (t.gains, 1::bigint),"
-            + " (t.loses, -1::bigint)) v (bucket, sign) where v.bucket > 0"
     }
 
     /// Groups after those of the cursor, in the order of the rows.

@@ -61,7 +61,7 @@ package struct TimeGrid: Sendable {
         }
         let starts = try self.starts(&tx, bucket, from, to, query.timeZone)
         var boundaries = starts.filter { $0 < to }
-        // Where the clock is put back at midnight, the day begins at the second one.
+        // Whatever a zone does, there is no time before the first bucket.
         if boundaries.first ?? to > from { boundaries.insert(from, at: 0) }
         return TimeGrid(from: from, to: to, boundaries: boundaries, end: starts.first { $0 >= to } ?? to)
     }
@@ -85,15 +85,33 @@ package struct TimeGrid: Sendable {
     private static func start(
         _ tx: inout Transaction, _ bucket: ReportBucket?, before to: Timestamp, _ zone: String
     ) throws -> Timestamp {
-        let unit = bucket == .minute || bucket == .hour ? bucket?.rawValue ?? "day" : "day"
         let start = to.adding(seconds: -(bucket?.defaultSeconds ?? 31 * 86_400))
-        let row = try tx.queryOne("select date_trunc($1::text, $2::timestamptz, $3::text) as at", unit, start, zone)
+        var row: Row?
+        if let bucket, bucket == .minute || bucket == .hour {
+            row = try tx.queryOne(
+                "select date_trunc($1::text, $2::timestamptz, $3::text) as at", bucket.rawValue, start, zone)
+        } else {
+            let local: SQL = "date_trunc('day', $1::timestamptz at time zone $2::text)"
+            row = try tx.queryOne("select " + Self.first(local, zone: "$2") + " as at", start, zone)
+        }
         return try row?.get("at") ?? start
+    }
+
+    /// The first instant at which clocks of a zone show a local time.
+    ///
+    /// There are two where clocks are put back (at midnight in Havana): PostgreSQL takes the second. Where they skip the
+    /// time, it is the instant at which they do.
+    private static func first(_ local: SQL, zone: SQL) -> SQL {
+        let instant: SQL = "(" + local + ") at time zone " + zone + "::text"
+        return "coalesce((select min(" + instant
+            + " - b) from unnest(array['0', '30 minutes', '1 hour', '2 hours']::interval[]) b where (" + instant
+            + " - b) at time zone " + zone + "::text = " + local + "), " + instant + ")"
     }
 
     private static func instant(_ tx: inout Transaction, _ text: String, _ zone: String) throws -> Timestamp {
         if let instant = Timestamp(text) { return instant }
-        let row = try tx.queryOne("select ($1::text)::date::timestamp at time zone $2 as at", text, zone)
+        let row = try tx.queryOne(
+            "select " + Self.first("($1::text)::date::timestamp", zone: "$2") + " as at", text, zone)
         guard let at: Timestamp = try row?.get("at") else {
             throw ControlError(.invalid, "invalid_parameter", "The value is no day.", pointer: "from")
         }
@@ -133,12 +151,11 @@ package struct TimeGrid: Sendable {
             ).map { try $0.get("at") }
         case .day, .month:
             return try tx.query(
-                """
-                select distinct l at time zone $3::text as at
-                from generate_series(date_trunc($4::text, $1::timestamptz at time zone $3),
-                    ($2::timestamptz at time zone $3) + ('1 ' || $4)::interval, ('1 ' || $4)::interval) l
-                order by 1
-                """, from, to, zone, bucket.rawValue
+                "select distinct " + Self.first("l", zone: "$3") + """
+                         as at from generate_series(date_trunc($4::text, $1::timestamptz at time zone $3),
+                        ($2::timestamptz at time zone $3) + ('1 ' || $4)::interval, ('1 ' || $4)::interval) l
+                    order by 1
+                    """, from, to, zone, bucket.rawValue
             ).map { try $0.get("at") }
         }
     }

@@ -1,7 +1,7 @@
 package import Postgres
 package import Shared
 
-/// Reports of what was used, from the sums by minute, hour and day.
+/// Reports of what was used, from the sums of each level.
 package struct UsageReports: Sendable {
     private let database: Database
     private let zones = TimeZones()
@@ -16,6 +16,7 @@ package struct UsageReports: Sendable {
     ) async throws -> ReportPage {
         let zones = self.zones
         return try await self.database.transaction(.repeatableReadOnly) { tx in
+            try ReportStore.prepare(&tx)
             try zones.check(query.timeZone, &tx)
             let grid = try TimeGrid.make(&tx, query, now: now)
             try ReportStore.checkKept(&tx, query, grid)

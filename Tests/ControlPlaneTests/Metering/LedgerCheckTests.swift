@@ -62,6 +62,7 @@ import Testing
                 ("delete from usage_event where seq = 3", "update usage_stream set last_seq = last_seq - 1"),
                 ("update usage_minute set cost_nano_usd = cost_nano_usd + 1", nil),
                 ("update usage_hour set cost_nano_usd = cost_nano_usd - 1", nil),
+                ("update usage_quarter_day set cost_nano_usd = cost_nano_usd + 2", nil),
                 ("update usage_day set requests = requests + 1", nil),
                 ("insert into usage_event select * from usage_event where seq = 4", nil),
                 (
@@ -100,7 +101,10 @@ import Testing
             #expect(reply["records"] == 3)
             #expect(reply["records_unfolded"] == 0)
             for level in UsageLevel.allCases {
-                #expect(reply["levels"]?[level.rawValue] == ["records": 3, "nano_usd": "21"])
+                #expect(
+                    reply["levels"]?[level.rawValue] == [
+                        "records": 3, "nano_usd": "21", "corrections_nano_usd": "0",
+                    ])
             }
         }
     }

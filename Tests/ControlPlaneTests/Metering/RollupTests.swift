@@ -35,7 +35,8 @@ import Testing
         let columns = meters.reduce("" as SQL) { $0 + ", " + $1 }
         let nobody: SQL = "'00000000-0000-0000-0000-000000000000'"
         let text: SQL =
-            "with expected as (select date_trunc($1, started_at, 'UTC'), organization_id, project_id, key_id,"
+            "with expected as (select date_bin(make_interval(secs => $1::bigint), started_at, timestamptz 'epoch'),"
+            + " organization_id, project_id, key_id,"
             + " coalesce(owner_id, " + nobody + "), coalesce(model_id, " + nobody + "), coalesce(provider_id, "
             + nobody + "), gateway_id, outcome, status, count(*), count(*) filter (where outcome = 2),"
             + " count(*) filter (where estimate)" + sums + ", sum(cost_nano_usd) from usage_event"
@@ -45,7 +46,7 @@ import Testing
             + " select (select count(*) from (select * from expected except all select * from found) a)"
             + " + (select count(*) from (select * from found except all select * from expected) b) as n"
         return try await fleet.plane.database.database.transaction(.readOnly) { tx in
-            try tx.query(text, level.rawValue)[0].get("n")
+            try tx.query(text, level.seconds)[0].get("n")
         }
     }
 

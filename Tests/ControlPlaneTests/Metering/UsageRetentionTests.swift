@@ -111,12 +111,15 @@ import Testing
         try await TestControlPlane.with { plane in
             let read = try await plane.send("GET", "/v1/usage/retention")
             #expect(read["raw_days"] == .null && read["day_days"] == .null)
-            for patch in [["minute_days": 1], ["raw_days": 0], ["day_days": 30], ["week_days": 7]] as [JSONValue] {
+            for patch in [
+                ["minute_days": 1], ["raw_days": 0], ["quarter_day_days": 6], ["day_days": 30], ["week_days": 7],
+            ] as [JSONValue] {
                 #expect(try await plane.send("PATCH", "/v1/usage/retention", patch, ifMatch: "*").status == 400)
             }
             #expect(try await plane.send("PATCH", "/v1/usage/retention", ["raw_days": 90]).status == 428)
-            let changed = try await plane.send("PATCH", "/v1/usage/retention", ["raw_days": 90], ifMatch: read.etag)
-            #expect(changed["raw_days"] == 90 && changed["hour_days"] == .null)
+            let changed = try await plane.send(
+                "PATCH", "/v1/usage/retention", ["raw_days": 90, "quarter_day_days": 8], ifMatch: read.etag)
+            #expect(changed["raw_days"] == 90 && changed["quarter_day_days"] == 8 && changed["hour_days"] == .null)
             #expect(try await plane.send("PATCH", "/v1/usage/retention", [:], ifMatch: read.etag).status == 412)
             let back = try await plane.send("PATCH", "/v1/usage/retention", ["raw_days": .null], ifMatch: changed.etag)
             #expect(back["raw_days"] == .null)

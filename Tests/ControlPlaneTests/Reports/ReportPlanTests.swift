@@ -47,8 +47,23 @@ struct ReportPlanTests {
                 == .init(
                     from: try self.at("2026-11-01T18:00:00Z"), to: try self.at("2026-11-01T18:15:00Z"), gains: 0,
                     loses: 1))
-        #expect(plan.segments[.hour]?.first?.from == (try self.at("2026-11-01T18:00:00Z")))
-        #expect(plan.segments[.hour]?.first?.to == (try self.at("2026-11-02T00:00:00Z")))
+        #expect(
+            plan.segments[.quarterDay]?.first
+                == .init(from: try self.at("2026-11-01T18:00:00Z"), to: try self.at("2026-11-02T00:00:00Z"), gains: 1))
+        #expect(plan.segments[.hour] == nil)
+    }
+
+    @Test func `no day of any zone needs more than two quarters of a day, three hours and half an hour`() throws {
+        for quarter in 0..<96 as Range<Int64> {
+            let day = try self.at("2026-11-02T00:00:00Z").adding(seconds: quarter * 900)
+            let plan = ReportPlan(boundaries: [day], from: day, to: day.adding(seconds: 31 * 86_400), byDay: true)
+            #expect(plan.segments[.day]?.count == 1)
+            for (level, limit) in [(.quarterDay, 2), (.hour, 3), (.minute, 30)] as [(UsageLevel, Int64)] {
+                for segment in plan.segments[level] ?? [] {
+                    #expect((segment.to.seconds - segment.from.seconds) / level.seconds <= limit, "\(quarter) \(level)")
+                }
+            }
+        }
     }
 
     @Test func `hours are read by hour where they are whole ones of UTC, else by minute`() throws {

@@ -64,9 +64,17 @@ enum PopulatedDatabase {
             created_by_kind, created_by)
         select md5('a' || n)::uuid, md5('m' || n)::uuid, now() - interval '1 day', now(), 1, 1, 2, 1, 'service_account',
             md5('s1')::uuid from generate_series(1, 20000) n;
-        insert into usage_correction select md5('a' || n)::uuid, md5('z1')::uuid, n, md5('q' || n)::uuid,
-            md5('o1')::uuid, md5('p1')::uuid, md5('k1')::uuid, md5('m' || n)::uuid, now(), null, md5('x' || n)::uuid, 2, 1
-        from generate_series(1, 20000) n;
+        insert into usage_series (organization_id, project_id, key_id, owner_id, model_id, provider_id, gateway_id,
+            outcome, status)
+        select md5('o1')::uuid, md5('p1')::uuid, md5('k1')::uuid, md5('i1')::uuid, md5('m1')::uuid, md5('v1')::uuid,
+            md5('w1')::uuid, 1, 201;
+        insert into usage_correction (rerating_id, stream_id, seq, request_id, organization_id, project_id, key_id,
+            model_id, started_at, price_before, price_after, before_nano_usd, after_nano_usd, series_id)
+        select md5('a' || n)::uuid, md5('z1')::uuid, n, md5('q' || n)::uuid, md5('o1')::uuid, md5('p1')::uuid,
+            md5('k1')::uuid, md5('m' || n)::uuid, now(), null, md5('x' || n)::uuid, 2, 1, s.id
+        from generate_series(1, 20000) n, usage_series s;
+        insert into rerating_unfolded (rerating_id, corrections, difference_nano_usd, records_to, created_at)
+        select md5('a' || n)::uuid, 1, -1, now(), now() from generate_series(1, 100) n;
         insert into price_adjustment (id, organization_id, factor_ppm, effective_at)
         select md5('y' || n)::uuid, md5('o' || n % 2 + 1)::uuid, 900000, now() - n * interval '1 minute'
         from generate_series(1, 20000) n;
@@ -115,6 +123,9 @@ enum PopulatedDatabase {
         insert into usage_hour (series_id, starts_at, requests)
         select (h * 31 + n) % 12000 + 1, date_trunc('hour', now()) - h * interval '1 hour', 1
         from generate_series(0, 1440) h, generate_series(1, 40) n order by h desc;
+        insert into usage_quarter_day (series_id, starts_at, requests)
+        select (h * 31 + n) % 12000 + 1, date_bin('6 hours', now(), timestamptz 'epoch') - h * interval '6 hours', 1
+        from generate_series(0, 240) h, generate_series(1, 100) n order by h desc;
         insert into usage_day (series_id, starts_at, requests)
         select n, date_trunc('day', now(), 'UTC') - d * interval '1 day', 1
         from generate_series(0, 59) d, generate_series(1, 1000) n order by d desc;

@@ -31,12 +31,18 @@ import Testing
         ("from usage_event where ingested_at >= $1 group by 1", ["usage_event"], "once a day everything is checked"),
         ("from usage_minute where starts_at >= $1 group by 1", ["usage_minute"], "once a day everything is checked"),
         ("from usage_hour where starts_at >= $1 group by 1", ["usage_hour"], "once a day everything is checked"),
+        (
+            "from usage_quarter_day where starts_at >= $1 group by 1", ["usage_quarter_day"],
+            "once a day everything is checked"
+        ),
+        ("from usage_correction", ["usage_correction"], "once a day everything is checked"),
+        ("as rerated from rerating", ["rerating"], "adds up one figure of each re-rating, once a minute"),
         ("from usage_day where starts_at >= $1 group by 1", ["usage_day"], "once a day everything is checked"),
         ("from usage_stream) as watermarks", ["usage_stream"], "adds up one figure of each stream, once a minute"),
         ("with cells as materialized", ["usage_series"], "one hash of all series for all records of a round"),
         ("select id, name from", ["virtual_key", "scope_node", "model"], Self.names),
         ("from usage_day d join usage_series s", ["usage_day", "usage_series"], "compares a provider's whole month"),
-        ("from (select l.series_id, ", ["usage_day", "usage_hour", "usage_series"], Self.report),
+        ("from (select l.series_id, ", ["usage_day", "usage_quarter_day", "usage_hour", "usage_series"], Self.report),
         ("select * from usage_event where", ["usage_event"], "looks for what is rare, one window after the other"),
         (
             "delete from snapshot where ctid", ["snapshot", "gateway", "gateway_status"],
