@@ -14,7 +14,7 @@ package enum SpoolEntryKind: UInt8 {
 /// last: an entry that a kill or a power failure tore is not one.
 package struct SpoolEntry {
     /// Words in an entry.
-    package static let words = 53
+    package static let words = 54
     package static let size = Self.words * 8
 
     package let kind: SpoolEntryKind
@@ -66,6 +66,7 @@ package struct SpoolEntry {
         writer.put(record.counters.searches, at: 41)
         writer.put(record.adjustment?.value, at: 42)
         writer.putText(record.code, at: 44)
+        writer.put(Int64(record.tags), at: 53)
         writer.seal()
     }
 
@@ -78,7 +79,7 @@ package struct SpoolEntry {
             let tier = ServiceTier(rawValue: UInt8(truncatingIfNeeded: head >> 16)),
             let sequence = Int(exactly: reader.word(2)), sequence <= UsageBatch.sequenceLimit,
             let request = reader.id(3), let key = reader.id(5), let project = reader.id(7),
-            let code = reader.text(44)
+            let code = reader.text(44), let tags = Int(exactly: reader.word(53))
         else { return nil }
         var record = UsageRecord(request: .init(request), key: .init(key), project: .init(project))
         record.outcome = outcome
@@ -100,6 +101,7 @@ package struct SpoolEntry {
         for (offset, meter) in Meter.allCases.enumerated() { record.counters[meter] = reader.signed(25 + offset) }
         record.adjustment = reader.id(42).map { AdjustmentID($0) }
         record.code = code
+        record.tags = tags
         // What the control plane would refuse is damaged: sent on, it would hold up all that comes after it.
         guard record.isWellFormed else { return nil }
         self.kind = kind

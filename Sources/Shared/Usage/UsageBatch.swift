@@ -40,8 +40,12 @@ package struct UsageBatch: WireMessage, Equatable {
     package var records: [UsageRecord]
     /// What is lost between the last number that the control plane said it has and the first record.
     package var lost: UsageLoss?
+    /// The sets of tags that the records name by their position, from 1 on.
+    package var tagSets: [TagSet]
 
     package static let recordsLimit = 2000
+    /// Bytes of all sets of tags together: with as many records as there may be, all of it fits `sizeLimit`.
+    package static let tagBytesLimit = 512 << 10
     package static let sizeLimit = 2 << 20
     /// Highest number of a record (ten million a second for almost a year); more is a damaged file or a forgery, and
     /// sums over streams must stay numbers.
@@ -51,20 +55,24 @@ package struct UsageBatch: WireMessage, Equatable {
     package var to: Int { self.from + self.records.count - 1 }
 
     package init(
-        gateway: GatewayID, stream: UsageStreamID, from: Int, records: [UsageRecord], lost: UsageLoss? = nil
+        gateway: GatewayID, stream: UsageStreamID, from: Int, records: [UsageRecord], lost: UsageLoss? = nil,
+        tagSets: [TagSet] = []
     ) {
         self.gateway = gateway
         self.stream = stream
         self.from = from
         self.records = records
         self.lost = lost
+        self.tagSets = tagSets
     }
 
     package init(from reader: inout WireReader) throws(WireError) {
         var gateway: GatewayID?, stream: UsageStreamID?, reason: UsageLossReason?
         var lostFrom = 0
+        var tagBytes = 0
         self.from = 0
         self.records = []
+        self.tagSets = []
         while let field = try reader.next() {
             switch field {
             case 1: gateway = try reader.identifier("batch.gateway")
@@ -75,6 +83,13 @@ package struct UsageBatch: WireMessage, Equatable {
                 self.records.append(try reader.value())
             case 5: lostFrom = try reader.integer(in: 1...Self.sequenceLimit, "batch.lost_from")
             case 6: reason = try reader.enumeration("batch.lost_reason")
+            case 7:
+                let tags = try reader.tagSet("batch.tag_sets")
+                tagBytes += tags.utf8.count
+                guard self.tagSets.count < Self.recordsLimit, tagBytes <= Self.tagBytesLimit else {
+                    throw .invalid("batch.tag_sets")
+                }
+                self.tagSets.append(tags)
             default: try reader.skip()
             }
         }
@@ -84,6 +99,7 @@ package struct UsageBatch: WireMessage, Equatable {
         guard !self.records.isEmpty else { throw .missing("batch.records") }
         guard (lostFrom > 0) == (reason != nil) else { throw .missing("batch.lost") }
         guard lostFrom < self.from else { throw .invalid("batch.lost_from") }
+        for record in self.records where record.tags > self.tagSets.count { throw .invalid("usage.tags") }
         self.gateway = gateway
         self.stream = stream
         self.lost = reason.map { UsageLoss(from: lostFrom, reason: $0) }
@@ -94,9 +110,11 @@ package struct UsageBatch: WireMessage, Equatable {
         writer.identifier(2, self.stream)
         writer.integer(3, self.from)
         for record in self.records { writer.message(4, record) }
-        guard let lost else { return }
-        writer.integer(5, lost.from)
-        writer.enumeration(6, lost.reason)
+        if let lost {
+            writer.integer(5, lost.from)
+            writer.enumeration(6, lost.reason)
+        }
+        for tags in self.tagSets { writer.element(7, tags.utf8) }
     }
 }
 

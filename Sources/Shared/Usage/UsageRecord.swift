@@ -61,11 +61,15 @@ package struct UsageRecord: WireMessage, Hashable {
     package var snapshot = SnapshotVersion(epoch: 0, version: 0)
     /// The stable code of a refusal or failure; empty otherwise.
     package var code = ""
+    /// The request's tags: the number of their set, from 1 on, in the table of what holds the record (a batch, a stream
+    /// of a spool); 0 for none.
+    package var tags = 0
 
     /// Whether every number is in the range that the wire format gives it.
     package var isWellFormed: Bool {
         Self.statuses.contains(self.status) && Self.attemptCounts.contains(self.attempts)
             && Self.epochs.contains(self.snapshot.epoch) && self.snapshot.version >= 0
+            && Self.tagNumbers.contains(self.tags)
             && self.durationMicroseconds >= 0 && self.firstByteMicroseconds >= 0 && self.cost >= .zero
             && Meter.allCases.allSatisfy { self.counters[$0] >= 0 }
     }
@@ -73,6 +77,8 @@ package struct UsageRecord: WireMessage, Hashable {
     private static let statuses = 0...999
     private static let attemptCounts = 0...1000
     private static let epochs = 0...Int(Int32.max)
+    /// 0, and as many sets as a table has room for.
+    package static let tagNumbers = 0...65_536
 
     package static let sizeLimit = 1024
     package static let codeLimit = 64
@@ -112,6 +118,7 @@ package struct UsageRecord: WireMessage, Hashable {
             case 20: version = try reader.integer(in: 0...Int.max, "usage.version")
             case 21: self.code = try reader.text(limit: Self.codeLimit, "usage.code")
             case 22: self.adjustment = try reader.identifier("usage.adjustment")
+            case 23: self.tags = try reader.integer(in: Self.tagNumbers, "usage.tags")
             case 31...60:
                 guard let meter = Meter(rawValue: UInt8(field - 30)) else { throw .unknownCriticalField(field) }
                 self.counters[meter] = try Self.count(&reader, "usage.units")
@@ -161,6 +168,7 @@ package struct UsageRecord: WireMessage, Hashable {
         writer.integer(20, self.snapshot.version)
         writer.text(21, self.code)
         writer.identifier(22, self.adjustment)
+        writer.integer(23, self.tags)
         for meter in Meter.allCases { writer.int64(30 + Int(meter.rawValue), self.counters[meter]) }
     }
 }
