@@ -11,6 +11,7 @@ package struct GatewayError: Error, Sendable {
         case key(VirtualKeyID)
         case node(NodeID)
         case alias
+        case tag(TagName)
     }
 
     package let source: Source
@@ -49,10 +50,11 @@ package struct GatewayError: Error, Sendable {
         case upstreamRateLimited, upstreamFailed
         case requestTimeout, clientGone
         case modelNotPriced
+        case invalidTags, tagNotDeclared, tagRequired
 
         package var status: Int {
             switch self {
-            case .badRequest, .invalidJSON, .invalidBody: 400
+            case .badRequest, .invalidJSON, .invalidBody, .invalidTags, .tagNotDeclared, .tagRequired: 400
             case .bodyTooLarge: 413
             case .unsupportedMediaType: 415
             case .missingKey, .invalidKey, .keyDisabled, .keyRevoked, .keyExpired, .ownerDisabled, .scopeDisabled: 401
@@ -101,6 +103,9 @@ package struct GatewayError: Error, Sendable {
             case .requestTimeout: "request_timeout"
             case .clientGone: "client_gone"
             case .modelNotPriced: "model_not_priced"
+            case .invalidTags: "invalid_tags"
+            case .tagNotDeclared: "tag_not_declared"
+            case .tagRequired: "tag_required"
             }
         }
 
@@ -138,6 +143,10 @@ package struct GatewayError: Error, Sendable {
             case .requestTimeout: "The request was not sent in time."
             case .clientGone: "The client went away."
             case .modelNotPriced: "The model has no price here, and what has none is not served."
+            // These are followed by the tag's name.
+            case .invalidTags: "A tag is not acceptable"
+            case .tagNotDeclared: "The project of the API key does not declare this tag"
+            case .tagRequired: "The project of the API key requires this tag"
             }
         }
     }

@@ -6,6 +6,7 @@ final class LoopState {
     let eventLoop: any EventLoop
     let policy: PolicyCell
     let journal: UsageJournal
+    let tags: TagTable
     let pool: UpstreamPool
     let time: TimeSource
     let waits: Waits
@@ -24,12 +25,13 @@ final class LoopState {
     private(set) var isDraining = false
 
     init(
-        eventLoop: any EventLoop, policy: PolicyCell, journal: UsageJournal, pool: UpstreamPool, time: TimeSource,
-        waits: Waits, bodyBytesLimit: Int, connectionsLimit: Int
+        eventLoop: any EventLoop, policy: PolicyCell, journal: UsageJournal, tags: TagTable, pool: UpstreamPool,
+        time: TimeSource, waits: Waits, bodyBytesLimit: Int, connectionsLimit: Int
     ) {
         self.eventLoop = eventLoop
         self.policy = policy
         self.journal = journal
+        self.tags = tags
         self.pool = pool
         self.time = time
         self.waits = waits

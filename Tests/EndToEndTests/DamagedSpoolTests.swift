@@ -12,8 +12,8 @@ import Testing
             let path = "\(folder)/\(stream)/00000001.seg"
             guard let handle = FileHandle(forUpdatingAtPath: path) else { continue }
             defer { try? handle.close() }
-            // A header of 64 bytes, then entries of 53 words: an open one, and the closed one.
-            let entry: UInt64 = 64 + 424
+            // A header of 64 bytes, then entries of 54 words: an open one, and the closed one.
+            let entry: UInt64 = 64 + 432
             try handle.seek(toOffset: entry)
             guard let kind = try handle.read(upToCount: 1)?.first, kind == 2 else { continue }
             try handle.seek(toOffset: entry + 200)

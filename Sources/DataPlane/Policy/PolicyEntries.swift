@@ -46,6 +46,8 @@ package struct KeyEntry: Sendable {
     /// Microseconds since 1970 at which it stops working; `.max` for never.
     package let expires: Int64
     package let state: KeyState
+    /// Whether its requests may have tags: its project declares some.
+    package let isTagged: Bool
 }
 
 package struct NodeEntry: Sendable {
@@ -55,12 +57,22 @@ package struct NodeEntry: Sendable {
     package let isActive: Bool
     /// Where the adjustments of its organization stand in the index.
     package let adjustments: Range<Int>
+    /// Where the tags that a project declares stand in the index.
+    package let tags: Range<Int>
+}
+
+/// A tag that a project declares.
+package struct TagEntry: Sendable {
+    package let name: [UInt8]
+    package let isRequired: Bool
 }
 
 package struct PolicyEntry: Sendable {
     /// Sorted handles of aliases; nil allows every one.
     package let aliases: [Handle]?
     package let networks: [NetworkRange]
+    /// Tags of the keys themselves.
+    package let tags: [(name: [UInt8], value: [UInt8])]
 }
 
 /// A name that clients call models by, and the routes of that name.

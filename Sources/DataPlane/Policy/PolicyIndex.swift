@@ -21,6 +21,8 @@ package final class PolicyIndex: Sendable {
     package let fallbackPrices: [PriceRow]
     /// Discounts and margins: each organization's in one run, in the order of `PriceAdjustment.precedes`.
     package let adjustments: [PriceAdjustment]
+    /// Tags that projects declare: each project's in one run, by ascending name.
+    package let tags: [TagEntry]
     private let keyTable: HandleTable
     private let aliasTable: HandleTable
 
@@ -28,7 +30,7 @@ package final class PolicyIndex: Sendable {
         version: SnapshotVersion, manifest: [UInt8], limits: Manifest.Limits, keys: [KeyEntry], nodes: [NodeEntry],
         policies: [PolicyEntry], aliases: [AliasEntry], routes: [RouteEntry], models: [ModelEntry],
         providers: [ProviderEntry], credentials: [CredentialEntry], fallbackPrices: [PriceRow],
-        adjustments: [PriceAdjustment]
+        adjustments: [PriceAdjustment], tags: [TagEntry]
     ) {
         self.version = version
         self.manifest = manifest
@@ -43,6 +45,7 @@ package final class PolicyIndex: Sendable {
         self.credentials = credentials
         self.fallbackPrices = fallbackPrices
         self.adjustments = adjustments
+        self.tags = tags
         self.keyTable = HandleTable(hashes: keys.map(\.digest.words.0))
         self.aliasTable = HandleTable(hashes: aliases.map(\.hash))
     }
@@ -51,7 +54,7 @@ package final class PolicyIndex: Sendable {
     package static let empty = PolicyIndex(
         version: SnapshotVersion(epoch: 0, version: 0), manifest: [], limits: .init(), keys: [], nodes: [],
         policies: [], aliases: [], routes: [], models: [], providers: [], credentials: [], fallbackPrices: [],
-        adjustments: []
+        adjustments: [], tags: []
     )
 
     package var isEmpty: Bool { self.version.epoch == 0 }

@@ -68,7 +68,8 @@ enum Authenticate {
             guard allowed else { throw GatewayError(.networkNotAllowed, subject: .key(entry.key)) }
         }
         return Caller(
-            key: entry.key, project: entry.project, owner: entry.owner, node: entry.node, policy: entry.policy
+            key: entry.key, project: entry.project, owner: entry.owner, node: entry.node, policy: entry.policy,
+            isTagged: entry.isTagged
         )
     }
 

@@ -7,6 +7,8 @@ struct Caller {
     let owner: UUIDValue?
     let node: Handle
     let policy: Handle
+    /// Whether its project declares tags.
+    let isTagged: Bool
 }
 
 /// One request from its head to its settlement, and everything decided about it.
@@ -35,6 +37,8 @@ struct Exchange {
     /// When the answer's first byte came; 0 before.
     var firstByteUptime: UInt64 = 0
     var attempts = 0
+    /// Its tags, by their number in the loop's table; 0 for none.
+    var tags = 0
     /// Bytes of answer relayed to the client.
     var relayedBytes = 0
     /// Status sent to the client; 0 before.

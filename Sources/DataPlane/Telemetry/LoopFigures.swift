@@ -11,6 +11,9 @@ package struct LoopFigures: Sendable {
     package var bodyBytes = 0
     /// Requests that are open in the journal.
     package var openRequests = 0
+    /// Sets of tags that are told apart, of each loop; and requests whose values were counted as `(other)`.
+    package var tagSets = 0
+    package var tagOthers = 0
     /// Nanoseconds by which the latest of the loops was late, lately.
     package var lag: UInt64 = 0
 
@@ -22,6 +25,8 @@ package struct LoopFigures: Sendable {
         self.upstreamIdle += other.upstreamIdle
         self.bodyBytes += other.bodyBytes
         self.openRequests += other.openRequests
+        self.tagSets += other.tagSets
+        self.tagOthers += other.tagOthers
         self.lag = max(self.lag, other.lag)
     }
 }
@@ -36,6 +41,8 @@ extension LoopState {
         figures.upstreamIdle = self.pool.idleCount
         figures.bodyBytes = self.bodyBytes
         figures.openRequests = self.journal.openCount
+        figures.tagSets = self.tags.count
+        figures.tagOthers = self.tags.others
         figures.lag = self.lag.greatest
         return figures
     }

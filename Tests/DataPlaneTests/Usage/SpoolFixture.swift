@@ -59,6 +59,7 @@ final class SpoolFixture {
         record.cost = NanoUSD(count())
         record.attempts = Int(count(1000))
         record.snapshot = SnapshotVersion(epoch: Int(count(Int64(Int32.max))), version: Int(count()))
+        record.tags = Int(count(Int64(UsageRecord.tagNumbers.upperBound)))
         let length = Int(count(Int64(UsageRecord.codeLimit)))
         record.code = String(
             (0..<length).map { _ in Character(UnicodeScalar(UInt8.random(in: 32...126, using: &random))) })
