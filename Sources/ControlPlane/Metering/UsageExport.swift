@@ -46,8 +46,8 @@ package enum UsageExport {
         var count = 0
         while true {
             let rows = try tx.query("fetch 2000 from usage_export")
-            for row in rows {
-                let line = try UsageEntry(row).json.utf8 + [10]
+            for entry in try UsageEntry.read(rows, &tx) {
+                let line = entry.json.utf8 + [10]
                 guard fwrite(line, 1, line.count, file) == line.count else {
                     throw Failure(description: "\(path) cannot be written: is the disk full?")
                 }
