@@ -11,7 +11,7 @@ package enum ReportStore {
         var rows: [ReportRow] = []
         for part in Self.parts(query, grid) {
             let statement = Self.statement(query, grid, part, limit: query.limit + 1 - rows.count)
-            rows += try tx.query(statement).map { try ReportRow($0, query.groups, grid) }
+            rows += try tx.query(statement).map { try ReportRow($0, query, grid) }
             if rows.count > query.limit { break }
         }
         return rows
@@ -81,11 +81,16 @@ package enum ReportStore {
             statement += Self.expression(dimension) + " as " + name + ", "
             names.append(name)
         }
+        for (index, expression) in ReportTagGroups.expressions(&statement, query.tagNames).enumerated() {
+            statement += expression + ", "
+            names.append(ReportTagGroups.column(index))
+        }
         statement += UsageColumns.list(UsageColumns.sums) { "coalesce(sum(r." + $0 + "), 0)::bigint as " + $0 }
         statement += " from ("
         Self.writeLevels(&statement, Self.plan(query, grid, part))
         statement += ") r join usage_series s on s.id = r.series_id"
         if query.groups.contains(.unit) { statement += " left join units u on u.project_id = s.project_id" }
+        if !query.tagNames.isEmpty { statement += " left join usage_tag_set t on t.id = s.tag_set_id" }
         let conditions = query.filter.conditions(&statement, on: "s")
         if !conditions.isEmpty { statement += " where " + SQL.joined(conditions, " and ") }
         // What was added and taken away again is not there.
@@ -110,6 +115,7 @@ package enum ReportStore {
         case .gateway: "s.gateway_id"
         case .status: "s.status"
         case .outcome: "s.outcome"
+        case .tags: "s.tag_set_id"
         }
     }
 
@@ -207,9 +213,14 @@ package enum ReportStore {
         var places: [SQL] = []
         if query.bucket != nil { places.append(statement.bind(Int32(clamping: cursor.bucket))) }
         for (dimension, value) in zip(query.groups, cursor.values) {
+            if dimension == .tags {
+                places.append(statement.bind(Int64(clamping: value.low)))
+                continue
+            }
             places.append(
                 dimension.isIdentifier ? statement.bind(value) : statement.bind(Int32(clamping: value.low)))
         }
+        for tag in cursor.tags { places.append(statement.bind(tag)) }
         statement += " where (" + keys + ") > (" + SQL.joined(places, ", ") + ")"
     }
 }
