@@ -118,7 +118,7 @@ begin
     if tg_op = 'UPDATE' then
         perform snapshot_mark_digest(new.organization_id, digest) from virtual_key_secret where key_id = new.id;
     end if;
-    if new.allowed_models is not null or cardinality(new.allowed_networks) > 0 then
+    if new.allowed_models is not null or cardinality(new.allowed_networks) > 0 or new.tags <> '{}' then
         perform snapshot_mark(new.organization_id, array[3]);
     end if;
     return null;
@@ -810,8 +810,10 @@ CREATE TABLE public.scope_node (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
+    tags jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT scope_node_check CHECK (((kind = 'organization'::text) = (parent_id IS NULL))),
     CONSTRAINT scope_node_check1 CHECK (((kind <> 'organization'::text) OR (organization_id = id))),
+    CONSTRAINT scope_node_check2 CHECK (((jsonb_typeof(tags) = 'array'::text) AND (jsonb_array_length(tags) <= 16) AND ((kind = 'project'::text) OR (tags = '[]'::jsonb)))),
     CONSTRAINT scope_node_kind_check CHECK ((kind = ANY (ARRAY['organization'::text, 'unit'::text, 'project'::text]))),
     CONSTRAINT scope_node_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
     CONSTRAINT scope_node_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text])))
@@ -1001,6 +1003,7 @@ CREATE TABLE public.usage_event (
     "character" bigint DEFAULT 0 NOT NULL,
     page bigint DEFAULT 0 NOT NULL,
     search bigint DEFAULT 0 NOT NULL,
+    tag_set_id bigint DEFAULT 0 NOT NULL,
     charges bigint[],
     CONSTRAINT usage_event_cost_nano_usd_check CHECK ((cost_nano_usd >= 0))
 )
@@ -1051,6 +1054,7 @@ CREATE TABLE public.usage_event_default (
     "character" bigint DEFAULT 0 NOT NULL,
     page bigint DEFAULT 0 NOT NULL,
     search bigint DEFAULT 0 NOT NULL,
+    tag_set_id bigint DEFAULT 0 NOT NULL,
     charges bigint[],
     CONSTRAINT usage_event_cost_nano_usd_check CHECK ((cost_nano_usd >= 0))
 );
@@ -1180,7 +1184,8 @@ CREATE TABLE public.usage_series (
     provider_id uuid NOT NULL,
     gateway_id uuid NOT NULL,
     outcome integer NOT NULL,
-    status integer NOT NULL
+    status integer NOT NULL,
+    tag_set_id bigint DEFAULT 0 NOT NULL
 );
 ALTER TABLE public.usage_series ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.usage_series_id_seq
@@ -1198,6 +1203,26 @@ CREATE TABLE public.usage_stream (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     process bigint,
     CONSTRAINT usage_stream_last_seq_check CHECK ((last_seq >= 0))
+);
+CREATE TABLE public.usage_tag_count (
+    organization_id uuid NOT NULL,
+    sets bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT usage_tag_count_sets_check CHECK ((sets >= 0))
+);
+CREATE TABLE public.usage_tag_set (
+    id bigint NOT NULL,
+    organization_id uuid NOT NULL,
+    text text NOT NULL,
+    tags jsonb NOT NULL,
+    CONSTRAINT usage_tag_set_text_check CHECK (((octet_length(text) >= 1) AND (octet_length(text) <= 1696)))
+);
+ALTER TABLE public.usage_tag_set ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.usage_tag_set_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 CREATE TABLE public.usage_unfolded (
     stream_id uuid NOT NULL,
@@ -1225,11 +1250,13 @@ CREATE TABLE public.virtual_key (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
+    tags jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT virtual_key_allowed_models_check CHECK ((cardinality(allowed_models) <= 500)),
     CONSTRAINT virtual_key_allowed_networks_check CHECK ((cardinality(allowed_networks) <= 100)),
     CONSTRAINT virtual_key_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
     CONSTRAINT virtual_key_public_id_check CHECK ((public_id ~ '^[0-9A-Za-z]{16}$'::text)),
-    CONSTRAINT virtual_key_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text, 'revoked'::text])))
+    CONSTRAINT virtual_key_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text, 'revoked'::text]))),
+    CONSTRAINT virtual_key_tags_check CHECK ((jsonb_typeof(tags) = 'object'::text))
 );
 CREATE TABLE public.virtual_key_secret (
     digest bytea NOT NULL,
@@ -1382,11 +1409,17 @@ ALTER TABLE ONLY public.usage_rejected
 ALTER TABLE ONLY public.usage_retention
     ADD CONSTRAINT usage_retention_pkey PRIMARY KEY (singleton);
 ALTER TABLE ONLY public.usage_series
-    ADD CONSTRAINT usage_series_organization_id_project_id_key_id_owner_id_mod_key UNIQUE (organization_id, project_id, key_id, owner_id, model_id, provider_id, gateway_id, outcome, status);
+    ADD CONSTRAINT usage_series_dimensions UNIQUE (organization_id, project_id, key_id, owner_id, model_id, provider_id, gateway_id, outcome, status, tag_set_id);
 ALTER TABLE ONLY public.usage_series
     ADD CONSTRAINT usage_series_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.usage_stream
     ADD CONSTRAINT usage_stream_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.usage_tag_count
+    ADD CONSTRAINT usage_tag_count_pkey PRIMARY KEY (organization_id);
+ALTER TABLE ONLY public.usage_tag_set
+    ADD CONSTRAINT usage_tag_set_organization_id_text_key UNIQUE (organization_id, text);
+ALTER TABLE ONLY public.usage_tag_set
+    ADD CONSTRAINT usage_tag_set_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.usage_unfolded
     ADD CONSTRAINT usage_unfolded_pkey PRIMARY KEY (stream_id, from_seq);
 ALTER TABLE ONLY public.virtual_key
@@ -1456,10 +1489,11 @@ CREATE INDEX usage_quarter_day_time ON public.usage_quarter_day USING btree (sta
 CREATE INDEX usage_series_key ON public.usage_series USING btree (key_id);
 CREATE INDEX usage_series_project ON public.usage_series USING btree (project_id);
 CREATE INDEX usage_stream_gateway ON public.usage_stream USING btree (gateway_id, id);
+CREATE INDEX usage_tag_set_tags ON public.usage_tag_set USING gin (tags jsonb_path_ops);
 CREATE INDEX usage_unfolded_time ON public.usage_unfolded USING btree (ingested_at, stream_id, from_seq);
 CREATE INDEX virtual_key_organization ON public.virtual_key USING btree (organization_id, id);
 CREATE INDEX virtual_key_project ON public.virtual_key USING btree (project_id, id);
-CREATE INDEX virtual_key_restricted ON public.virtual_key USING btree (organization_id) WHERE ((deleted_at IS NULL) AND ((allowed_models IS NOT NULL) OR (cardinality(allowed_networks) > 0)));
+CREATE INDEX virtual_key_restricted ON public.virtual_key USING btree (organization_id) WHERE ((deleted_at IS NULL) AND ((allowed_models IS NOT NULL) OR (cardinality(allowed_networks) > 0) OR (tags <> '{}'::jsonb)));
 ALTER INDEX public.usage_event_time ATTACH PARTITION public.usage_event_default_ingested_at_started_at_request_id_idx;
 CREATE TRIGGER audit_leaf_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_leaf FOR EACH STATEMENT EXECUTE FUNCTION public.audit_refuse();
 ALTER TABLE public.audit_leaf ENABLE ALWAYS TRIGGER audit_leaf_immutable;
@@ -1599,6 +1633,10 @@ ALTER TABLE ONLY public.usage_quarter_day
     ADD CONSTRAINT usage_quarter_day_series_id_fkey FOREIGN KEY (series_id) REFERENCES public.usage_series(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.usage_stream
     ADD CONSTRAINT usage_stream_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.usage_tag_count
+    ADD CONSTRAINT usage_tag_count_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.usage_tag_set
+    ADD CONSTRAINT usage_tag_set_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.virtual_key
     ADD CONSTRAINT virtual_key_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.virtual_key
@@ -1678,6 +1716,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_rejected TO gatehouse_ap
 GRANT SELECT,UPDATE ON TABLE public.usage_retention TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_series TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_stream TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_tag_count TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_tag_set TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_unfolded TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.virtual_key TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.virtual_key_secret TO gatehouse_app;

@@ -59,6 +59,9 @@ extension IngestFigures.Values {
         gatehouse_usage_records_total{result="rejected"} \(self.rejected)
         gatehouse_usage_records_total{result="mispriced"} \(self.mispriced)
         gatehouse_usage_records_total{result="lost"} \(self.lost)
+        # HELP gatehouse_usage_other_tags_total Records whose tags were one set too many for their organization.
+        # TYPE gatehouse_usage_other_tags_total counter
+        gatehouse_usage_other_tags_total \(self.otherTags)
         # HELP gatehouse_usage_batches_repeated_total Batches that were stored already or came too early.
         # TYPE gatehouse_usage_batches_repeated_total counter
         gatehouse_usage_batches_repeated_total \(self.repeated)

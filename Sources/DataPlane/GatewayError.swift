@@ -12,6 +12,7 @@ package struct GatewayError: Error, Sendable {
         case node(NodeID)
         case alias
         case budget(BudgetRefusal)
+        case tag(TagName)
     }
 
     package let source: Source
@@ -51,10 +52,11 @@ package struct GatewayError: Error, Sendable {
         case requestTimeout, clientGone
         case modelNotPriced
         case budgetExceeded, budgetUnavailable, costUnbounded
+        case invalidTags, tagNotDeclared, tagRequired
 
         package var status: Int {
             switch self {
-            case .badRequest, .invalidJSON, .invalidBody: 400
+            case .badRequest, .invalidJSON, .invalidBody, .invalidTags, .tagNotDeclared, .tagRequired: 400
             case .bodyTooLarge: 413
             case .unsupportedMediaType: 415
             case .missingKey, .invalidKey, .keyDisabled, .keyRevoked, .keyExpired, .ownerDisabled, .scopeDisabled: 401
@@ -107,6 +109,9 @@ package struct GatewayError: Error, Sendable {
             case .budgetExceeded: "budget_exceeded"
             case .budgetUnavailable: "budget_unavailable"
             case .costUnbounded: "cost_unbounded"
+            case .invalidTags: "invalid_tags"
+            case .tagNotDeclared: "tag_not_declared"
+            case .tagRequired: "tag_required"
             }
         }
 
@@ -148,6 +153,10 @@ package struct GatewayError: Error, Sendable {
             case .budgetUnavailable: "What a budget has left cannot be found out now."
             case .costUnbounded:
                 "Nothing bounds what this request may cost, and a hard budget applies: give a bound of the output."
+            // These are followed by the tag's name.
+            case .invalidTags: "A tag is not acceptable"
+            case .tagNotDeclared: "The project of the API key does not declare this tag"
+            case .tagRequired: "The project of the API key requires this tag"
             }
         }
     }

@@ -6,6 +6,7 @@ final class LoopState {
     let eventLoop: any EventLoop
     let policy: PolicyCell
     let journal: UsageJournal
+    let tags: TagTable
     let pool: UpstreamPool
     /// Money of budgets, shared with the other loops.
     let leases: LeaseTable
@@ -31,13 +32,14 @@ final class LoopState {
     private(set) var isDraining = false
 
     init(
-        eventLoop: any EventLoop, policy: PolicyCell, journal: UsageJournal, pool: UpstreamPool,
+        eventLoop: any EventLoop, policy: PolicyCell, journal: UsageJournal, tags: TagTable, pool: UpstreamPool,
         leases: LeaseTable, askForMoney: @escaping @Sendable () -> Void, time: TimeSource,
         waits: Waits, bodyBytesLimit: Int, connectionsLimit: Int
     ) {
         self.eventLoop = eventLoop
         self.policy = policy
         self.journal = journal
+        self.tags = tags
         self.pool = pool
         self.leases = leases
         self.askForMoney = askForMoney

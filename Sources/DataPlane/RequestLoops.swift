@@ -45,6 +45,7 @@ package struct RequestLoops: Sendable {
         let context = try NIOSSLContext(configuration: tls)
         let eventLoops = Array(group.makeIterator())
         let waits = Waits(settings.timeouts)
+        let tagValues = TagValues()
         var loops: [NIOLoopBound<LoopState>] = []
         var cells: [NIOLoopBound<PolicyCell>] = []
         for eventLoop in eventLoops {
@@ -55,6 +56,7 @@ package struct RequestLoops: Sendable {
                 }
                 let state = LoopState(
                     eventLoop: eventLoop, policy: PolicyCell(), journal: journal,
+                    tags: TagTable(stream.tags, values: tagValues),
                     pool: UpstreamPool(
                         eventLoop: eventLoop, tls: context, connectTimeout: waits.connect, mockPort: settings.mockPort
                     ),

@@ -297,3 +297,25 @@ def test_many_at_once(client):
     for thread in threads:
         thread.join()
     assert errors == []
+
+
+def test_tags(admin, new_key):
+    parent = admin.first("/v1/organizations")["id"]
+    project = admin.create(
+        "/v1/projects",
+        {"name": f"tagged {time.time_ns()}", "parent": parent, "tags": [{"name": "team", "required": True}, {"name": "env"}]},
+    )
+    _, client = new_key(project=project["id"], tags={"env": "test"})
+    with pytest.raises(openai.BadRequestError) as refused:
+        ask(client)
+    assert refused.value.code == "tag_required"
+    assert "'team'" in refused.value.message
+    with pytest.raises(openai.BadRequestError) as undeclared:
+        ask(client, extra_headers={"gatehouse-tags": "team=a,owner=me"})
+    assert undeclared.value.code == "tag_not_declared"
+    raw = client.chat.completions.with_raw_response.create(
+        model="mock",
+        messages=[{"role": "user", "content": "Hello"}],
+        extra_headers={"gatehouse-tags": "team=red, env=prod"},
+    )
+    assert admin.record(raw.headers["x-request-id"])["tags"] == {"team": "red", "env": "test"}

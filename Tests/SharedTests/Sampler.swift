@@ -72,13 +72,29 @@ extension Sampler {
     mutating func node() -> NodeRow {
         let kind = self.pick([ScopeNodeKind.organization, .unit, .project])
         return NodeRow(
-            id: self.id(), kind: kind, parent: kind == .organization ? nil : self.id(), status: self.status())
+            id: self.id(), kind: kind, parent: kind == .organization ? nil : self.id(), status: self.status(),
+            tags: kind == .project ? self.tags() : [])
     }
     mutating func owner() -> OwnerRow { OwnerRow(id: self.uuid(), status: self.status()) }
     mutating func policy() -> PolicyRow {
         PolicyRow(
             id: self.id(), models: self.maybe { $0.many(0...5) { $0.text(0...PolicyRow.aliasLimit) } },
-            networks: self.many(0...4) { $0.network() })
+            networks: self.many(0...4) { $0.network() }, tags: self.maybe { $0.tagSet() })
+    }
+    mutating func tags() -> [TagDeclaration] {
+        let names = Set(self.many(0...TagText.countLimit) { $0.tagName() })
+        return names.sorted().map { TagDeclaration(name: $0, isRequired: self.chance()) }
+    }
+    mutating func tagSet() -> TagSet {
+        var tags: [String: String] = [:]
+        for name in self.many(1...TagText.countLimit, { $0.tagName() }) {
+            tags[name] = self.pick(["a", "A B", "~", TagText.other, String(repeating: "v", count: TagText.valueLimit)])
+        }
+        return TagSet(tags).unsafelyUnwrapped
+    }
+    mutating func tagName() -> String {
+        let rest = self.many(0...TagText.nameLimit - 1) { $0.pick(["a", "z", "0", "9", "_", ".", "-"]) }
+        return self.pick(["a", "m", "z"]) + rest.joined()
     }
     mutating func key() -> KeyRow {
         KeyRow(
@@ -293,6 +309,7 @@ extension Sampler {
         record.snapshot = SnapshotVersion(epoch: self.integer(0...Int(Int32.max)), version: self.integer(0...Int.max))
         record.charges = self.many(0...Charge.limit) { $0.charge() }
         record.code = self.text(0...UsageRecord.codeLimit)
+        record.tags = self.integer(UsageRecord.tagNumbers)
         return record
     }
     mutating func batch() -> UsageBatch {
@@ -301,8 +318,15 @@ extension Sampler {
         if from > 1 && self.chance() {
             lost = UsageLoss(from: self.integer(1...from - 1), reason: self.pick(UsageLossReason.allCases))
         }
+        let sets = self.many(0...3) { $0.tagSet() }
+        let records = self.many(1...3) { sampler in
+            var record = sampler.record()
+            record.tags = sampler.integer(0...sets.count)
+            return record
+        }
         return UsageBatch(
-            gateway: self.id(), stream: self.id(), process: self.random.next(), from: from, records: self.many(1...3) { $0.record() }, lost: lost)
+            gateway: self.id(), stream: self.id(), process: self.random.next(), from: from, records: records, lost: lost,
+            tagSets: sets)
     }
     mutating func reply() -> UsageReply {
         UsageReply(request: self.bytes(32), stream: self.id(), last: self.integer(0...UsageReply.lastLimit))

@@ -56,6 +56,9 @@ package enum TextRule: Sendable {
     case dollars
     case network
     case alias
+    case tagName
+    /// `name=value`, several with commas; a value may be empty.
+    case tagFilter
 
     static let idPattern = "[0-7][0-9a-hjkmnp-tv-z]{25}"
 
@@ -80,6 +83,9 @@ package enum TextRule: Sendable {
             }
             return nil
         case .network: return NetworkRange(text) == nil ? "an IP address or a network in CIDR notation" : nil
+        case .tagName: return TagText.isName(text) ? nil : TagText.nameRule
+        case .tagFilter:
+            return ReportTag.list(text) == nil ? "name=value, several with commas; at most 16" : nil
         case .alias:
             return Self.isAlias(text)
                 ? nil : "1 to 200 letters, digits or . _ : / @ -, beginning with a letter or digit"

@@ -26,6 +26,8 @@ package struct VirtualKey: Sendable, Hashable, Audited {
     /// Networks that requests may come from; empty allows every one.
     package var allowedNetworks: [String]
     package var metadata: [String: String]
+    /// Tags of all its requests, by name; each is declared on the project.
+    package var tags: [String: String]
     package var revision: Int64
     package let createdAt: Timestamp
     package var updatedAt: Timestamp
@@ -66,6 +68,7 @@ package struct VirtualKey: Sendable, Hashable, Audited {
         if let networks = body["allowed_networks"] {
             result.allowedNetworks = (networks.array ?? []).compactMap(\.string)
         }
+        if let patch = body["tags"] { result.tags = try KeyTags.merged(result.tags, patch) }
         if let patch = body["metadata"] { result.metadata = try Metadata.merged(result.metadata, patch) }
         return result
     }
@@ -89,7 +92,7 @@ package struct VirtualKey: Sendable, Hashable, Audited {
     package var auditPersonal: JSONValue {
         [
             "name": .string(self.name), "allowed_networks": JSONValue(self.allowedNetworks),
-            "metadata": JSONValue(self.metadata),
+            "metadata": JSONValue(self.metadata), "tags": JSONValue(self.tags),
         ]
     }
 }
@@ -121,7 +124,8 @@ extension VirtualKey {
             .required("project", .id(ProjectKind.self)), .required("organization", .id(OrganizationKind.self)),
             .required("name", .name), .required("status", .choice("active", "disabled", "revoked")),
             .required("expires_at", Schema.timestamp.orNull), .required("allowed_models", Self.models),
-            .required("allowed_networks", Self.networks), .required("metadata", .metadata),
+            .required("allowed_networks", Self.networks), .required("tags", KeyTags.schema),
+            .required("metadata", .metadata),
             .required("secrets", .list(of: SecretInfo.schema)), .required("revision", .count),
             .required("created_at", .timestamp), .required("updated_at", .timestamp),
             .optional("secret", Schema.string(.length(1...200)).described("The key's text; shown this once.")),
@@ -132,12 +136,14 @@ extension VirtualKey {
     package static let creationSchema = Schema.object([
         .required("project", .id(ProjectKind.self)), .required("name", .name),
         .optional("expires_at", Schema.timestamp.orNull), .optional("allowed_models", Self.models),
-        .optional("allowed_networks", Self.networks), .optional("metadata", .metadata),
+        .optional("allowed_networks", Self.networks), .optional("tags", KeyTags.schema),
+        .optional("metadata", .metadata),
     ])
 
     package static let patchSchema = Schema.object([
         .optional("name", .name), .optional("status", .activeStatus), .optional("expires_at", Schema.timestamp.orNull),
         .optional("allowed_models", Self.models), .optional("allowed_networks", Self.networks.orNull),
+        .optional("tags", KeyTags.patchSchema.orNull),
         .optional("metadata", Schema.metadataPatch.orNull),
     ])
 
@@ -154,8 +160,9 @@ extension VirtualKey {
             "organization": JSONValue(self.organization), "name": .string(self.name),
             "status": .string(self.status.rawValue), "expires_at": JSONValue(self.expiresAt),
             "allowed_models": self.allowedModels.map { JSONValue($0) } ?? .null,
-            "allowed_networks": JSONValue(self.allowedNetworks), "metadata": JSONValue(self.metadata),
-            "secrets": .array(self.secrets.map(\.json)), "revision": .integer(self.revision),
+            "allowed_networks": JSONValue(self.allowedNetworks), "tags": JSONValue(self.tags),
+            "metadata": JSONValue(self.metadata), "secrets": .array(self.secrets.map(\.json)),
+            "revision": .integer(self.revision),
             "created_at": JSONValue(self.createdAt), "updated_at": JSONValue(self.updatedAt),
         ]
     }

@@ -5,7 +5,7 @@ package import Shared
 package enum VirtualKeyStore {
     private static let columns: SQL = """
         select id, public_id, project_id, organization_id, name, status, expires_at, allowed_models, allowed_networks,
-            metadata::text as metadata, revision, created_at, updated_at
+            metadata::text as metadata, tags::text as tags, revision, created_at, updated_at
         from virtual_key
         """
 
@@ -56,11 +56,12 @@ package enum VirtualKeyStore {
         _ = try tx.execute(
             """
             insert into virtual_key (id, public_id, project_id, organization_id, name, status, expires_at,
-                allowed_models, allowed_networks, metadata, revision, created_at, updated_at)
-            values ($1, $2, $3, $4, $5, $6, $7::timestamptz, $8::text[], $9, $10, $11, $12, $12)
+                allowed_models, allowed_networks, metadata, tags, revision, created_at, updated_at)
+            values ($1, $2, $3, $4, $5, $6, $7::timestamptz, $8::text[], $9, $10, $11, $12, $13, $13)
             """,
             key.id, key.publicID, key.project, key.organization, key.name, key.status.rawValue, key.expiresAt,
-            key.allowedModels, key.allowedNetworks, SQLJSON(JSONValue(key.metadata).text), key.revision, key.createdAt
+            key.allowedModels, key.allowedNetworks, SQLJSON(JSONValue(key.metadata).text),
+            SQLJSON(JSONValue(key.tags).text), key.revision, key.createdAt
         )
     }
 
@@ -68,10 +69,10 @@ package enum VirtualKeyStore {
         _ = try tx.execute(
             """
             update virtual_key set name = $2, status = $3, expires_at = $4::timestamptz, allowed_models = $5::text[],
-                allowed_networks = $6, metadata = $7, revision = $8, updated_at = $9 where id = $1
+                allowed_networks = $6, metadata = $7, tags = $8, revision = $9, updated_at = $10 where id = $1
             """,
             key.id, key.name, key.status.rawValue, key.expiresAt, key.allowedModels, key.allowedNetworks,
-            SQLJSON(JSONValue(key.metadata).text), key.revision, key.updatedAt
+            SQLJSON(JSONValue(key.metadata).text), SQLJSON(JSONValue(key.tags).text), key.revision, key.updatedAt
         )
     }
 
@@ -113,6 +114,7 @@ package enum VirtualKeyStore {
             expiresAt: try row.optional("expires_at"), allowedModels: try row.optional("allowed_models"),
             allowedNetworks: try row.get("allowed_networks"),
             metadata: Metadata.read(try JSONParser.parse(Array(try row.get("metadata", as: String.self).utf8))),
+            tags: Metadata.read(try JSONParser.parse(Array(try row.get("tags", as: String.self).utf8))),
             revision: try row.get("revision"), createdAt: try row.get("created_at"),
             updatedAt: try row.get("updated_at")
         )

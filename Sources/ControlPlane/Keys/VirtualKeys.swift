@@ -43,10 +43,12 @@ package struct VirtualKeys: Sendable {
             else { throw ControlError.invalid("There is no such project.", at: "/project") }
             let blank = VirtualKey(
                 id: id, publicID: token.publicID, project: project, organization: home.organization, name: "",
-                status: .active, allowedNetworks: [], metadata: [:], revision: 1, createdAt: context.time,
+                status: .active, allowedNetworks: [], metadata: [:], tags: [:], revision: 1, createdAt: context.time,
                 updatedAt: context.time
             )
-            try VirtualKeyStore.insert(try blank.filled(by: draft, at: context.time), &tx, permit)
+            let filled = try blank.filled(by: draft, at: context.time)
+            try KeyTags.check(filled.tags, of: home)
+            try VirtualKeyStore.insert(filled, &tx, permit)
             try VirtualKeyStore.addSecret(
                 token.digest, to: id, others: context.time, at: context.time, &tx, permit
             )
@@ -59,8 +61,12 @@ package struct VirtualKeys: Sendable {
     package func update(
         _ id: VirtualKeyID, to draft: VirtualKey.Draft, ifRevision: Int64?, as context: OperationContext
     ) async throws -> Resolved<VirtualKey> {
-        try await self.change(id, .virtualKeysUpdate, ifRevision, context) { key, _, _ in
-            try key.applying(draft, at: context.time)
+        try await self.change(id, .virtualKeysUpdate, ifRevision, context) { key, tx, _ in
+            let after = try key.applying(draft, at: context.time)
+            if after.tags != key.tags, let home = try ScopeNodeStore.find(key.project.node, &tx, lock: .share) {
+                try KeyTags.check(after.tags, of: home)
+            }
+            return after
         }
     }
 

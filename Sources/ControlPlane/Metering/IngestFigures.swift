@@ -9,6 +9,8 @@ package final class IngestFigures: Sendable {
         package var mispriced = 0
         package var repeated = 0
         package var lost = 0
+        /// Records whose tags were counted under `(other)`.
+        package var otherTags = 0
         /// Microseconds from the end of the oldest request of the last stored batch to its storing.
         package var lag: Int64 = 0
     }
@@ -27,6 +29,7 @@ package final class IngestFigures: Sendable {
             values.rejected += result.rejected
             values.mispriced += result.mispriced
             values.lost += result.lost
+            values.otherTags += result.otherTags
             if result.stored + result.rejected == 0 { values.repeated += 1 }
         }
     }

@@ -13,7 +13,13 @@ package struct UsageEntry: Sendable {
     /// The columns of units, in the order of the meters.
     static let unitColumns = Meter.allCases.map(\.name)
 
-    init(_ row: Row) throws {
+    /// Reads whole rows of `usage_event`, with the tags that they name.
+    static func read(_ rows: Rows, _ tx: inout Transaction) throws -> [UsageEntry] {
+        let texts = try UsageTagSets.texts(&tx, Set(try rows.map { try $0.get("tag_set_id", as: Int64.self) }))
+        return try rows.map { try UsageEntry($0, tags: texts[try $0.get("tag_set_id")]) }
+    }
+
+    private init(_ row: Row, tags: String?) throws {
         self.ingestedAt = try row.get("ingested_at")
         self.stream = try row.get("stream_id")
         self.sequence = try row.get("seq")
@@ -42,6 +48,7 @@ package struct UsageEntry: Sendable {
             "stream": .bool(try row.get("stream")), "estimate": .bool(try row.get("estimate")),
             "attempts": .integer(try row.get("attempts")), "code": .string(try row.get("code")),
             "amount_nano_usd": .string(String(cost.amount)), "amount_usd": JSONValue(cost),
+            "tags": UsageTagSets.object(tags),
         ]
         var units: [String: JSONValue] = [:]
         for name in Self.unitColumns { units[name] = .integer(try row.get(name)) }
@@ -78,6 +85,9 @@ package struct UsageEntry: Sendable {
         }
     }
 
+    static let tags = Schema.map(valueLength: TagText.valueLimit, count: TagText.countLimit, nullValues: false)
+        .described("Its tags; (other) stands for values beyond a bound.")
+
     static let units = Schema.object(Self.unitColumns.map { .required($0, .count) })
 
     package static let schema = Schema.named(
@@ -104,7 +114,7 @@ package struct UsageEntry: Sendable {
             .required("status", .count), .required("stream", .bool), .required("estimate", .bool),
             .required("attempts", Schema.count.described("Times a provider was tried.")),
             .required("code", Schema.string(.length(0...64)).described("Why it was refused or failed; else empty.")),
-            .required("units", Self.units),
+            .required("units", Self.units), .required("tags", Self.tags),
             .required("amount_nano_usd", .decimal), .required("amount_usd", .string(.dollars)),
             .required(
                 "correction",

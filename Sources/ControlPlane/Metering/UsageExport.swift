@@ -46,7 +46,7 @@ package enum UsageExport {
         var count = 0
         while true {
             let rows = try tx.query("fetch 2000 from usage_export")
-            for entry in try UsageEntry.corrected(try rows.map { try UsageEntry($0) }, &tx) {
+            for entry in try UsageEntry.corrected(try UsageEntry.read(rows, &tx), &tx) {
                 let line = entry.json.utf8 + [10]
                 guard fwrite(line, 1, line.count, file) == line.count else {
                     throw Failure(description: "\(path) cannot be written: is the disk full?")

@@ -13,6 +13,8 @@ package enum UsageIngest {
         package let mispriced: Int
         /// Records that the batch declared lost, and that were taken for it.
         package let lost: Int
+        /// Records whose tags were one set too many for their organization.
+        package var otherTags = 0
     }
 
     package enum Failure: Error, Sendable, Equatable {
@@ -73,6 +75,7 @@ package enum UsageIngest {
         let organizations = try self.organizations(&tx, of: batch, group: caller.group)
         let rates = try UsageRates(
             &tx, of: batch.records.filter(\.isPlausible), Set(organizations.values), group: caller.group)
+        let tags = try UsageTagSets.store(&tx, batch, organizations, limit: UsageTagSets.limit)
         var accepted: [Accepted] = []
         var rejected = 0
         for (offset, record) in batch.records.enumerated() {
@@ -86,7 +89,8 @@ package enum UsageIngest {
             accepted.append(
                 Accepted(
                     sequence: sequence, record: record, organization: organization,
-                    checked: rates.cost(of: record, organization: organization)
+                    checked: rates.cost(of: record, organization: organization),
+                    tagSet: tags.id(of: record, organization), hasOtherTags: tags.isOther(record, organization)
                 )
             )
         }
@@ -96,7 +100,7 @@ package enum UsageIngest {
         return Result(
             last: batch.to, stored: accepted.count, rejected: rejected,
             mispriced: accepted.count { $0.checked != $0.record.cost },
-            lost: batch.lost.map { batch.from - $0.from } ?? 0
+            lost: batch.lost.map { batch.from - $0.from } ?? 0, otherTags: accepted.count { $0.hasOtherTags }
         )
     }
 
@@ -106,6 +110,9 @@ package enum UsageIngest {
         let record: UsageRecord
         let organization: OrganizationID
         let checked: NanoUSD
+        /// The stored set of its tags; 0 for none.
+        let tagSet: Int64
+        let hasOtherTags: Bool
     }
 
     /// The organizations of the batch's projects, those of the caller's group only.

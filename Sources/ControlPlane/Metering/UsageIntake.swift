@@ -70,6 +70,12 @@ struct UsageIntake: Sendable {
                 ]
             )
         }
+        if result.otherTags > 0 {
+            self.logger.warning(
+                "an organization has too many sets of tags; more are counted as (other)",
+                metadata: ["gateway": "\(caller.id)", "records": "\(result.otherTags)"]
+            )
+        }
         if let lost = batch.lost, result.lost > 0 {
             self.logger.warning(
                 "a gateway declared usage lost",

@@ -66,6 +66,7 @@ enum UsageColumns {
     static let dimensions: [(name: String, isOptional: Bool)] = [
         ("organization_id", false), ("project_id", false), ("key_id", false), ("owner_id", true), ("model_id", true),
         ("provider_id", true), ("gateway_id", false), ("outcome", false), ("status", false),
+        ("tag_set_id", false),
     ]
 
     /// Columns of units, in the order of the meters.

@@ -73,7 +73,7 @@ extension UsageReading {
             statement += " and (ingested_at, stream_id, seq) > (" + SQL.joined(place, ", ") + ")"
         }
         statement += " order by ingested_at, stream_id, seq limit " + statement.bind(limit)
-        return try tx.query(statement).map { try UsageEntry($0) }
+        return try UsageEntry.read(try tx.query(statement), &tx)
     }
 }
 

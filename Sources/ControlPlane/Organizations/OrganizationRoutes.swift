@@ -21,7 +21,8 @@ package enum OrganizationRoutes {
                 let made = try await organizations.create(
                     kind, name: call.body["name"]?.string ?? "",
                     parent: call.body["parent"]?.string.flatMap { ScopeReference($0) },
-                    metadata: Metadata.read(call.body["metadata"]), as: call.context
+                    metadata: Metadata.read(call.body["metadata"]), tags: try ProjectTags.read(call.body["tags"]),
+                    as: call.context
                 )
                 return Answer.resource(made.value.json, revision: made.value.revision, status: 201)
                     .located(at: "\(path)/\(made.value.reference)").audited(made.receipts)
@@ -46,7 +47,7 @@ package enum OrganizationRoutes {
             Endpoint(
                 .patch, item, "\(kind.plural).update", "Change \(kind.article) \(name)",
                 auth: .bearer(permissions.update),
-                body: .json(ScopeNode.patchSchema), success: .json(schema)
+                body: .json(ScopeNode.patchSchema(kind)), success: .json(schema)
             ) { call in
                 let changed = try await organizations.update(
                     try Self.reference(kind, call), to: ScopeNode.Draft(call.body), ifRevision: try call.ifMatch(),

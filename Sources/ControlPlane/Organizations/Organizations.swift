@@ -28,7 +28,7 @@ package struct Organizations: Sendable {
 
     package func create(
         _ kind: ScopeNode.Kind, name: String, parent: ScopeReference?, metadata: [String: String],
-        as context: OperationContext
+        tags: [TagDeclaration] = [], as context: OperationContext
     ) async throws -> Resolved<ScopeNode> {
         let reference = ScopeReference(kind, self.time.newID())
         let outcome = try await self.changes.perform(
@@ -42,7 +42,7 @@ package struct Organizations: Sendable {
             }
             let node = ScopeNode(
                 reference: reference, parent: parent, organization: organization, name: name, status: .active,
-                metadata: metadata, revision: 1, createdAt: context.time, updatedAt: context.time
+                metadata: metadata, tags: tags, revision: 1, createdAt: context.time, updatedAt: context.time
             )
             try ScopeNodeStore.insert(node, &tx, permit)
             return Change(node, in: organization, after: node, concernsInstance: kind == .organization)
@@ -72,6 +72,7 @@ package struct Organizations: Sendable {
             let before = try ScopeNodeStore.fetch(reference, &tx, lock: .update)
             try Revision.check(before.revision, ifRevision)
             let after = try before.applying(draft, at: context.time)
+            try ProjectTags.check(before, after, &tx)
             try ScopeNodeStore.save(after, &tx, permit)
             return Change(after, in: before.organization, before: before, after: after)
         }

@@ -69,6 +69,8 @@ package struct ScopeNode: Sendable, Hashable {
     package var name: String
     package var status: Status
     package var metadata: [String: String]
+    /// What a project declares, by ascending name; none for other nodes.
+    package var tags: [TagDeclaration] = []
     package var revision: Int64
     package let createdAt: Timestamp
     package var updatedAt: Timestamp
@@ -82,12 +84,15 @@ package struct ScopeNode: Sendable, Hashable {
         package var status: Status?
         /// A merge patch; nil leaves it.
         package var metadata: JSONValue?
+        /// A list that replaces the one before; nil leaves it.
+        package var tags: JSONValue?
 
         /// Of a body that `patchSchema` accepts.
         package init(_ body: JSONValue) {
             self.name = body["name"]?.string
             self.status = body["status"]?.string.flatMap { Status(rawValue: $0) }
             self.metadata = body["metadata"]
+            self.tags = body["tags"]
         }
     }
 
@@ -97,6 +102,7 @@ package struct ScopeNode: Sendable, Hashable {
         result.name = draft.name ?? self.name
         result.status = draft.status ?? self.status
         if let patch = draft.metadata { result.metadata = try Metadata.merged(self.metadata, patch) }
+        if let tags = draft.tags { result.tags = try ProjectTags.read(tags) }
         result.revision += 1
         result.updatedAt = time
         return result
@@ -122,10 +128,12 @@ package enum Metadata {
 
 extension ScopeNode: Audited {
     package var auditState: JSONValue {
-        [
+        var state: [String: JSONValue] = [
             "id": JSONValue(self.reference), "parent": JSONValue(self.parent), "status": .string(self.status.rawValue),
             "revision": .integer(self.revision),
         ]
+        if self.reference.kind == .project { state["tags"] = ProjectTags.json(self.tags) }
+        return .object(state)
     }
 
     package var auditPersonal: JSONValue { ["name": .string(self.name), "metadata": JSONValue(self.metadata)] }
@@ -144,6 +152,7 @@ extension ScopeNode {
             .required("name", .name), .required("status", .activeStatus), .required("metadata", .metadata),
             .required("revision", .count), .required("created_at", .timestamp), .required("updated_at", .timestamp),
         ]
+        if kind == .project { members.append(.required("tags", ProjectTags.schema)) }
         let title = kind.rawValue.prefix(1).uppercased() + kind.rawValue.dropFirst()
         return .named(title, .object(members))
     }
@@ -164,13 +173,17 @@ extension ScopeNode {
                     "parent", Schema.id(OrganizationKind.self, UnitKind.self).described("What it is directly under."))
             )
         }
+        if kind == .project { members.append(.optional("tags", ProjectTags.schema)) }
         return .object(members)
     }
 
-    package static let patchSchema = Schema.object([
-        .optional("name", .name), .optional("status", .activeStatus),
-        .optional("metadata", Schema.metadataPatch.orNull),
-    ])
+    package static func patchSchema(_ kind: Kind) -> Schema {
+        let members: [Schema.Member] = [
+            .optional("name", .name), .optional("status", .activeStatus),
+            .optional("metadata", Schema.metadataPatch.orNull),
+        ]
+        return .object(members + (kind == .project ? [.optional("tags", ProjectTags.schema)] : []))
+    }
 
     package var json: JSONValue {
         var members: [String: JSONValue] = [
@@ -178,6 +191,7 @@ extension ScopeNode {
             "metadata": JSONValue(self.metadata), "revision": .integer(self.revision),
             "created_at": JSONValue(self.createdAt), "updated_at": JSONValue(self.updatedAt),
         ]
+        if self.reference.kind == .project { members["tags"] = ProjectTags.json(self.tags) }
         if let parent {
             members["organization"] = JSONValue(self.organization)
             members["parent"] = JSONValue(parent)

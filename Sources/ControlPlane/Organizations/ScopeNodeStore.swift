@@ -5,7 +5,7 @@ package import Shared
 package enum ScopeNodeStore {
     private static let columns: SQL = """
         select n.id, n.kind, n.parent_id, p.kind as parent_kind, n.organization_id, n.name, n.status,
-            n.metadata::text as metadata, n.revision, n.created_at, n.updated_at
+            n.metadata::text as metadata, n.tags::text as tags, n.revision, n.created_at, n.updated_at
         from scope_node n left join scope_node p on p.id = n.parent_id
         """
 
@@ -64,20 +64,24 @@ package enum ScopeNodeStore {
     package static func insert(_ node: ScopeNode, _ tx: inout Transaction, _: borrowing Permit) throws {
         _ = try tx.execute(
             """
-            insert into scope_node (id, kind, parent_id, organization_id, name, status, metadata, revision, created_at,
-                updated_at)
-            values ($1, $2, $3::uuid, $4, $5, $6, $7, $8, $9, $9)
+            insert into scope_node (id, kind, parent_id, organization_id, name, status, metadata, tags, revision,
+                created_at, updated_at)
+            values ($1, $2, $3::uuid, $4, $5, $6, $7, $8, $9, $10, $10)
             """,
             node.reference.node, node.reference.kind.rawValue, node.parent?.node, node.organization, node.name,
-            node.status.rawValue, SQLJSON(JSONValue(node.metadata).text), node.revision, node.createdAt
+            node.status.rawValue, SQLJSON(JSONValue(node.metadata).text), SQLJSON(ProjectTags.json(node.tags).text),
+            node.revision, node.createdAt
         )
     }
 
     package static func save(_ node: ScopeNode, _ tx: inout Transaction, _: borrowing Permit) throws {
         _ = try tx.execute(
-            "update scope_node set name = $2, status = $3, metadata = $4, revision = $5, updated_at = $6 where id = $1",
-            node.reference.node, node.name, node.status.rawValue, SQLJSON(JSONValue(node.metadata).text), node.revision,
-            node.updatedAt
+            """
+            update scope_node set name = $2, status = $3, metadata = $4, tags = $5, revision = $6, updated_at = $7
+            where id = $1
+            """,
+            node.reference.node, node.name, node.status.rawValue, SQLJSON(JSONValue(node.metadata).text),
+            SQLJSON(ProjectTags.json(node.tags).text), node.revision, node.updatedAt
         )
     }
 
@@ -122,6 +126,7 @@ package enum ScopeNodeStore {
             reference: ScopeReference(kind, try row.get("id")), parent: parent,
             organization: try row.get("organization_id"), name: try row.get("name"), status: status,
             metadata: Metadata.read(try JSONParser.parse(Array(try row.get("metadata", as: String.self).utf8))),
+            tags: try ProjectTags.read(try JSONParser.parse(Array(try row.get("tags", as: String.self).utf8))),
             revision: try row.get("revision"), createdAt: try row.get("created_at"),
             updatedAt: try row.get("updated_at")
         )

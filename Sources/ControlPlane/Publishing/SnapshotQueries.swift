@@ -9,7 +9,7 @@ struct SnapshotQueries {
     func nodes(_ tx: inout Transaction) throws -> [NodeRow] {
         try tx.query(
             """
-            select n.id, n.kind, n.parent_id, n.status
+            select n.id, n.kind, n.parent_id, n.status, n.tags::text as tags
             from scope_node n join gateway_group_organization g on g.organization_id = n.organization_id
             where g.group_id = $1 and n.deleted_at is null
             """, self.group
@@ -21,14 +21,15 @@ struct SnapshotQueries {
                 default: .project
                 }
             return NodeRow(
-                id: try row.get("id"), kind: kind, parent: try row.optional("parent_id"), status: try Self.status(row)
+                id: try row.get("id"), kind: kind, parent: try row.optional("parent_id"), status: try Self.status(row),
+                tags: try ProjectTags.read(try JSONParser.parse(Array(try row.get("tags", as: String.self).utf8)))
             )
         }
     }
 
     private static let keyColumns: SQL = """
         select s.digest, k.id, k.project_id, k.owner_id, k.status, least(s.expires_at, k.expires_at) as expires_at,
-            k.allowed_models, k.allowed_networks
+            k.allowed_models, k.allowed_networks, k.tags::text as tags
         from virtual_key_secret s
         join virtual_key k on k.id = s.key_id
         join gateway_group_organization g on g.organization_id = k.organization_id
@@ -61,10 +62,10 @@ struct SnapshotQueries {
     func policies(_ tx: inout Transaction) throws -> [PolicyRow] {
         let rows = try tx.query(
             """
-            select distinct k.allowed_models, k.allowed_networks
+            select distinct k.allowed_models, k.allowed_networks, k.tags::text as tags
             from virtual_key k join gateway_group_organization g on g.organization_id = k.organization_id
             where g.group_id = $1 and k.deleted_at is null
-                and (k.allowed_models is not null or cardinality(k.allowed_networks) > 0)
+                and (k.allowed_models is not null or cardinality(k.allowed_networks) > 0 or k.tags <> '{}')
             """, self.group
         )
         var policies: [PolicyID: PolicyRow] = [:]
@@ -236,16 +237,18 @@ struct SnapshotQueries {
         }
     }
 
-    /// The policy that a key's restrictions amount to; nil when it has none.
+    /// The policy that a key's restrictions and tags amount to; nil when it has none.
     private static func policy(_ row: Row) throws -> PolicyRow? {
         let models: [String]? = try row.optional("allowed_models")
         let networks: [String] = try row.get("allowed_networks")
-        guard models != nil || !networks.isEmpty else { return nil }
+        let tags = TagSet(Metadata.read(try JSONParser.parse(Array(try row.get("tags", as: String.self).utf8))))
+        guard models != nil || !networks.isEmpty || tags != nil else { return nil }
         let ranges = try networks.map { text in
             guard let range = NetworkRange(text) else { throw PublishingFailure("'\(text)' is not a network") }
             return range
         }
-        var policy = PolicyRow(id: PolicyID(UUIDValue(high: 0, low: 0)), models: models?.sorted(), networks: ranges)
+        var policy = PolicyRow(
+            id: PolicyID(UUIDValue(high: 0, low: 0)), models: models?.sorted(), networks: ranges, tags: tags)
         let digest = Array(SHA256.hash(data: policy.wireBytes))
         policy.id = PolicyID(UUIDValue(high: digest.bigEndianUInt64(at: 0), low: digest.bigEndianUInt64(at: 8)))
         return policy

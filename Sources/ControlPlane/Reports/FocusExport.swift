@@ -5,10 +5,10 @@ import Shared
 /// Every column that 1.2 calls mandatory, and those of the conditional ones that apply. Gatehouse sends no invoices:
 /// the four costs are all what the price book makes of the usage, and the issuer is the provider. One row has the
 /// tokens of all kinds together, because it has the cost of all of them; what it is of each kind is in columns of our
-/// own, which begin with `x_` as the specification wants. What reached no model cost nothing and is not in it.
+/// own, which begin with `x_` as the specification wants. Tags are those of the requests: a row for each set. What reached no model cost nothing and is not in it.
 package enum FocusExport {
     /// What a row is of in any case.
-    package static let groups: [ReportDimension] = [.organization, .project, .model, .provider]
+    package static let groups: [ReportDimension] = [.organization, .project, .model, .provider, .tags]
 
     private static let columns = [
         "BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency", "BillingPeriodEnd",
@@ -16,7 +16,7 @@ package enum FocusExport {
         "ChargePeriodEnd", "ChargePeriodStart", "ConsumedQuantity", "ConsumedUnit", "ContractedCost", "EffectiveCost",
         "InvoiceIssuerName", "ListCost", "PricingCategory", "PricingQuantity", "PricingUnit", "ProviderName",
         "PublisherName", "ResourceId", "ResourceName", "ResourceType", "ServiceCategory", "ServiceName",
-        "ServiceSubcategory", "SkuId", "SubAccountId", "SubAccountName",
+        "ServiceSubcategory", "SkuId", "SubAccountId", "SubAccountName", "Tags",
     ]
 
     /// Meters that count tokens.
@@ -80,6 +80,9 @@ package enum FocusExport {
         cells["BillingAccountName"] = name(.organization)
         cells["SubAccountName"] = name(.project)
         cells["ChargeDescription"] = name(.model)
+        if let tags = Self.value(.tags, row, page).flatMap({ page.names[$0] }) {
+            cells["Tags"] = .value(UsageTagSets.object(tags).text)
+        }
         if let key = id(.key) {
             cells["ResourceId"] = .value(key)
             cells["ResourceName"] = name(.key)

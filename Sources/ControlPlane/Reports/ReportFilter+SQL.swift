@@ -18,6 +18,9 @@ extension ReportFilter {
         add("gateway_id", self.gateway)
         add("status", self.status)
         add("outcome", self.outcome.map { Int32($0.rawValue) })
+        for tag in self.tags {
+            conditions.append(tag.condition(&statement, on: table, organization: self.organization))
+        }
         if let unit {
             conditions.append(
                 table + ".project_id in (select descendant_id from scope_closure where ancestor_id = "

@@ -41,11 +41,16 @@ extension ReportPage {
         for (dimension, value) in zip(self.query.groups, row.values) {
             switch dimension {
             case .status: item["status"] = .integer(Int64(value.low))
+            case .tags: item["tags"] = UsageTagSets.object(self.names[value])
             case .outcome, .user: item[dimension.rawValue] = JSONValue(dimension.text(value))
             default:
                 item[dimension.rawValue] = JSONValue(dimension.text(value))
                 item[dimension.rawValue + "_name"] = JSONValue(self.names[value])
             }
+        }
+        if !self.query.tagNames.isEmpty {
+            let values = zip(self.query.tagNames, row.tags).map { ($0, $1.isEmpty ? JSONValue.null : .string($1)) }
+            item["tags"] = .object(Dictionary(values) { first, _ in first })
         }
         var units: [String: JSONValue] = [:]
         for (name, count) in zip(UsageColumns.units, row.units) { units[name] = .integer(count) }
@@ -55,7 +60,7 @@ extension ReportPage {
 
     package static let schema = Schema.object([
         .required("items", .list(of: .named("UsageSum", Self.itemSchema))),
-        .required("next_cursor", .string(.length(1...300)).orNull),
+        .required("next_cursor", .string(.length(1...ReportCursor.textLimit)).orNull),
         .required("from", .timestamp), .required("to", .timestamp), .required("time_zone", .string(.length(1...64))),
         .required("as_of", Schema.timestamp.described("What arrived until then is in it: usually a second or so ago.")),
     ])
@@ -71,6 +76,10 @@ extension ReportPage {
                 "corrections_nano_usd", Schema.signed.described("What of the amount re-ratings changed; it is in it.")),
             .optional("status", .integer(0...999)),
             .optional("outcome", .string(.length(1...32))), .optional("user", Schema.id(UserKind.self).orNull),
+            .optional(
+                "tags",
+                Schema.map(valueLength: TagText.valueLimit, count: TagText.countLimit, nullValues: true)
+                    .described("Those that are grouped by: null for none; or all that requests had.")),
         ]
         let kinds: [(ReportDimension, any IdentifierKind.Type)] = [
             (.organization, OrganizationKind.self), (.unit, UnitKind.self), (.project, ProjectKind.self),
@@ -95,15 +104,21 @@ extension ReportPage {
             header.append(dimension.rawValue)
             if dimension.hasName { header.append(dimension.rawValue + "_name") }
         }
+        header += self.query.tagNames.map { ReportTagGroups.prefix + $0 }
         header += ["requests", "refusals", "estimates"] + UsageColumns.units
         header += ["amount_nano_usd", "amount_usd", "corrections_nano_usd"]
         writer.row(header.map { .value($0) })
         for row in self.rows {
             var cells: [CSVWriter.Cell] = [.value(row.from.description), .value(row.to.description)]
             for (dimension, value) in zip(self.query.groups, row.values) {
+                if dimension == .tags {
+                    cells.append(self.names[value].map { .text($0) } ?? .empty)
+                    continue
+                }
                 cells.append(dimension.text(value).map { .value($0) } ?? .empty)
                 if dimension.hasName { cells.append(self.names[value].map { .text($0) } ?? .empty) }
             }
+            cells += row.tags.map { $0.isEmpty ? .empty : .text($0) }
             for number in [row.requests, row.refusals, row.estimates] + row.units {
                 cells.append(.value(String(number)))
             }

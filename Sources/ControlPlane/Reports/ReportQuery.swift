@@ -3,9 +3,11 @@ package import Shared
 /// What usage can be grouped by; the text form is the name in the API.
 package enum ReportDimension: String, Sendable, CaseIterable {
     case organization, unit, project, key, user, model, provider, gateway, status, outcome
+    /// All tags that a request had.
+    case tags
 
     /// Whether a value is an identifier, and not a number.
-    var isIdentifier: Bool { self != .status && self != .outcome }
+    var isIdentifier: Bool { self != .status && self != .outcome && self != .tags }
 }
 
 /// The time that one row of a report is of.
@@ -46,6 +48,8 @@ package struct ReportFilter: Sendable {
     package var gateway: GatewayID?
     package var status: Int32?
     package var outcome: RequestOutcome?
+    /// All of them hold.
+    package var tags: [ReportTag]
 
     /// - Parameter parameters: of the query, checked by their schemas.
     package init(_ parameters: [String: JSONValue]) {
@@ -64,6 +68,7 @@ package struct ReportFilter: Sendable {
         self.outcome = parameters["outcome"]?.string.flatMap { name in
             RequestOutcome.allCases.first { $0.name == name }
         }
+        self.tags = parameters["tag"]?.string.flatMap { ReportTag.list($0) } ?? []
     }
 
     package static let parameters = [
@@ -78,12 +83,15 @@ package struct ReportFilter: Sendable {
         QueryParameter(
             "status", .integer(0...999), "Answered to the client with this HTTP status; 0 when it was sent none."),
         QueryParameter("outcome", .string(.oneOf(RequestOutcome.allCases.map(\.name))), "Ended in this way."),
+        ReportTag.parameter,
     ]
 }
 
 /// What is asked of the sums.
 package struct ReportQuery: Sendable {
     package var groups: [ReportDimension]
+    /// Tags whose values are groups, after the others; none when all tags are one.
+    package var tagNames: [String]
     package var bucket: ReportBucket?
     package var timeZone: String
     /// Instants, or days in the time zone; nil for the default.
@@ -104,7 +112,7 @@ package struct ReportQuery: Sendable {
     package init(
         _ parameters: [String: JSONValue], required: [ReportDimension] = [], bucket: ReportBucket? = nil
     ) throws(ControlError) {
-        self.groups = try Self.groups(parameters, required)
+        (self.groups, self.tagNames) = try Self.groups(parameters, required)
         self.bucket = parameters["bucket"]?.string.flatMap { ReportBucket(rawValue: $0) } ?? bucket
         self.timeZone = parameters["time_zone"]?.string ?? "UTC"
         self.from = try Self.instant(parameters, "from")
@@ -113,7 +121,10 @@ package struct ReportQuery: Sendable {
         self.unitDepth = parameters["unit_depth"]?.integer ?? 8
         self.limit = Int(parameters["limit"]?.integer ?? Self.defaultLimit)
         if let text = parameters["cursor"]?.string {
-            guard let cursor = ReportCursor(text, groups: self.groups, hasBucket: self.bucket != nil) else {
+            guard
+                let cursor = ReportCursor(
+                    text, groups: self.groups, tagNames: self.tagNames, hasBucket: self.bucket != nil)
+            else {
                 throw ControlError(
                     .invalid, "invalid_cursor", "The cursor is not one of this report.", pointer: "cursor")
             }
@@ -123,22 +134,47 @@ package struct ReportQuery: Sendable {
 
     private static func groups(
         _ parameters: [String: JSONValue], _ required: [ReportDimension]
-    ) throws(ControlError) -> [ReportDimension] {
+    ) throws(ControlError) -> (groups: [ReportDimension], tagNames: [String]) {
         var chosen = Set(required)
+        var tagNames: Set<String> = []
         for name in (parameters["group_by"]?.string ?? "").split(separator: ",", omittingEmptySubsequences: false)
         where parameters["group_by"] != nil {
+            if let tag = try Self.tag(name) {
+                tagNames.insert(tag)
+                continue
+            }
             guard let dimension = ReportDimension(rawValue: String(name)) else {
                 let all = ReportDimension.allCases.map(\.rawValue).joined(separator: ", ")
                 let hint = ReportBucket(rawValue: String(name)) == nil ? "" : " Time is grouped by 'bucket'."
                 throw ControlError(
                     .invalid, "invalid_parameter",
-                    "There is no grouping '\(name.prefix(32))': any of \(all), with commas.\(hint)",
+                    "There is no grouping '\(name.prefix(32))': any of \(all), tag:NAME, with commas.\(hint)",
                     pointer: "group_by"
                 )
             }
             chosen.insert(dimension)
         }
-        return ReportDimension.allCases.filter { chosen.contains($0) }
+        guard tagNames.count <= ReportTagGroups.limit else {
+            throw ControlError(
+                .invalid, "invalid_parameter", "There may be at most \(ReportTagGroups.limit) groupings by a tag.",
+                pointer: "group_by")
+        }
+        // With all tags as a group, the values of single ones make no further rows.
+        return (
+            ReportDimension.allCases.filter { chosen.contains($0) }, chosen.contains(.tags) ? [] : tagNames.sorted()
+        )
+    }
+
+    /// The name of a tag that is grouped by; nil for another grouping.
+    private static func tag(_ grouping: Substring) throws(ControlError) -> String? {
+        guard grouping.hasPrefix(ReportTagGroups.prefix) else { return nil }
+        let name = String(grouping.dropFirst(ReportTagGroups.prefix.count))
+        guard TagText.isName(name) else {
+            throw ControlError(
+                .invalid, "invalid_parameter", "The name of the tag '\(name.prefix(64))' must be \(TagText.nameRule).",
+                pointer: "group_by")
+        }
+        return name
     }
 
     /// An instant in RFC 3339 form on a whole minute, or a day.
@@ -168,9 +204,10 @@ package struct ReportQuery: Sendable {
     package static let parameters =
         [
             QueryParameter(
-                "group_by", .string(.length(1...200)),
-                "Any of \(ReportDimension.allCases.map(\.rawValue).joined(separator: ", ")), with commas. A unit is the"
-                    + " project's nearest one: see unit_depth."),
+                "group_by", .string(.length(1...400)),
+                "Any of \(ReportDimension.allCases.map(\.rawValue).joined(separator: ", ")), tag:NAME,"
+                    + " with commas. A unit is the project's nearest one: see unit_depth. tag:team has a row for each"
+                    + " value of that tag, null for none (at most four); tags one for each set of them."),
             QueryParameter(
                 "bucket", .string(.oneOf(ReportBucket.allCases.map(\.rawValue))),
                 "A row for each minute, hour, day or month in which something was used; one for all when absent."),
@@ -190,6 +227,7 @@ package struct ReportQuery: Sendable {
                 "format", .string(.oneOf(ReportFormat.allCases.map(\.rawValue))),
                 "json, csv, or focus (CSV with the columns of FOCUS 1.2). When absent, by Accept."),
             QueryParameter("limit", .integer(Self.limits), "Most rows; 1000 when absent."),
-            QueryParameter("cursor", .string(.length(1...300)), "The next_cursor of the page before."),
+            QueryParameter(
+                "cursor", .string(.length(1...ReportCursor.textLimit)), "The next_cursor of the page before."),
         ]
 }

@@ -9,6 +9,8 @@ package struct ReportRow: Sendable {
     package let to: Timestamp
     /// In the order of the report's groups; the nil identifier stands for none.
     package let values: [UUIDValue]
+    /// The values of the tags that are grouped by; empty for none.
+    package let tags: [String]
     package let requests: Int64
     package let refusals: Int64
     package let estimates: Int64
@@ -19,18 +21,22 @@ package struct ReportRow: Sendable {
     /// What of the cost re-ratings changed, in nano-USD; signed.
     package let corrections: Int64
 
-    init(_ row: Row, _ groups: [ReportDimension], _ grid: TimeGrid) throws {
+    init(_ row: Row, _ query: ReportQuery, _ grid: TimeGrid) throws {
         self.bucket = grid.boundaries == nil ? 0 : Int64(try row.get("bucket", as: Int32.self))
         let bounds = grid.bounds(of: self.bucket) ?? (grid.from, grid.to)
         // The first and the last bucket of a period are cut where it begins and ends.
         (self.from, self.to) = (max(bounds.from, grid.from), min(bounds.to, grid.to))
-        self.values = try groups.map { dimension in
+        self.values = try query.groups.map { dimension in
+            if dimension == .tags {
+                return UUIDValue(high: 0, low: UInt64(max(0, try row.get("tags", as: Int64.self))))
+            }
             guard dimension.isIdentifier else {
                 let number = try row.get(dimension.rawValue, as: Int32.self)
                 return UUIDValue(high: 0, low: UInt64(max(0, number)))
             }
             return try row.get(dimension.rawValue, as: UUIDValue.self)
         }
+        self.tags = try query.tagNames.indices.map { try row.get("tag_\($0 + 1)") }
         self.requests = try row.get("requests")
         self.refusals = try row.get("refusals")
         self.estimates = try row.get("estimates")
@@ -63,7 +69,7 @@ extension ReportDimension {
         case .model: return ModelID(value).description
         case .provider: return ProviderID(value).description
         case .gateway: return GatewayID(value).description
-        case .status, .outcome: return nil
+        case .status, .outcome, .tags: return nil
         }
     }
 }
@@ -74,7 +80,7 @@ package struct ReportPage: Sendable {
     package let grid: TimeGrid
     package let rows: [ReportRow]
     package let nextCursor: String?
-    /// Names of what the rows name.
+    /// Names of what the rows name; of sets of tags their texts.
     package let names: [UUIDValue: String]
     /// What arrived until then is in it.
     package let asOf: Timestamp

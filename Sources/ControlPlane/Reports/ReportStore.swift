@@ -11,7 +11,7 @@ package enum ReportStore {
         var rows: [ReportRow] = []
         for part in Self.parts(query, grid) {
             let statement = Self.statement(query, grid, part, limit: query.limit + 1 - rows.count)
-            rows += try tx.query(statement).map { try ReportRow($0, query.groups, grid) }
+            rows += try tx.query(statement).map { try ReportRow($0, query, grid) }
             if rows.count > query.limit { break }
         }
         return rows
@@ -80,7 +80,8 @@ package enum ReportStore {
     ) -> SQLStatement {
         var statement = SQLStatement()
         if query.groups.contains(.unit) { Self.writeUnits(&statement, query) }
-        let groups = query.groups.map { SQL(identifier: $0.rawValue) }
+        let groups =
+            query.groups.map { SQL(identifier: $0.rawValue) } + query.tagNames.indices.map { ReportTagGroups.column($0) }
         let hasBuckets = grid.boundaries != nil
         let names = (hasBuckets ? ["bucket"] : []) + groups
         let keys = SQL.joined(names, ", ")
@@ -113,14 +114,16 @@ package enum ReportStore {
         _ statement: inout SQLStatement, _ query: ReportQuery, _ places: inout ReportPlaces, names: [SQL]
     ) {
         statement += "select "
-        if names.count > query.groups.count, let place = names.first { statement += "r.place as " + place + ", " }
+        if names.count > query.groups.count + query.tagNames.count, let place = names.first { statement += "r.place as " + place + ", " }
         for dimension in query.groups {
             statement += Self.expression(dimension) + " as " + SQL(identifier: dimension.rawValue) + ", "
         }
+        for expression in ReportTagGroups.expressions(&statement, query.tagNames) { statement += expression + ", " }
         statement += UsageColumns.list(ReportPlaces.sums) { "usage_sum(r." + $0 + ") as " + $0 } + " from ("
         places.writeRows(&statement)
         statement += ") r join usage_series s on s.id = r.series_id"
         if query.groups.contains(.unit) { statement += " left join units u on u.project_id = s.project_id" }
+        if !query.tagNames.isEmpty { statement += " left join usage_tag_set t on t.id = s.tag_set_id" }
         let conditions = query.filter.conditions(&statement, on: "s")
         if !conditions.isEmpty { statement += " where " + SQL.joined(conditions, " and ") }
         if !names.isEmpty { statement += " group by " + SQL.joined(names, ", ") }
@@ -138,6 +141,7 @@ package enum ReportStore {
         case .gateway: "s.gateway_id"
         case .status: "s.status"
         case .outcome: "s.outcome"
+        case .tags: "s.tag_set_id"
         }
     }
 
@@ -166,9 +170,14 @@ package enum ReportStore {
         var places: [SQL] = []
         if query.bucket != nil { places.append(statement.bind(Int32(clamping: cursor.bucket))) }
         for (dimension, value) in zip(query.groups, cursor.values) {
+            if dimension == .tags {
+                places.append(statement.bind(Int64(clamping: value.low)))
+                continue
+            }
             places.append(
                 dimension.isIdentifier ? statement.bind(value) : statement.bind(Int32(clamping: value.low)))
         }
+        for tag in cursor.tags { places.append(statement.bind(tag)) }
         statement += " where (" + keys + ") > (" + SQL.joined(places, ", ") + ")"
     }
 }

@@ -24,8 +24,10 @@ package struct UsageReports: Sendable {
             let rows = Array(found.prefix(query.limit))
             var cursor: String?
             if found.count > query.limit, let last = rows.last {
-                cursor = ReportCursor(from: grid.from, to: grid.to, bucket: last.bucket, values: last.values)
-                    .text(groups: query.groups)
+                cursor = ReportCursor(
+                    from: grid.from, to: grid.to, bucket: last.bucket, values: last.values, tags: last.tags
+                )
+                .text(groups: query.groups, tagNames: query.tagNames)
             }
             var monthGrid: TimeGrid?
             if months {
@@ -50,6 +52,13 @@ enum ReportNames {
     ) throws -> [UUIDValue: String] {
         var names: [UUIDValue: String] = [:]
         for (index, dimension) in groups.enumerated() {
+            if dimension == .tags {
+                let ids = Set(rows.map { Int64(clamping: $0.values[index].low) })
+                for (id, text) in try UsageTagSets.texts(&tx, ids) {
+                    names[UUIDValue(high: 0, low: UInt64(clamping: id))] = text
+                }
+                continue
+            }
             guard let statement = Self.statement(dimension) else { continue }
             let ids = Set(rows.map { $0.values[index] }).map { SQLUUID(high: $0.high, low: $0.low) }
             for row in try tx.query(statement, ids) { names[try row.get("id")] = try row.get("name") }
@@ -65,7 +74,7 @@ enum ReportNames {
         case .provider: "select id, name from provider where id = any ($1)"
         case .gateway: "select id, name from gateway where id = any ($1)"
         // Users have no names here yet; numbers are their own.
-        case .user, .status, .outcome: nil
+        case .user, .status, .outcome, .tags: nil
         }
     }
 }

@@ -42,6 +42,11 @@ enum OpenAIError {
             sink.write(decimal: error.offset)
             sink.write(")")
         }
+        if case .tag(let name) = error.subject {
+            sink.write(": '")
+            sink.write(name.utf8.span)
+            sink.write("'.")
+        }
         sink.write("\",\"type\":\"")
         sink.write(Self.type(error.code.status))
         sink.write("\",\"param\":")
@@ -61,6 +66,7 @@ enum OpenAIError {
         case .node(let id): Self.writeSubject("scope", "\(id)", to: &sink)
         case .alias: Self.writeSubject("model", "", to: &sink)
         case .budget(let refusal): Self.write(refusal, to: &sink)
+        case .tag(let name): Self.writeSubject("tag", String(decoding: name.utf8, as: UTF8.self), to: &sink)
         }
         sink.write(",\"request_id\":\"")
         request.withSpan { sink.write($0) }

@@ -66,6 +66,11 @@ extension DownstreamHandler {
         )
         self.requestEnd = .now() + .seconds(Int64(policy.limits.requestSeconds))
         self.loop.counters.inFlight += 1
+        if caller.isTagged || self.head.fields[.gatehouseTags] != nil {
+            self.exchange?.tags = try RequestTags.number(
+                bytes, self.head.fields[.gatehouseTags], node: caller.node, key: caller.policy, policy: policy,
+                self.loop.tags)
+        }
         try self.checkMediaType(bytes)
         self.decoder.reset(self.head.framing, limit: policy.limits.maxBodyBytes)
         if let length = self.head.fields.contentLength, length > policy.limits.maxBodyBytes {

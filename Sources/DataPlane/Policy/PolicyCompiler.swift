@@ -48,6 +48,9 @@ package struct PolicyCompiler {
             version: self.manifest.version, manifest: hash, limits: self.manifest.limits, keys: keys, nodes: nodes,
             policies: policies, aliases: aliases, routes: routes, models: models, providers: providers,
             credentials: credentials, fallbackPrices: self.fallbackPrices, adjustments: adjustments,
+            tags: self.document.nodes.flatMap(\.tags).map {
+                TagEntry(name: Array($0.name.utf8), isRequired: $0.isRequired)
+            },
             budgets: self.budgets.entries, budgetPaths: self.budgets.paths
         )
     }
@@ -89,6 +92,7 @@ package struct PolicyCompiler {
             throw Self.invalid(.adjustments, "the organization of \(row.id) is missing")
         }
         var entries: [NodeEntry] = []
+        var tags = 0
         for (index, row) in self.document.nodes.enumerated() {
             var line: [NodeID] = []
             var active = true
@@ -107,9 +111,10 @@ package struct PolicyCompiler {
                 NodeEntry(
                     id: row.id, parent: parents[index], isActive: active,
                     adjustments: adjustments[organization] ?? 0..<0,
-                    budgets: try self.budgets.path(ofLine: line.reversed())
+                    tags: tags..<tags + row.tags.count, budgets: try self.budgets.path(ofLine: line.reversed())
                 )
             )
+            tags += row.tags.count
         }
         return entries
     }
@@ -233,7 +238,10 @@ package struct PolicyCompiler {
                 throw Self.invalid(.policies, "\(row.id) occurs twice")
             }
             let aliases = row.models.map { names in Set(names.compactMap { self.aliasHandles[$0] }).sorted() }
-            entries.append(PolicyEntry(aliases: aliases, networks: row.networks))
+            let tags = row.tags.map { set in
+                set.ranges.map { (name: Array(set.utf8[$0.name]), value: Array(set.utf8[$0.value])) }
+            }
+            entries.append(PolicyEntry(aliases: aliases, networks: row.networks, tags: tags ?? []))
         }
         return (entries, handles)
     }
@@ -243,6 +251,7 @@ package struct PolicyCompiler {
     ) throws(SnapshotError) -> [KeyEntry] {
         var owners: [UUIDValue: RowStatus] = [:]
         for row in self.document.owners { owners[row.id] = row.status }
+        let ownTags = self.document.policies.map { Array(($0.tags?.tags ?? [:]).keys) }
         var entries: [KeyEntry] = []
         entries.reserveCapacity(self.document.keys.count)
         for row in self.document.keys {
@@ -255,6 +264,11 @@ package struct PolicyCompiler {
                     throw Self.invalid(.keys, "the policy of \(row.key) is missing")
                 }
                 policy = handle
+            }
+            let declared = self.document.nodes[Int(node)].tags
+            let own = policy >= 0 ? ownTags[Int(policy)] : []
+            if let name = own.first(where: { name in !declared.contains { $0.name == name } }) {
+                throw Self.invalid(.keys, "the project of \(row.key) does not declare its tag '\(name)'")
             }
             var state: KeyState =
                 switch row.status {
@@ -273,7 +287,8 @@ package struct PolicyCompiler {
                 KeyEntry(
                     digest: Digest256(row.digest), key: row.key, project: row.project, owner: row.owner, node: node,
                     policy: policy, expires: row.expires?.microseconds ?? .max, state: state,
-                    budgets: try self.budgets.path(ofKey: row.key, owner: row.owner)
+                    budgets: try self.budgets.path(ofKey: row.key, owner: row.owner),
+                    isTagged: !declared.isEmpty
                 )
             )
         }

@@ -48,6 +48,8 @@ package struct KeyEntry: Sendable {
     package let state: KeyState
     /// Where the budgets of its owner and its own stand in the index's `budgetPaths`.
     package let budgets: Range<Int32>
+    /// Whether its requests may have tags: its project declares some.
+    package let isTagged: Bool
 }
 
 package struct NodeEntry: Sendable {
@@ -57,6 +59,8 @@ package struct NodeEntry: Sendable {
     package let isActive: Bool
     /// Where the adjustments of its organization stand in the index.
     package let adjustments: Range<Int>
+    /// Where the tags that a project declares stand in the index.
+    package let tags: Range<Int>
     /// Where the budgets of it and of everything above it stand in the index's `budgetPaths`, the topmost first.
     package let budgets: Range<Int32>
 }
@@ -103,10 +107,18 @@ package struct BudgetEntry: Sendable {
     }
 }
 
+/// A tag that a project declares.
+package struct TagEntry: Sendable {
+    package let name: [UInt8]
+    package let isRequired: Bool
+}
+
 package struct PolicyEntry: Sendable {
     /// Sorted handles of aliases; nil allows every one.
     package let aliases: [Handle]?
     package let networks: [NetworkRange]
+    /// Tags of the keys themselves.
+    package let tags: [(name: [UInt8], value: [UInt8])]
 }
 
 /// A name that clients call models by, and the routes of that name.

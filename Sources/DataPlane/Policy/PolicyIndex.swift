@@ -24,6 +24,8 @@ package final class PolicyIndex: Sendable {
     package let budgets: [BudgetEntry]
     /// Handles of budgets: of each node and of each key in one run.
     package let budgetPaths: [Handle]
+    /// Tags that projects declare: each project's in one run, by ascending name.
+    package let tags: [TagEntry]
     private let keyTable: HandleTable
     private let aliasTable: HandleTable
 
@@ -31,7 +33,7 @@ package final class PolicyIndex: Sendable {
         version: SnapshotVersion, manifest: [UInt8], limits: Manifest.Limits, keys: [KeyEntry], nodes: [NodeEntry],
         policies: [PolicyEntry], aliases: [AliasEntry], routes: [RouteEntry], models: [ModelEntry],
         providers: [ProviderEntry], credentials: [CredentialEntry], fallbackPrices: [PriceRow],
-        adjustments: [PriceAdjustment], budgets: [BudgetEntry], budgetPaths: [Handle]
+        adjustments: [PriceAdjustment], tags: [TagEntry], budgets: [BudgetEntry], budgetPaths: [Handle]
     ) {
         self.version = version
         self.manifest = manifest
@@ -48,6 +50,7 @@ package final class PolicyIndex: Sendable {
         self.adjustments = adjustments
         self.budgets = budgets
         self.budgetPaths = budgetPaths
+        self.tags = tags
         self.keyTable = HandleTable(hashes: keys.map(\.digest.words.0))
         self.aliasTable = HandleTable(hashes: aliases.map(\.hash))
     }
@@ -56,7 +59,7 @@ package final class PolicyIndex: Sendable {
     package static let empty = PolicyIndex(
         version: SnapshotVersion(epoch: 0, version: 0), manifest: [], limits: .init(), keys: [], nodes: [],
         policies: [], aliases: [], routes: [], models: [], providers: [], credentials: [], fallbackPrices: [],
-        adjustments: [], budgets: [], budgetPaths: []
+        adjustments: [], tags: [], budgets: [], budgetPaths: []
     )
 
     package var isEmpty: Bool { self.version.epoch == 0 }

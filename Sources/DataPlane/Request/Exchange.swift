@@ -9,6 +9,8 @@ struct Caller {
     let policy: Handle
     /// Where the budgets of its owner and its own stand in the policy's `budgetPaths`.
     let budgets: Range<Int32>
+    /// Whether its project declares tags.
+    let isTagged: Bool
 }
 
 /// One request from its head to its settlement, and everything decided about it.
@@ -37,6 +39,8 @@ struct Exchange {
     /// When the answer's first byte came; 0 before.
     var firstByteUptime: UInt64 = 0
     var attempts = 0
+    /// Its tags, by their number in the loop's table; 0 for none.
+    var tags = 0
     /// Bytes of answer relayed to the client.
     var relayedBytes = 0
     /// Status sent to the client; 0 before.

@@ -58,6 +58,7 @@ package enum Settle {
         record.started = exchange.began
         record.isStream = exchange.intent.streams
         record.attempts = exchange.attempts
+        record.tags = exchange.tags
         record.snapshot = policy.version
         if exchange.route >= 0 { record.route = policy.routes[Int(exchange.route)].id }
         if exchange.model >= 0 {

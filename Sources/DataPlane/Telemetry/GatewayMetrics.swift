@@ -62,6 +62,11 @@ enum GatewayMetrics {
             "gatehouse_loop_lag_seconds", "gauge",
             "By how much the latest event loop was late in the last half minute.",
             MetricsText.seconds(Int64(clamping: figures.lag / 1000)))
+        metrics.single(
+            "gatehouse_tag_sets", "gauge", "Sets of tags that are told apart, by each loop.", figures.tagSets)
+        metrics.single(
+            "gatehouse_tag_others_total", "counter", "Requests whose tags have a value that was counted as (other).",
+            figures.tagOthers)
         GenAIMetrics.render(counters.models, to: &metrics)
         metrics.single(
             "gatehouse_snapshot_epoch", "gauge", "Epoch of the snapshot that is served.", policy.version.epoch)

@@ -13,6 +13,9 @@ package struct LoopFigures: Sendable {
     package var openRequests = 0
     /// Requests that wait for money of a budget.
     package var parked = 0
+    /// Sets of tags that are told apart, of each loop; and requests whose values were counted as `(other)`.
+    package var tagSets = 0
+    package var tagOthers = 0
     /// Nanoseconds by which the latest of the loops was late, lately.
     package var lag: UInt64 = 0
 
@@ -25,6 +28,8 @@ package struct LoopFigures: Sendable {
         self.bodyBytes += other.bodyBytes
         self.openRequests += other.openRequests
         self.parked += other.parked
+        self.tagSets += other.tagSets
+        self.tagOthers += other.tagOthers
         self.lag = max(self.lag, other.lag)
     }
 }
@@ -40,6 +45,8 @@ extension LoopState {
         figures.bodyBytes = self.bodyBytes
         figures.openRequests = self.journal.openCount
         figures.parked = self.parkedCount
+        figures.tagSets = self.tags.count
+        figures.tagOthers = self.tags.others
         figures.lag = self.lag.greatest
         return figures
     }

@@ -14,7 +14,7 @@ package enum SpoolEntryKind: UInt8 {
 /// last: an entry that a kill or a power failure tore is not one.
 package struct SpoolEntry {
     /// Words in an entry.
-    package static let words = 70
+    package static let words = 71
     package static let size = Self.words * 8
 
     package let kind: SpoolEntryKind
@@ -69,9 +69,10 @@ package struct SpoolEntry {
         writer.put(record.counters.searches, at: 41)
         writer.put(record.adjustment?.value, at: 42)
         writer.putText(record.code, at: 44)
+        writer.put(Int64(record.tags), at: 53)
         let count = min(charges.count, Charge.limit)
-        writer.put(UInt64(count), at: 53)
-        for index in 0..<Charge.limit { writer.put(index < count ? charges[index] : 0, at: 54 + index) }
+        writer.put(UInt64(count), at: 54)
+        for index in 0..<Charge.limit { writer.put(index < count ? charges[index] : 0, at: 55 + index) }
         writer.seal()
     }
 
@@ -84,7 +85,8 @@ package struct SpoolEntry {
             let tier = ServiceTier(rawValue: UInt8(truncatingIfNeeded: head >> 16)),
             let sequence = Int(exactly: reader.word(2)), sequence <= UsageBatch.sequenceLimit,
             let request = reader.id(3), let key = reader.id(5), let project = reader.id(7),
-            let code = reader.text(44), reader.word(53) <= UInt64(Charge.limit)
+            let code = reader.text(44), let tags = Int(exactly: reader.word(53)),
+            reader.word(54) <= UInt64(Charge.limit)
         else { return nil }
         var record = UsageRecord(request: .init(request), key: .init(key), project: .init(project))
         record.outcome = outcome
@@ -106,8 +108,9 @@ package struct SpoolEntry {
         for (offset, meter) in Meter.allCases.enumerated() { record.counters[meter] = reader.signed(25 + offset) }
         record.adjustment = reader.id(42).map { AdjustmentID($0) }
         record.code = code
-        for index in 0..<Int(reader.word(53)) {
-            guard let charge = Charge(value: reader.word(54 + index)) else { return nil }
+        record.tags = tags
+        for index in 0..<Int(reader.word(54)) {
+            guard let charge = Charge(value: reader.word(55 + index)) else { return nil }
             record.charges.append(charge)
         }
         // What the control plane would refuse is damaged: sent on, it would hold up all that comes after it.

@@ -178,11 +178,11 @@ package final class SpoolSegment: Sendable {
         return SpoolEntry(at: self.address(index))
     }
 
-    /// Writes what is new through to the disk; returns false when the disk refused.
+    /// Writes what is new through to the disk, or its first `limit` entries; returns false when the disk refused.
     ///
     /// Any thread may call it, also while another does.
-    package func sync() -> Bool {
-        let count = self.count
+    package func sync(upTo limit: Int = SpoolSegment.capacity) -> Bool {
+        let count = min(self.count, limit)
         let synced = self.syncedCount
         guard count > synced else { return true }
         // After a refusal the system takes the pages for written. Written again, they are tried again.

@@ -13,6 +13,8 @@ package final class SpoolStream: Sendable {
     package let folder: String
     /// The process that wrote it; 0 when it is not known.
     package let process: UInt64
+    /// The sets of tags that the entries name.
+    package let tags: SpoolTags
     private let lock: FileLock
     private let state: Mutex<State>
 
@@ -39,7 +41,9 @@ package final class SpoolStream: Sendable {
             throw FileError(path: folder, operation: "lock", code: EBUSY)
         }
         let stream = SpoolStream(
-            id, folder: folder, process: process, lock: lock, segments: [], nextOrdinal: 1, released: 0)
+            id, folder: folder, process: process, tags: try SpoolTags.create(in: folder), lock: lock, segments: [],
+            nextOrdinal: 1, released: 0
+        )
         try stream.prepareSpare()
         _ = stream.advance()
         try stream.prepareSpare()
@@ -63,7 +67,8 @@ package final class SpoolStream: Sendable {
         }
         segments.sort { $0.ordinal < $1.ordinal }
         return SpoolStream(
-            id, folder: folder, process: segments.first?.process ?? 0, lock: lock, segments: segments,
+            id, folder: folder, process: segments.first?.process ?? 0, tags: try SpoolTags.adopt(in: folder), lock: lock,
+            segments: segments,
             nextOrdinal: next, released: try Self.released(folder)
         )
     }
@@ -84,12 +89,14 @@ package final class SpoolStream: Sendable {
     }
 
     private init(
-        _ id: UsageStreamID, folder: String, process: UInt64, lock: FileLock, segments: [SpoolSegment],
+        _ id: UsageStreamID, folder: String, process: UInt64, tags: SpoolTags, lock: FileLock,
+        segments: [SpoolSegment],
         nextOrdinal: Int, released: Int
     ) {
         self.process = process
         self.id = id
         self.folder = folder
+        self.tags = tags
         self.lock = lock
         self.state = Mutex(State(segments: segments, spare: nil, nextOrdinal: nextOrdinal, released: released))
         self.spareReady = Atomic(false)
@@ -132,7 +139,13 @@ package final class SpoolStream: Sendable {
     }
 
     /// Writes what is new through to the disk; returns false when the disk refused.
-    package func sync() -> Bool { self.segments.reduce(true) { $1.sync() && $0 } }
+    ///
+    /// What entries name is there before they count as being there.
+    package func sync() -> Bool {
+        let counts = self.segments.map { (segment: $0, count: $0.count) }
+        guard self.tags.sync() else { return false }
+        return counts.reduce(true) { $1.segment.sync(upTo: $1.count) && $0 }
+    }
 
     /// Whether every entry is on the disk.
     package var isSynced: Bool { self.segments.allSatisfy { $0.syncedCount >= $0.count } }
@@ -170,6 +183,7 @@ package final class SpoolStream: Sendable {
             return all
         }
         for segment in segments { segment.remove() }
+        self.tags.remove()
         unlink("\(self.folder)/\(Self.releasedName)")
         unlink("\(self.folder)/lock")
         rmdir(self.folder)

@@ -28,6 +28,34 @@ struct UsageCursor {
         var from = 0
         var records: [UsageRecord] = []
         var lost: UsageLoss?
+        /// The sets of tags that the records name, as a batch has them.
+        var tagSets: [TagSet] = []
+        /// Records whose tags the spool does not have: a loss of the host, or a damaged file.
+        var untagged = 0
+        private var tagBytes = 0
+        /// Positions in `tagSets`, from 1 on, by the stream's numbers.
+        private var positions: [Int: Int] = [:]
+
+        /// Adds a record of a stream, whose tags have those numbers; false when the batch has no room for its tags.
+        mutating func append(_ record: UsageRecord, _ tags: SpoolTags) -> Bool {
+            var record = record
+            if record.tags > 0 {
+                if let position = self.positions[record.tags] {
+                    record.tags = position
+                } else if let set = tags.set(record.tags) {
+                    guard self.tagBytes + set.utf8.count <= UsageBatch.tagBytesLimit else { return false }
+                    self.tagBytes += set.utf8.count
+                    self.tagSets.append(set)
+                    self.positions[record.tags] = self.tagSets.count
+                    record.tags = self.tagSets.count
+                } else {
+                    record.tags = 0
+                    self.untagged += 1
+                }
+            }
+            self.records.append(record)
+            return true
+        }
 
         var to: Int { self.from + self.records.count - 1 }
         var lostCount: Int { self.lost.map { self.from - $0.from } ?? 0 }
@@ -44,7 +72,7 @@ struct UsageCursor {
     /// Only what is on the disk: after a loss of the host, recovery gives the numbers of anything else to other records.
     mutating func collect(_ stream: SpoolStream) -> Run {
         var run = Run()
-        self.gather(stream.segments, &run)
+        self.gather(stream.segments, stream.tags, &run)
         // What comes before the first record was on the disk before it, so it is gone; but whether it is missed is known
         // only from the control plane.
         let expected = self.acknowledged + 1
@@ -55,7 +83,7 @@ struct UsageCursor {
         return run
     }
 
-    private mutating func gather(_ segments: [SpoolSegment], _ run: inout Run) {
+    private mutating func gather(_ segments: [SpoolSegment], _ tags: SpoolTags, _ run: inout Run) {
         guard var position = segments.firstIndex(where: { $0.ordinal >= self.segment }) else { return }
         if segments[position].ordinal != self.segment { self.entry = 0 }
         var index = self.entry
@@ -68,7 +96,7 @@ struct UsageCursor {
                     isLeading = false
                     if run.records.isEmpty { run.from = entry.sequence }
                     guard entry.sequence == run.from + run.records.count else { return }
-                    run.records.append(entry.record)
+                    guard run.append(entry.record, tags) else { return }
                 } else if isLeading {
                     self.segment = segment.ordinal
                     self.entry = index + 1

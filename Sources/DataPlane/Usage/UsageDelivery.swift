@@ -117,7 +117,8 @@ package struct UsageDelivery {
         _ stream: SpoolStream, _ run: UsageCursor.Run, _ cursor: inout UsageCursor, after known: Int
     ) async throws {
         let batch = UsageBatch(
-            gateway: self.gateway, stream: stream.id, process: stream.process, from: run.from, records: run.records, lost: run.lost
+            gateway: self.gateway, stream: stream.id, process: stream.process, from: run.from, records: run.records,
+            lost: run.lost, tagSets: run.tagSets
         )
         let bytes = batch.wireBytes
         let reply = try self.open(try await self.send(bytes), request: bytes, stream: stream.id)
@@ -125,6 +126,11 @@ package struct UsageDelivery {
         if reply.last == run.to {
             self.figures.shipped += max(0, run.to - max(known, run.from - 1))
             self.noteLoss(stream, run)
+            if run.untagged > 0 {
+                self.logger.warning(
+                    "usage was delivered without its tags: the spool does not have them",
+                    metadata: ["stream": "\(stream.id)", "records": "\(run.untagged)"])
+            }
         } else {
             self.logger.warning(
                 "the control plane expects other usage",

@@ -27,12 +27,15 @@ package struct NodeRow: SnapshotRow, Hashable {
     /// Nil for an organization only.
     package var parent: NodeID?
     package var status: RowStatus
+    /// The tags of a project, by ascending name; none for other nodes.
+    package var tags: [TagDeclaration]
 
-    package init(id: NodeID, kind: ScopeNodeKind, parent: NodeID?, status: RowStatus) {
+    package init(id: NodeID, kind: ScopeNodeKind, parent: NodeID?, status: RowStatus, tags: [TagDeclaration] = []) {
         self.id = id
         self.kind = kind
         self.parent = parent
         self.status = status
+        self.tags = tags
     }
 
     package var sortKey: [UInt8] { self.id.bytes }
@@ -40,12 +43,16 @@ package struct NodeRow: SnapshotRow, Hashable {
     package init(from reader: inout WireReader) throws(WireError) {
         var id: NodeID?, kind: ScopeNodeKind?, status: RowStatus?
         self.parent = nil
+        self.tags = []
         while let field = try reader.next() {
             switch field {
             case 1: id = try reader.identifier("node.id")
             case 2: kind = try reader.enumeration("node.kind")
             case 3: self.parent = try reader.identifier("node.parent")
             case 4: status = try reader.enumeration("node.status")
+            case 5:
+                guard self.tags.count < TagText.countLimit else { throw .invalid("node.tags") }
+                self.tags.append(try reader.value())
             default: try reader.skip()
             }
         }
@@ -53,6 +60,10 @@ package struct NodeRow: SnapshotRow, Hashable {
         guard let kind else { throw .missing("node.kind") }
         guard let status else { throw .missing("node.status") }
         guard (kind == .organization) == (self.parent == nil) else { throw .invalid("node.parent") }
+        guard self.tags.isEmpty || kind == .project else { throw .invalid("node.tags") }
+        for (tag, next) in zip(self.tags, self.tags.dropFirst()) {
+            guard tag.name.utf8.lexicographicallyPrecedes(next.name.utf8) else { throw .invalid("node.tags") }
+        }
         self.id = id
         self.kind = kind
         self.status = status
@@ -63,6 +74,7 @@ package struct NodeRow: SnapshotRow, Hashable {
         writer.enumeration(2, self.kind)
         writer.identifier(3, self.parent)
         writer.enumeration(4, self.status)
+        for tag in self.tags { writer.message(5, tag) }
     }
 }
 
@@ -100,7 +112,7 @@ package struct OwnerRow: SnapshotRow, Hashable {
     }
 }
 
-/// Restrictions that keys refer to; named by its content, so that equal ones are one row.
+/// Restrictions and tags that keys refer to; named by its content, so that equal ones are one row.
 package struct PolicyRow: SnapshotRow, Hashable {
     package static let type = ChunkType.policies
     package var id: PolicyID
@@ -108,15 +120,18 @@ package struct PolicyRow: SnapshotRow, Hashable {
     package var models: [String]?
     /// Networks that requests may come from; empty allows every one.
     package var networks: [NetworkRange]
+    /// Tags of every request with such a key: they win over those that the request names; nil for none.
+    package var tags: TagSet?
 
     package static let modelsLimit = 500
     package static let networksLimit = 100
     package static let aliasLimit = 200
 
-    package init(id: PolicyID, models: [String]?, networks: [NetworkRange]) {
+    package init(id: PolicyID, models: [String]?, networks: [NetworkRange], tags: TagSet? = nil) {
         self.id = id
         self.models = models
         self.networks = networks
+        self.tags = tags
     }
 
     package var sortKey: [UInt8] { self.id.bytes }
@@ -126,6 +141,7 @@ package struct PolicyRow: SnapshotRow, Hashable {
         var restrictsModels = false
         var models: [String] = []
         self.networks = []
+        self.tags = nil
         while let field = try reader.next() {
             switch field {
             case 1: id = try reader.identifier("policy.id")
@@ -141,6 +157,7 @@ package struct PolicyRow: SnapshotRow, Hashable {
                     throw .invalid("policy.networks")
                 }
                 self.networks.append(range)
+            case 5: self.tags = try reader.tagSet("policy.tags")
             default: try reader.skip()
             }
         }
@@ -161,6 +178,7 @@ package struct PolicyRow: SnapshotRow, Hashable {
             bytes.append(UInt8(network.prefix))
             writer.element(4, bytes)
         }
+        writer.bytes(5, self.tags?.utf8 ?? [])
     }
 }
 

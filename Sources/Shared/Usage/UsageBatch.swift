@@ -43,8 +43,12 @@ package struct UsageBatch: WireMessage, Equatable {
     package var records: [UsageRecord]
     /// What is lost between the last number that the control plane said it has and the first record.
     package var lost: UsageLoss?
+    /// The sets of tags that the records name by their position, from 1 on.
+    package var tagSets: [TagSet]
 
     package static let recordsLimit = 2000
+    /// Bytes of all sets of tags together: with as many records as there may be, all of it fits `sizeLimit`.
+    package static let tagBytesLimit = 512 << 10
     package static let sizeLimit = 2 << 20
     /// Highest number of a record (ten million a second for almost a year); more is a damaged file or a forgery, and
     /// sums over streams must stay numbers.
@@ -55,7 +59,7 @@ package struct UsageBatch: WireMessage, Equatable {
 
     package init(
         gateway: GatewayID, stream: UsageStreamID, process: UInt64 = 0, from: Int, records: [UsageRecord],
-        lost: UsageLoss? = nil
+        lost: UsageLoss? = nil, tagSets: [TagSet] = []
     ) {
         self.process = process
         self.gateway = gateway
@@ -63,14 +67,17 @@ package struct UsageBatch: WireMessage, Equatable {
         self.from = from
         self.records = records
         self.lost = lost
+        self.tagSets = tagSets
     }
 
     package init(from reader: inout WireReader) throws(WireError) {
         var gateway: GatewayID?, stream: UsageStreamID?, reason: UsageLossReason?
         var lostFrom = 0
         self.process = 0
+        var tagBytes = 0
         self.from = 0
         self.records = []
+        self.tagSets = []
         while let field = try reader.next() {
             switch field {
             case 1: gateway = try reader.identifier("batch.gateway")
@@ -81,6 +88,13 @@ package struct UsageBatch: WireMessage, Equatable {
                 self.records.append(try reader.value())
             case 5: lostFrom = try reader.integer(in: 1...Self.sequenceLimit, "batch.lost_from")
             case 6: reason = try reader.enumeration("batch.lost_reason")
+            case 7:
+                let tags = try reader.tagSet("batch.tag_sets")
+                tagBytes += tags.utf8.count
+                guard self.tagSets.count < Self.recordsLimit, tagBytes <= Self.tagBytesLimit else {
+                    throw .invalid("batch.tag_sets")
+                }
+                self.tagSets.append(tags)
             case 9: self.process = try reader.uint64()
             default: try reader.skip()
             }
@@ -91,6 +105,7 @@ package struct UsageBatch: WireMessage, Equatable {
         guard !self.records.isEmpty else { throw .missing("batch.records") }
         guard (lostFrom > 0) == (reason != nil) else { throw .missing("batch.lost") }
         guard lostFrom < self.from else { throw .invalid("batch.lost_from") }
+        for record in self.records where record.tags > self.tagSets.count { throw .invalid("usage.tags") }
         self.gateway = gateway
         self.stream = stream
         self.lost = reason.map { UsageLoss(from: lostFrom, reason: $0) }
@@ -105,6 +120,7 @@ package struct UsageBatch: WireMessage, Equatable {
             writer.integer(5, lost.from)
             writer.enumeration(6, lost.reason)
         }
+        for tags in self.tagSets { writer.element(7, tags.utf8) }
         writer.uint64(9, self.process)
     }
 }

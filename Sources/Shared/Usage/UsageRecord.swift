@@ -63,11 +63,15 @@ package struct UsageRecord: WireMessage, Hashable {
     package var charges: [Charge] = []
     /// The stable code of a refusal or failure; empty otherwise.
     package var code = ""
+    /// The request's tags: the number of their set, from 1 on, in the table of what holds the record (a batch, a stream
+    /// of a spool); 0 for none.
+    package var tags = 0
 
     /// Whether every number is in the range that the wire format gives it.
     package var isWellFormed: Bool {
         Self.statuses.contains(self.status) && Self.attemptCounts.contains(self.attempts)
             && Self.epochs.contains(self.snapshot.epoch) && self.snapshot.version >= 0
+            && Self.tagNumbers.contains(self.tags)
             && self.durationMicroseconds >= 0 && self.firstByteMicroseconds >= 0 && self.cost >= .zero
             && Meter.allCases.allSatisfy { self.counters[$0] >= 0 }
     }
@@ -75,6 +79,8 @@ package struct UsageRecord: WireMessage, Hashable {
     private static let statuses = 0...999
     private static let attemptCounts = 0...1000
     private static let epochs = 0...Int(Int32.max)
+    /// 0, and as many sets as a table has room for.
+    package static let tagNumbers = 0...65_536
 
     package static let sizeLimit = 1024
     package static let codeLimit = 64
@@ -114,6 +120,7 @@ package struct UsageRecord: WireMessage, Hashable {
             case 20: version = try reader.integer(in: 0...Int.max, "usage.version")
             case 21: self.code = try reader.text(limit: Self.codeLimit, "usage.code")
             case 22: self.adjustment = try reader.identifier("usage.adjustment")
+            case 23: self.tags = try reader.integer(in: Self.tagNumbers, "usage.tags")
             case 25:
                 let value = try reader.uint64()
                 guard self.charges.count < Charge.limit, let charge = Charge(value: value) else {
@@ -169,6 +176,7 @@ package struct UsageRecord: WireMessage, Hashable {
         writer.integer(20, self.snapshot.version)
         writer.text(21, self.code)
         writer.identifier(22, self.adjustment)
+        writer.integer(23, self.tags)
         for charge in self.charges { writer.uint64(25, charge.value) }
         for meter in Meter.allCases { writer.int64(30 + Int(meter.rawValue), self.counters[meter]) }
     }

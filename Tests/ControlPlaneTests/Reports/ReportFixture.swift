@@ -40,13 +40,14 @@ struct ReportFixture: Sendable {
     }
 
     /// Stores records as gateways deliver them, and folds them.
-    func store(_ records: [UsageRecord]) async throws {
+    func store(_ records: [UsageRecord], tagSets: [TagSet] = []) async throws {
         let gateway = try await self.fleet.enrol()
         let stream: UsageStreamID = TimeSource.system.newID()
         var from = 1
         for start in stride(from: 0, to: records.count, by: 500) {
             let part = Array(records[start..<min(start + 500, records.count)])
-            let batch = UsageBatch(gateway: gateway.gateway, stream: stream, from: from, records: part)
+            let batch = UsageBatch(
+                gateway: gateway.gateway, stream: stream, from: from, records: part, tagSets: tagSets)
             from += part.count
             #expect(try await self.fleet.deliver(gateway, batch) == (200, from - 1))
         }

@@ -107,7 +107,8 @@ import Testing
             let period = "from=2026-10-20T00:00:00Z&to=2026-10-30T00:00:00Z"
             func total(_ items: [JSONValue]) -> Int64 { items.reduce(0) { $0 + ($1["requests"]?.integer ?? 0) } }
             #expect(total(try await fixture.all(period)) == 400)
-            for group in ReportDimension.allCases {
+            // Sets of tags are no filter: see TagReportTests.
+            for group in ReportDimension.allCases where group != .tags {
                 let name = group.rawValue
                 let items = try await fixture.all("group_by=\(name)&\(period)&limit=1")
                 #expect(total(items) == 400, "\(name)")

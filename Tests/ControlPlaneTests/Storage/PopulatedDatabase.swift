@@ -109,13 +109,17 @@ enum PopulatedDatabase {
             gen_random_uuid(), md5('w1')::uuid, md5('o' || n % 2 + 1)::uuid, md5('p' || n % 2000 + 1)::uuid,
             md5('k' || n % 100000 + 1)::uuid, null, null, md5('m' || n % 2000 + 1)::uuid, null, null, 0,
             now() - n * interval '1.728 seconds', 1000, 10, 200, 1, true, false, 1, 1, 1, '', 100, 0, 0, 0, 50, 0, 0, 0,
-            0, 1, 7, 7
+            0, 1, 7, 7, null, 0, 0, 0, 0, 0, 0, 0, n % 20000
         from generate_series(200000, 1, -1) n;
+        insert into usage_tag_set (organization_id, text, tags)
+        select md5('o' || n % 2 + 1)::uuid, 'env=e' || n % 10 || ',team=t' || n,
+            jsonb_build_object('env', 'e' || n % 10, 'team', 't' || n) from generate_series(1, 20000) n;
+        insert into usage_tag_count select md5('o' || n)::uuid, 10000 from generate_series(1, 2) n;
         insert into usage_series (organization_id, project_id, key_id, owner_id, model_id, provider_id, gateway_id,
-            outcome, status)
+            outcome, status, tag_set_id)
         select md5('o' || n % 2 + 1)::uuid, md5('p' || n % 2000 + 1)::uuid, md5('k' || n % 100000 + 1)::uuid,
             md5('i' || n % 50)::uuid, md5('m' || n % 2000 + 1)::uuid, md5('v' || n % 20)::uuid,
-            md5('w' || n % 100 + 1)::uuid, 1, 200
+            md5('w' || n % 100 + 1)::uuid, 1, 200, n % 20000
         from generate_series(1, 12000) n;
         insert into usage_minute (series_id, starts_at, requests)
         select (n * 7919) % 12000 + 1, date_trunc('minute', now()) - n * interval '15 seconds', 1

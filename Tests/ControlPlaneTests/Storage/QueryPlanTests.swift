@@ -42,7 +42,10 @@ import Testing
         ("with cells as materialized", ["usage_series"], "one hash of all series for all records of a round"),
         ("select id, name from", ["virtual_key", "scope_node", "model"], Self.names),
         ("from usage_day d join usage_series s", ["usage_day", "usage_series"], "compares a provider's whole month"),
-        ("from (select l.series_id, ", ["usage_day", "usage_quarter_day", "usage_hour", "usage_series"], Self.report),
+        (
+            "from (select l.series_id, ",
+            ["usage_day", "usage_quarter_day", "usage_hour", "usage_series", "usage_tag_set"], Self.report
+        ),
         ("select * from usage_event where", ["usage_event"], "looks for what is rare, one window after the other"),
         (
             "delete from snapshot where ctid", ["snapshot", "gateway", "gateway_status"],
@@ -117,7 +120,9 @@ import Testing
             "from change_publication where change_id", "from usage_day", "from usage_event", "from join_token where",
             "update join_token set used_at", "from gateway where id = $1 and status", "insert into gateway_status",
             "insert into usage_stream", "insert into usage_series", "insert into usage_minute",
-            "insert into usage_unfolded", "from price_item where price_id",
+            "insert into usage_unfolded", "from unnest($1::uuid[], $2::text[]) w", "insert into usage_tag_count",
+            "from usage_tag_set where id = any", "from usage_tag_set where tags", "k.tags ->> t.name",
+            "from price_item where price_id",
             "delete from snapshot_dirty", "delete from blob", "delete from idempotency_key", "from scope_closure",
             "from virtual_key_secret s join virtual_key k", "from snapshot where group_id", "delete from join_token",
         ] {
@@ -162,7 +167,8 @@ import Testing
         let values: [String: String?] = [
             "organization": ids["org"], "project": ids["prj"], "key": ids["vk"], "model": ids["mdl"],
             "provider": ids["prv"], "parent": ids["org"], "group": ids["gwg"], "request": ids["req"],
-            "alias": "alias-1", "status": "removed", "lane": "denials", "group_by": "key,unit,status",
+            "alias": "alias-1", "status": "removed", "lane": "denials", "group_by": "key,unit,status,tag:team",
+            "tag": "team=t7",
             "unit": ids["unit"], "bucket": "day", "time_zone": "Europe/Berlin", "outcome": "completed",
             "gateway": ids["gw"], "user": nil, "limit": "200",
             "from": Timestamp(microseconds: minute - 86_400_000_000).description,
@@ -192,7 +198,10 @@ import Testing
     private func change(_ plane: TestControlPlane) async throws {
         let organization = try await plane.make("/v1/organizations", ["name": "new"])
         let unit = try await plane.make("/v1/units", ["name": "u", "parent": .string(organization.id)])
-        let project = try await plane.make("/v1/projects", ["name": "p", "parent": .string(unit.id)])
+        let project = try await plane.make(
+            "/v1/projects", ["name": "p", "parent": .string(unit.id), "tags": [["name": "team"]]])
+        #expect(
+            try await plane.send("PATCH", "/v1/projects/\(project.id)", ["tags": []], ifMatch: "*").status == 200)
         let key = try await plane.send(
             "POST", "/v1/virtual-keys", ["project": .string(project.id), "name": "k"], key: "once")
         let again = try await plane.send(
@@ -264,7 +273,10 @@ import Testing
             project: try #require(ProjectID(project)).node)
         record.price = TimeSource.system.newID()
         record.started = TimeSource.system.now()
-        let batch = UsageBatch(gateway: node.gateway, stream: TimeSource.system.newID(), from: 1, records: [record])
+        record.tags = 1
+        let batch = UsageBatch(
+            gateway: node.gateway, stream: TimeSource.system.newID(), from: 1, records: [record],
+            tagSets: [try #require(TagSet(["team": "new"]))])
         #expect(await node.call("/dp/v1/usage", "POST", body: batch.wireBytes).status == 200)
         let blob = String(repeating: "0", count: 64)
         #expect(await node.call("/dp/v1/blobs/\(blob)").status == 404)

@@ -26,6 +26,8 @@ struct TestGateway: Sendable {
         var priced: [Bool] = []
         var unpricedModels = Manifest.UnpricedModels.deny
         var fallback: Int64?
+        var tags: [TagDeclaration] = []
+        var keyTags: [String: String] = [:]
 
         init(_ change: (inout Options) -> Void = { _ in }) { change(&self) }
     }
@@ -89,7 +91,8 @@ struct TestGateway: Sendable {
         }
         let policy = TestPolicy(
             targets: targets, maxBodyBytes: options.maxBodyBytes, requestSeconds: options.requestSeconds,
-            unpricedModels: options.unpricedModels, fallback: options.fallback
+            unpricedModels: options.unpricedModels, fallback: options.fallback,
+            tags: options.tags, keyTags: options.keyTags
         )
         await loops.publisher.publish(try policy.compile(), serving: true)
         let listener = try await Listener.bind(
@@ -120,6 +123,14 @@ struct TestGateway: Sendable {
 
     /// Settled requests in the order of their settlement.
     var records: [UsageRecord] { self.entries.filter { $0.kind == .closed }.map(\.record) }
+
+    /// The text of each settled request's tags, empty for none.
+    var tags: [String] {
+        self.spool.streams.flatMap { stream in
+            stream.segments.flatMap { segment in (0..<segment.count).compactMap { segment.entry($0) } }
+                .filter { $0.kind == .closed }.map { stream.tags.set($0.record.tags)?.text ?? "" }
+        }
+    }
 
     var entries: [SpoolEntry] {
         self.spool.streams.flatMap { stream in

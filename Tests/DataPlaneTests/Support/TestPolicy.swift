@@ -30,6 +30,9 @@ struct TestPolicy {
         var isHard = true
         var away = BudgetAwayPolicy.deny
     }
+    /// What the project declares, by ascending name, and what the key has of its own.
+    var tags: [TagDeclaration] = []
+    var keyTags: [String: String] = [:]
 
     /// The secret that requests carry.
     static let secret = "sk-gh-0000000000000000-0000000000000000000000000000000000000000000000000"
@@ -56,12 +59,15 @@ struct TestPolicy {
         let project: NodeID = time.newID()
         document.nodes = [
             NodeRow(id: organization, kind: .organization, parent: nil, status: .active),
-            NodeRow(id: project, kind: .project, parent: organization, status: .active),
+            NodeRow(id: project, kind: .project, parent: organization, status: .active, tags: self.tags),
         ]
+        if let tags = TagSet(self.keyTags) {
+            document.policies = [PolicyRow(id: time.newID(), models: nil, networks: [], tags: tags)]
+        }
         document.keys = [
             KeyRow(
                 digest: Array(SHA256.hash(data: Array(Self.secret.utf8))), key: key, project: project,
-                owner: nil, policy: nil, expires: nil, status: .active
+                owner: nil, policy: document.policies.first?.id, expires: nil, status: .active
             )
         ]
         var routeTargets: [RouteTarget] = []

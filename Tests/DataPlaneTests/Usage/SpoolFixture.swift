@@ -59,6 +59,7 @@ final class SpoolFixture {
         record.cost = NanoUSD(count())
         record.attempts = Int(count(1000))
         record.snapshot = SnapshotVersion(epoch: Int(count(Int64(Int32.max))), version: Int(count()))
+        record.tags = Int(count(Int64(UsageRecord.tagNumbers.upperBound)))
         let length = Int(count(Int64(UsageRecord.codeLimit)))
         for _ in 0..<Int(count(Int64(Charge.limit))) {
             record.charges.append(Charge(budget: UInt32(count(1 << 31)) + 1, startMinute: UInt32(count(1 << 31))))

@@ -33,6 +33,7 @@ struct WireCase: Sendable, CustomTestStringConvertible {
 
     static let all: [WireCase] = [
         WireCase("NodeRow", required: [1, 2, 4]) { $0.node() },
+        WireCase("TagDeclaration", required: [1]) { TagDeclaration(name: $0.tagName(), isRequired: $0.chance()) },
         WireCase("OwnerRow", required: [1, 2]) { $0.owner() },
         WireCase("PolicyRow", required: [1]) { $0.policy() },
         WireCase("KeyRow", required: [1, 2, 3, 7]) { $0.key() },

@@ -257,14 +257,47 @@ import Testing
         record.code = String(repeating: "x", count: UsageRecord.codeLimit)
         record.snapshot = SnapshotVersion(epoch: Int(Int32.max), version: .max)
         #expect(record.wireBytes.count <= UsageRecord.sizeLimit)
+        let set = try #require(TagSet(["n": String(repeating: "v", count: TagText.valueLimit)]))
+        let sets = Array(repeating: set, count: UsageBatch.recordsLimit)
+        record.tags = sets.count
         let batch = UsageBatch(
             gateway: sampler.id(), stream: sampler.id(), from: UsageBatch.sequenceLimit,
-            records: Array(repeating: record, count: UsageBatch.recordsLimit))
-        #expect(batch.wireBytes.count <= UsageBatch.sizeLimit)
+            records: Array(repeating: record, count: UsageBatch.recordsLimit), tagSets: sets)
+        // With as many bytes of tags as there may be, each set behind three bytes of its own.
+        let tagBytes = UsageBatch.tagBytesLimit - sets.reduce(0) { $0 + $1.utf8.count }
+        #expect(batch.wireBytes.count + tagBytes + sets.count <= UsageBatch.sizeLimit)
         #expect(try UsageBatch(wire: batch.wireBytes) == batch)
         var more = batch
         more.records.append(record)
         #expect(self.refused(more))
+        var unknown = batch
+        unknown.records[5].tags = sets.count + 1
+        #expect(self.refused(unknown))
+        var tooManySets = batch
+        tooManySets.tagSets.append(set)
+        #expect(self.refused(tooManySets))
+    }
+
+    @Test func `tags are taken in their one form and order only`() throws {
+        var sampler = Sampler("tag rows")
+        var node = sampler.node()
+        (node.kind, node.parent) = (.project, sampler.id())
+        node.tags = [TagDeclaration(name: "a", isRequired: true), TagDeclaration(name: "b", isRequired: false)]
+        #expect(try NodeRow(wire: node.wireBytes) == node)
+        var other = node
+        other.tags.reverse()
+        #expect(self.refused(other))
+        other.tags = [node.tags[0], node.tags[0]]
+        #expect(self.refused(other))
+        other.tags = (0...TagText.countLimit).map { TagDeclaration(name: "n" + String($0 + 10), isRequired: false) }
+        #expect(self.refused(other))
+        other.tags.removeLast()
+        #expect(!self.refused(other))
+        other.tags = [TagDeclaration(name: "A", isRequired: false)]
+        #expect(self.refused(other))
+        other = node
+        other.kind = .unit
+        #expect(self.refused(other))
     }
 
     @Test func `a manifest with every possible chunk fits its bound, and a key row its own`() {
