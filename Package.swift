@@ -44,7 +44,9 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Shared",
-            exclude: ["Drivers", "Snapshot/snapshot.proto", "Usage/usage.proto", "Link/link.proto", "Leases/leases.proto"],
+            exclude: [
+                "Drivers", "Snapshot/snapshot.proto", "Usage/usage.proto", "Link/link.proto", "Leases/leases.proto",
+            ],
             swiftSettings: requestPath
         ),
 

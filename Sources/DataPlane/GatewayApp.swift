@@ -52,7 +52,8 @@ package struct GatewayApp: Sendable {
         let identity = try await self.identity(client, store)
         let clockSync = self.clockSync(clock, client, identity, store)
         await clockSync.start()
-        let spool = try UsageSpool(folder: "\(self.config.stateFolder)/usage", process: client.process, logger: self.logger)
+        let spool = try UsageSpool(
+            folder: "\(self.config.stateFolder)/usage", process: client.process, logger: self.logger)
         spool.recover(now: time.now())
         let mock = try await MockServer.start(group: background)
         let leases = LeaseTable()
@@ -95,7 +96,9 @@ package struct GatewayApp: Sendable {
         )
         let services = ServiceGroup(
             configuration: .init(
-                services: ([clockSync, policy, spoolKeeper, leaseKeeper, shipper, drainer] as [any Service]).map { .init(service: $0) },
+                services: ([clockSync, policy, spoolKeeper, leaseKeeper, shipper, drainer] as [any Service]).map {
+                    .init(service: $0)
+                },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: self.logger
             )
         )

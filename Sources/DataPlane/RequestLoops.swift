@@ -60,7 +60,8 @@ package struct RequestLoops: Sendable {
                     pool: UpstreamPool(
                         eventLoop: eventLoop, tls: context, connectTimeout: waits.connect, mockPort: settings.mockPort
                     ),
-                    leases: leases, askForMoney: askForMoney, time: time, waits: waits, bodyBytesLimit: max(1, settings.bodyMemory / eventLoops.count),
+                    leases: leases, askForMoney: askForMoney, time: time, waits: waits,
+                    bodyBytesLimit: max(1, settings.bodyMemory / eventLoops.count),
                     connectionsLimit: max(1, settings.maxConnections / eventLoops.count)
                 )
                 let bound = NIOLoopBound(state, eventLoop: eventLoop)

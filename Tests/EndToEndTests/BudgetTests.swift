@@ -15,7 +15,9 @@ import Testing
         let held: Int64
         let open: Int64
 
-        var description: String { "charged \(self.charged), settled \(self.settled), held \(self.held), open \(self.open)" }
+        var description: String {
+            "charged \(self.charged), settled \(self.settled), held \(self.held), open \(self.open)"
+        }
     }
 
     private func money(_ stack: Stack) async throws -> Money {
@@ -39,7 +41,8 @@ import Testing
     private static let members = ",\"max_tokens\":40"
 
     private func spend(
-        _ stack: Stack, _ places: [Stack.GatewayPlace], _ key: String, clients: Int, until enough: @escaping @Sendable (Int) -> Bool
+        _ stack: Stack, _ places: [Stack.GatewayPlace], _ key: String, clients: Int,
+        until enough: @escaping @Sendable (Int) -> Bool
     ) async -> [Int: Int] {
         await withTaskGroup(of: [Int: Int].self) { group in
             for client in 0..<clients {
@@ -128,7 +131,9 @@ import Testing
     /// there, nobody holds anything.
     private func underLoad(
         _ amount: Int64,
-        _ harm: @escaping @Sendable (Stack, [Stack.GatewayPlace], inout [ChildProcess], inout ChildProcess) async throws -> Void
+        _ harm:
+            @escaping @Sendable (Stack, [Stack.GatewayPlace], inout [ChildProcess], inout ChildProcess) async throws ->
+            Void
     ) async throws {
         try await Stack.with { stack in
             var control = try await stack.startControl()

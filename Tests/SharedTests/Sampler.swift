@@ -177,7 +177,8 @@ extension Sampler {
             models: self.many(0...3) { $0.id() })
     }
     mutating func charge() -> Charge {
-        Charge(budget: UInt32(self.integer(1...Int(UInt32.max))), startMinute: UInt32(self.integer(0...Int(UInt32.max))))
+        Charge(
+            budget: UInt32(self.integer(1...Int(UInt32.max))), startMinute: UInt32(self.integer(0...Int(UInt32.max))))
     }
     mutating func amount() -> Int64 { Int64(self.integer(0...Int(LeaseRequest.amountLimit))) }
     mutating func ask() -> LeaseAsk {
@@ -325,7 +326,8 @@ extension Sampler {
             return record
         }
         return UsageBatch(
-            gateway: self.id(), stream: self.id(), process: self.random.next(), from: from, records: records, lost: lost,
+            gateway: self.id(), stream: self.id(), process: self.random.next(), from: from, records: records,
+            lost: lost,
             tagSets: sets)
     }
     mutating func reply() -> UsageReply {

@@ -17,7 +17,8 @@ struct LeaseSimulation {
     private enum Event {
         case renewal(gateway: Int, process: UInt64, LeaseRequest)
         case reply(gateway: Int, process: UInt64, LeaseReply, sequence: Int64)
-        case usage(gateway: Int, stream: UInt64, process: UInt64, from: Int, records: [(charges: [Charge], cost: Int64)])
+        case usage(
+            gateway: Int, stream: UInt64, process: UInt64, from: Int, records: [(charges: [Charge], cost: Int64)])
         case acknowledgement(gateway: Int, stream: UInt64, last: Int)
     }
 
@@ -115,7 +116,8 @@ struct LeaseSimulation {
         let steps = 150 + self.random.below(450)
         for step in 0..<steps {
             // Mostly moments, sometimes long silence.
-            self.now += Int64(self.random.below(self.now >= self.quietUntil && self.random.chance(40) ? 90_000_000 : 400_000) + 1)
+            self.now += Int64(
+                self.random.below(self.now >= self.quietUntil && self.random.chance(40) ? 90_000_000 : 400_000) + 1)
             try self.fail()
             try self.turn()
             try self.check("step \(step)")
@@ -146,8 +148,12 @@ struct LeaseSimulation {
         case 2: self.gateways[index].pausedUntil = self.now + Int64(self.random.below(40_000_000))
         case 3:
             // A fail-over that lost commits is bound to what gateways can say of them: none is cut off then.
-            if !self.withFailover { self.gateways[index].partitionedUntil = self.now + Int64(self.random.below(200_000_000)) }
-        case 4: self.controlDownUntil = self.now + Int64(self.random.below(self.random.chance(4) ? 4_000_000_000 : 20_000_000))
+            if !self.withFailover {
+                self.gateways[index].partitionedUntil = self.now + Int64(self.random.below(200_000_000))
+            }
+        case 4:
+            self.controlDownUntil =
+                self.now + Int64(self.random.below(self.random.chance(4) ? 4_000_000_000 : 20_000_000))
         case 5: if self.withFailover { self.failOver() }
         case 6:
             // An administrator changes an amount, up or down.
@@ -215,7 +221,8 @@ struct LeaseSimulation {
             let left = self.periods.indices.map { position -> Int64 in
                 let number = UInt32(position + 1)
                 guard let budget = self.bank.budgets[number], budget.isHard else { return .max }
-                let window = BudgetWindow.containing(Timestamp(microseconds: self.now), self.periods[position], in: .utc)
+                let window = BudgetWindow.containing(
+                    Timestamp(microseconds: self.now), self.periods[position], in: .utc)
                 return budget.limit - (self.spent[Charge(budget: number, startMinute: window.startMinute)] ?? 0)
             }
             if left.allSatisfy({ $0 >= bound }) { self.refusedThatFitted += 1 }
@@ -355,7 +362,10 @@ struct LeaseSimulation {
         for (charge, account) in self.bank.accounts where account.isHard {
             let limit = self.highest[charge.budget] ?? 0
             guard account.held <= limit else {
-                throw Violation(description: "\(place): leases of \(charge) hold \(account.held) of \(limit), fail-over \(self.withFailover)")
+                throw Violation(
+                    description:
+                        "\(place): leases of \(charge) hold \(account.held) of \(limit), fail-over \(self.withFailover)"
+                )
             }
         }
     }
@@ -379,9 +389,13 @@ struct LeaseSimulation {
             }
         }
         for index in self.gateways.indices {
-            self.gateways[index].requests.forEach { $0.reservation.settle($0.cost, self.gateways[index].table) }
+            for request in self.gateways[index].requests {
+                request.reservation.settle(request.cost, self.gateways[index].table)
+            }
             let stream = self.gateways[index].streams.count - 1
-            for request in self.gateways[index].requests { self.close(index, stream, request.entry, cost: request.cost) }
+            for request in self.gateways[index].requests {
+                self.close(index, stream, request.entry, cost: request.cost)
+            }
             self.gateways[index].requests = []
         }
         // Some end in order, some are killed; what comes after them says that all their usage was delivered.
@@ -404,10 +418,12 @@ struct LeaseSimulation {
             throw Violation(description: "healed: \(charge) spent \(spent), the ledger says \(settled[charge] ?? 0)")
         }
         for (charge, account) in self.bank.accounts {
-            for (holder, lease) in account.leases where lease.state.phase != .closed || lease.state.held != lease.state.settled {
+            for (holder, lease) in account.leases
+            where lease.state.phase != .closed || lease.state.held != lease.state.settled {
                 let current = self.gateways.contains { $0.process == holder.process }
                 throw Violation(
-                    description: "healed: \(holder) (\(current ? "living" : "dead")) keeps \(lease.state) of \(charge), "
+                    description:
+                        "healed: \(holder) (\(current ? "living" : "dead")) keeps \(lease.state) of \(charge), "
                         + "fail-over \(self.withFailover)")
             }
         }

@@ -6,7 +6,7 @@ import Testing
     /// How many seeds, and the first of them: `GATEHOUSE_SIM_SEEDS`, `GATEHOUSE_SIM_FIRST`.
     private static let seeds: Range<UInt64> = {
         let settings = ProcessInfo.processInfo.environment
-        let count = settings["GATEHOUSE_SIM_SEEDS"].flatMap { UInt64($0) } ?? 200
+        let count = settings["GATEHOUSE_SIM_SEEDS"].flatMap { UInt64($0) } ?? 400
         let first = settings["GATEHOUSE_SIM_FIRST"].flatMap { UInt64($0) } ?? 1
         return first..<first + count
     }()

@@ -44,7 +44,8 @@ import Testing
                 insert into scope_node (id, kind, parent_id, organization_id, name) values ($1, 'project', $2, $2, 'p')
                 """, project, organization)
             _ = try tx.execute(
-                "insert into gateway_group_organization (group_id, organization_id) values ($1, $2)", group, organization)
+                "insert into gateway_group_organization (group_id, organization_id) values ($1, $2)", group,
+                organization)
             for (index, gateway) in gateways.enumerated() {
                 _ = try tx.execute(
                     """
@@ -113,7 +114,8 @@ import Testing
     ) -> LeaseRequest {
         func amount(_ bound: Int64) -> Int64 { Int64.random(in: 0...max(1, bound), using: &random) }
         var asks: [LeaseAsk] = []
-        for (budget, period) in zip(world.budgets, [BudgetPeriod.total, .minute, .hour]) where Bool.random(using: &random) {
+        for (budget, period) in zip(world.budgets, [BudgetPeriod.total, .minute, .hour])
+        where Bool.random(using: &random) {
             let window = BudgetWindow.containing(now, period, in: .utc)
             var ask = LeaseAsk(account: Charge(budget: budget.number, startMinute: window.startMinute))
             let known = bank.accounts[ask.account]?.leases[.init(gateway: gateway, process: process)]?.state

@@ -2,8 +2,9 @@ import DataPlane
 import Shared
 import TestKit
 
-/// One gateway: the product's lease table, book and admission, a spool that survives a kill, and requests that are under
-/// way. What it is told and when is the simulation's.
+/// One gateway: the product's lease table, book and admission, a spool that survives a kill, and what is under way.
+///
+/// What it is told and when is the simulation's.
 struct SimulatedGateway {
     struct Request {
         var reservation: SimulatedReservation

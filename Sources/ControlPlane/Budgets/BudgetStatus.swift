@@ -64,9 +64,10 @@ package struct BudgetStatus: Sendable {
                                 .required("process", .string(.length(16...16))),
                                 .required("state", .choice("open", "suspense", "closed")),
                                 .required("renewed_at", .timestamp),
-                            ] + ["granted", "returned", "posted", "reserved", "settled"].map {
-                                .required("\($0)_nano_usd", .decimal)
-                            })))
+                            ]
+                                + ["granted", "returned", "posted", "reserved", "settled"].map {
+                                    .required("\($0)_nano_usd", .decimal)
+                                })))
             ])
     )
 

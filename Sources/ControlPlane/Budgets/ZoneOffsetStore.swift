@@ -4,7 +4,7 @@ import Shared
 /// The SQL of time zones' offsets, as the database's own time zone files have them.
 enum ZoneOffsetStore {
     /// Days around now that offsets are looked up for: windows of a year, their predecessors, and room to come.
-    private static let days: Int64 = 800
+    private static let days: Int64 = 1200
     /// Days before the end of what is known at which it is looked up anew.
     private static let renewalDays: Int64 = 400
 

@@ -81,7 +81,8 @@ package enum ReportStore {
         var statement = SQLStatement()
         if query.groups.contains(.unit) { Self.writeUnits(&statement, query) }
         let groups =
-            query.groups.map { SQL(identifier: $0.rawValue) } + query.tagNames.indices.map { ReportTagGroups.column($0) }
+            query.groups.map { SQL(identifier: $0.rawValue) }
+            + query.tagNames.indices.map { ReportTagGroups.column($0) }
         let hasBuckets = grid.boundaries != nil
         let names = (hasBuckets ? ["bucket"] : []) + groups
         let keys = SQL.joined(names, ", ")
@@ -114,7 +115,9 @@ package enum ReportStore {
         _ statement: inout SQLStatement, _ query: ReportQuery, _ places: inout ReportPlaces, names: [SQL]
     ) {
         statement += "select "
-        if names.count > query.groups.count + query.tagNames.count, let place = names.first { statement += "r.place as " + place + ", " }
+        if names.count > query.groups.count + query.tagNames.count, let place = names.first {
+            statement += "r.place as " + place + ", "
+        }
         for dimension in query.groups {
             statement += Self.expression(dimension) + " as " + SQL(identifier: dimension.rawValue) + ", "
         }

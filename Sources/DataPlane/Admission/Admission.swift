@@ -137,7 +137,9 @@ package enum Admission {
     /// The most that a request can cost at its model; nil when nothing bounds it.
     static func bound(_ exchange: borrowing Exchange) -> NanoUSD? {
         let policy = exchange.policy
-        guard exchange.model >= 0, let price = policy.price(of: exchange.model, at: exchange.began) else { return .zero }
+        guard exchange.model >= 0, let price = policy.price(of: exchange.model, at: exchange.began) else {
+            return .zero
+        }
         let adjustment = policy.adjustment(at: exchange.caller.node, model: exchange.model, exchange.began)
         return CostBound(exchange, model: policy.models[Int(exchange.model)]).cost(
             items: price.items, uplift: price.uplift, adjustment: adjustment?.factor ?? .one)

@@ -49,7 +49,8 @@ package struct LeaseBook {
     /// Takes in the accounts that requests opened since.
     package mutating func collect(uptime: UInt64) {
         for slot in self.table.takeFresh() {
-            guard let charge = self.table.withSlot(slot, { Charge(value: $0.account.load(ordering: .acquiring)) }) ?? nil
+            guard
+                let charge = self.table.withSlot(slot, { Charge(value: $0.account.load(ordering: .acquiring)) }) ?? nil
             else { continue }
             var account = Account(slot: slot)
             account.dueAt = uptime

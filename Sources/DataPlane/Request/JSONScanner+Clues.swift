@@ -10,20 +10,22 @@ package struct JSONClues: OptionSet, Sendable {
 
 /// Looking at the beginning of strings for what cannot be bounded by the length of the body.
 ///
-/// Where a string cannot be seen whole, because its piece ends or it is written with escapes, it is taken for the worst
-/// that it may be: that costs a reservation, never an overspent budget.
+/// Where one of the words that matter is written with escapes, it is taken for the worst that it may be: that costs a
+/// reservation or a refusal, never an overspent budget.
 extension JSONScanner {
+    /// As many bytes as tell every word apart, its closing quote included.
+    static let clueLength = 20
+
     /// A member's name begins at `index`.
     @inline(__always)
     mutating func lookAtName(_ bytes: Span<UInt8>, _ index: Int) {
-        guard index < bytes.count else {
-            self.clues.insert(.references)
-            self.nameIsType = true
+        guard bytes.count &- index >= Self.clueLength else {
+            self.gather(.name, bytes, index)
             return
         }
         switch bytes[index] {
         // i, f, v, t and the escape.
-        case 0x69, 0x66, 0x76, 0x74, 0x5C: self.lookCloserAtName(bytes, index)
+        case 0x69, 0x66, 0x76, 0x74, 0x5C: self.decide(.name, bytes.extracting(index..<index &+ Self.clueLength))
         default: self.nameIsType = false
         }
     }
@@ -33,60 +35,78 @@ extension JSONScanner {
     mutating func lookAtValue(_ bytes: Span<UInt8>, _ index: Int) {
         guard self.nameIsType else { return }
         self.nameIsType = false
-        self.lookAtType(bytes, index)
+        guard bytes.count &- index >= Self.clueLength else {
+            self.gather(.type, bytes, index)
+            return
+        }
+        self.decide(.type, bytes.extracting(index..<index &+ Self.clueLength))
+    }
+
+    /// Begins to keep a string's first bytes, because its piece may end before it is told apart.
+    @inline(never)
+    private mutating func gather(_ kind: ClueKind, _ bytes: Span<UInt8>, _ index: Int) {
+        self.clueKind = kind
+        self.clueCount = 0
+        self.gatherOn(bytes, index)
+    }
+
+    /// Goes on with the next piece.
+    mutating func gatherOn(_ bytes: Span<UInt8>, _ start: Int) {
+        var index = start
+        while index < bytes.count {
+            let byte = bytes[index]
+            self.clueBytes[self.clueCount] = byte
+            self.clueCount &+= 1
+            index &+= 1
+            // The closing quote; one that is escaped tells nothing apart that matters.
+            if byte == 0x22 || self.clueCount == Self.clueLength {
+                let (kind, kept) = (self.clueKind, self.clueBytes)
+                self.clueKind = .none
+                self.decide(kind, kept.span.extracting(0..<self.clueCount))
+                return
+            }
+        }
     }
 
     @inline(never)
-    private mutating func lookCloserAtName(_ bytes: Span<UInt8>, _ index: Int) {
-        self.nameIsType = Self.mayBe("type\"", bytes, index)
-        if Self.mayBe("image_url\"", bytes, index) || Self.mayBe("file_id\"", bytes, index)
-            || Self.mayBe("file_url\"", bytes, index) || Self.mayBe("file_data\"", bytes, index)
-            || Self.mayBe("video_url\"", bytes, index)
-        {
-            self.clues.insert(.references)
+    private mutating func decide(_ kind: ClueKind, _ text: Span<UInt8>) {
+        switch kind {
+        case .none: break
+        case .name:
+            self.nameIsType = Self.mayBe("type\"", text)
+            if Self.mayBe("image_url\"", text) || Self.mayBe("file_id\"", text) || Self.mayBe("file_url\"", text)
+                || Self.mayBe("file_data\"", text) || Self.mayBe("video_url\"", text)
+            {
+                self.clues.insert(.references)
+            }
+        case .type:
+            if Self.mayBe("item_reference\"", text) || Self.mayBe("input_image\"", text)
+                || Self.mayBe("input_file\"", text)
+            {
+                self.clues.insert(.references)
+            }
+            if Self.mayBe("file_search\"", text) || Self.mayBe("web_search", text)
+                || Self.mayBe("code_interpreter\"", text) || Self.mayBe("image_generation\"", text)
+                || Self.mayBe("mcp\"", text) || Self.mayBe("computer", text) || Self.mayBe("local_shell\"", text)
+                || Self.mayBe("shell\"", text)
+            {
+                self.clues.insert(.hostedTools)
+            }
         }
     }
 
-    @inline(never)
-    private mutating func lookAtType(_ bytes: Span<UInt8>, _ index: Int) {
-        // What text, calls and functions are called; of anything else nobody knows what it takes.
-        let known: Bool =
-            Self.is("function\"", bytes, index) || Self.is("text\"", bytes, index)
-            || Self.is("input_text\"", bytes, index) || Self.is("output_text\"", bytes, index)
-            || Self.is("object\"", bytes, index) || Self.is("string\"", bytes, index)
-        if known { return }
-        if Self.mayBe("item_reference\"", bytes, index) || Self.mayBe("input_image\"", bytes, index)
-            || Self.mayBe("input_file\"", bytes, index)
-        {
-            self.clues.insert(.references)
-        }
-        if Self.mayBe("file_search\"", bytes, index) || Self.mayBe("web_search", bytes, index)
-            || Self.mayBe("code_interpreter\"", bytes, index) || Self.mayBe("image_generation\"", bytes, index)
-            || Self.mayBe("mcp\"", bytes, index) || Self.mayBe("computer", bytes, index)
-            || Self.mayBe("local_shell\"", bytes, index) || Self.mayBe("shell\"", bytes, index)
-        {
-            self.clues.insert(.hostedTools)
-        }
-    }
-
-    /// Whether the bytes from `index` on are `text`.
-    private static func `is`(_ text: StaticString, _ bytes: Span<UInt8>, _ index: Int) -> Bool {
-        let count = text.utf8CodeUnitCount
-        guard bytes.count &- index >= count else { return false }
-        let wanted = unsafe text.utf8Start
-        for offset in 0..<count where unsafe bytes[index &+ offset] != wanted[offset] { return false }
-        return true
-    }
-
-    /// The same; also where the piece ends before it differs, or where an escape follows.
-    private static func mayBe(_ text: StaticString, _ bytes: Span<UInt8>, _ index: Int) -> Bool {
-        let wanted = unsafe text.utf8Start
-        for offset in 0..<text.utf8CodeUnitCount {
-            guard index &+ offset < bytes.count else { return true }
-            let byte = bytes[index &+ offset]
+    /// Whether a string begins with `word`, or may, once its escapes are read.
+    private static func mayBe(_ word: StaticString, _ text: Span<UInt8>) -> Bool {
+        let wanted = unsafe word.utf8Start
+        for offset in 0..<word.utf8CodeUnitCount {
+            guard offset < text.count else { return false }
+            let byte = text[offset]
             if byte == 0x5C { return true }
             guard unsafe byte == wanted[offset] else { return false }
         }
         return true
     }
 }
+
+/// Which string's first bytes are being kept.
+enum ClueKind: UInt8 { case none, name, type }

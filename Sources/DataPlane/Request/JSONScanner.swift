@@ -47,6 +47,10 @@ package struct JSONScanner: ~Copyable {
     package internal(set) var clues: JSONClues = []
     /// The last name was, or may have been, `type`.
     var nameIsType = false
+    /// A string whose first bytes are kept, because its piece ended within them.
+    var clueKind = ClueKind.none
+    var clueCount = 0
+    var clueBytes = InlineArray<20, UInt8>(repeating: 0)
 
     // Names, where they are compared.
     var name = [UInt8](repeating: 0, count: Limits.jsonNameBytes)
@@ -82,6 +86,7 @@ package struct JSONScanner: ~Copyable {
         self.inName = false
         self.clues = []
         self.nameIsType = false
+        self.clueKind = .none
         self.highSurrogate = 0
         self.seen = 0
         self.trackedDepth = 1
@@ -110,6 +115,7 @@ package struct JSONScanner: ~Copyable {
     package mutating func scan(_ bytes: Span<UInt8>) throws(JSONError) {
         let count = bytes.count
         if self.captureFrom >= 0 { self.captureFrom = 0 }
+        if self.clueKind != .none { self.gatherOn(bytes, 0) }
         var index = 0
         while index < count {
             switch self.state {

@@ -67,7 +67,8 @@ package final class SpoolStream: Sendable {
         }
         segments.sort { $0.ordinal < $1.ordinal }
         return SpoolStream(
-            id, folder: folder, process: segments.first?.process ?? 0, tags: try SpoolTags.adopt(in: folder), lock: lock,
+            id, folder: folder, process: segments.first?.process ?? 0, tags: try SpoolTags.adopt(in: folder),
+            lock: lock,
             segments: segments,
             nextOrdinal: next, released: try Self.released(folder)
         )

@@ -114,7 +114,7 @@ import Testing
     }
 
     /// The catalogue says which endpoints there are: whoever adds one has to think of this.
-    @Test func `a fenced process is refused at every endpoint but two`() async throws {
+    @Test func `a fenced process is refused everything but to say how it is and what it spent`() async throws {
         try await TestFleet.with { fleet in
             let (first, _) = try await self.fencedPair(fleet)
             var refused: [String] = []
@@ -126,7 +126,29 @@ import Testing
                 if response.code == LinkCode.fenced { refused.append(endpoint.operation) }
             }
             let all = fleet.routes.endpoints.filter { if case .gateway = $0.auth { true } else { false } }
-            #expect(Set(all.map(\.operation)).subtracting(refused) == ["dataplane.status", "dataplane.usage"])
+            #expect(
+                Set(all.map(\.operation)).subtracting(refused) == [
+                    "dataplane.status", "dataplane.usage", "dataplane.leases",
+                ])
+        }
+    }
+
+    @Test func `a fenced process gets no money`() async throws {
+        try await TestFleet.with { fleet in
+            let (first, _) = try await self.fencedPair(fleet)
+            let live = try await fleet.enrol()
+            _ = try await fleet.plane.make(
+                "/v1/budgets",
+                ["scope": .string(fleet.project), "name": "b", "amount_usd": "1", "period": "total"])
+            for (process, isGranted) in [(first, false), (live, true)] {
+                var ask = LeaseAsk(account: Charge(budget: 1, startMinute: 0))
+                ask.want = 1000
+                let request = LeaseRequest(gateway: process.gateway, sequence: 1, asks: [ask])
+                let response = await fleet.call(process, "POST", "/dp/v1/leases:renew", request.wireBytes)
+                #expect(response.status == 200)
+                let reply = try LeaseReply(wire: try Envelope(wire: response.body).payload)
+                #expect(reply.grants.count == 1 && (reply.grants[0].granted > 0) == isGranted)
+            }
         }
     }
 

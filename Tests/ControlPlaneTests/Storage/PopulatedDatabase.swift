@@ -99,6 +99,18 @@ enum PopulatedDatabase {
         insert into join_token (id, digest, group_id, expires_at, used_at)
         select md5('j' || n)::uuid, sha256(('j' || n)::bytea), md5('g1')::uuid, now() - interval '20 days', null
         from generate_series(1, 20000) n;
+        insert into budget (id, organization_id, key_id, name, amount_nano_usd, period, time_zone, hard, away, carry_over,
+            status)
+        select md5('b' || n)::uuid, md5('o' || (n % 2000 + 1) % 2 + 1)::uuid, md5('k' || n)::uuid, 'budget ' || n,
+            1000000000, 'month', 'UTC', true, 'deny', false, 'active' from generate_series(1, 20000) n;
+        insert into budget_increase (id, budget_id, amount_nano_usd, from_at, until_at, reason)
+        select md5('e' || n)::uuid, md5('b' || n)::uuid, 1, now() - interval '2 days', now() - interval '1 day', 'r'
+        from generate_series(1, 20000) n;
+        insert into budget_account (budget_id, start_minute)
+        select md5('b' || n)::uuid, m * 40000 from generate_series(1, 20000) n, generate_series(700, 702) m;
+        insert into budget_lease (account_id, gateway_id, process, renewed_at, state)
+        select a.id, md5('w' || n)::uuid, 1, now(), case when a.id % 10 = 0 then 'open' else 'closed' end
+        from budget_account a, generate_series(1, 2) n;
         insert into blob (sha256, bytes) select sha256(('b' || n)::bytea), 'x' from generate_series(1, 20000) n;
         """
 

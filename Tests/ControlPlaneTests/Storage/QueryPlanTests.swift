@@ -26,6 +26,14 @@ import Testing
         ("m.max_output_tokens, m.status from model m", ["model", "provider", "scope_node"], Self.wholeChunk),
         ("select r.id, r.node_id, r.alias, r.status from route r", ["route", "scope_node"], Self.wholeChunk),
         ("from route_target t join route r on r.id = t.route_id", ["route", "route_target"], Self.wholeChunk),
+        (
+            "b.models from budget b join gateway_group_organization g", ["budget", "virtual_key", "scope_node"],
+            Self.wholeChunk
+        ),
+        (
+            "with b as (select * from budget where id = $1), series as", ["usage_series"],
+            "once for a budget, in the window that it was made in: all series of its organization"
+        ),
         ("select case when exists", ["scope_node", "provider", "route"], "stops at the first row that it finds"),
         ("delete from blob b", ["blob", "snapshot"], "once in ten minutes: looks at each, without its bytes"),
         ("from usage_event where ingested_at >= $1 group by 1", ["usage_event"], "once a day everything is checked"),
@@ -153,7 +161,7 @@ import Testing
         for (prefix, letter) in [
             ("org", "o"), ("prj", "p"), ("unit", "u"), ("vk", "k"), ("prv", "v"), ("crd", "c"), ("mdl", "m"),
             ("rte", "r"), ("prc", "x"), ("adj", "y"), ("ppr", "f"), ("rer", "a"), ("gwg", "g"), ("gw", "w"),
-            ("chg", "h"), ("req", "q"), ("pst", "y"),
+            ("chg", "h"), ("req", "q"), ("pst", "y"), ("bud", "b"),
         ] {
             ids[prefix] = "\(prefix)_\(Crockford.encode(try await self.md5("\(letter)1", plane)))"
         }
@@ -161,7 +169,7 @@ import Testing
             "organizations": "org", "projects": "prj", "units": "unit", "virtual-keys": "vk", "providers": "prv",
             "credentials": "crd", "models": "mdl", "routes": "rte", "prices": "prc", "gateway-groups": "gwg",
             "gateways": "gw", "changes": "chg", "price-adjustments": "adj", "price-proposals": "ppr",
-            "reratings": "rer", "provider-statements": "pst",
+            "reratings": "rer", "provider-statements": "pst", "budgets": "bud",
         ]
         let minute = TimeSource.system.now().microseconds / 60_000_000 * 60_000_000
         let values: [String: String?] = [
@@ -278,6 +286,27 @@ import Testing
             gateway: node.gateway, stream: TimeSource.system.newID(), from: 1, records: [record],
             tagSets: [try #require(TagSet(["team": "new"]))])
         #expect(await node.call("/dp/v1/usage", "POST", body: batch.wireBytes).status == 200)
+        let budget = try await plane.make(
+            "/v1/budgets",
+            ["scope": .string(organization), "name": "b", "amount_usd": "1", "period": "month", "carry_over": true])
+        let number: Int64 = try await plane.database.database.transaction(.readOnly) { tx in
+            try tx.query("select max(number) as number from budget")[0].get("number")
+        }
+        let window = BudgetWindow.containing(TimeSource.system.now(), .month, in: .utc)
+        var ask = LeaseAsk(account: Charge(budget: UInt32(number), startMinute: window.startMinute))
+        ask.want = 1000
+        let leases = LeaseRequest(gateway: node.gateway, sequence: 1, asks: [ask], settled: [9])
+        #expect(await node.call("/dp/v1/leases:renew", "POST", body: leases.wireBytes).status == 200)
+        var charged = UsageRecord(
+            request: TimeSource.system.newID(), key: TimeSource.system.newID(), project: record.project)
+        charged.started = TimeSource.system.now()
+        charged.charges = [ask.account]
+        let more = UsageBatch(
+            gateway: node.gateway, stream: TimeSource.system.newID(), process: 1, from: 1, records: [charged])
+        #expect(await node.call("/dp/v1/usage", "POST", body: more.wireBytes).status == 200)
+        _ = try await plane.make(
+            "/v1/budgets/\(budget.id)/increases",
+            ["amount_usd": "1", "until_at": "2199-01-01T00:00:00Z", "reason": "r"])
         let blob = String(repeating: "0", count: 64)
         #expect(await node.call("/dp/v1/blobs/\(blob)").status == 404)
         #expect(await node.call("/dp/v1/roots/1").status == 200)

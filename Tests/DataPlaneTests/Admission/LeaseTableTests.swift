@@ -75,8 +75,9 @@ import Testing
         var book = LeaseBook(table: table, gateway: TimeSource.system.newID())
         var reservation = Reservation()
         let now = TimeSource.system.now()
-        guard case .wait = Admission.reserve(
-            NanoUSD(500), of: path, in: table, now: now, uptime: 1, away: false, &reservation)
+        guard
+            case .wait = Admission.reserve(
+                NanoUSD(500), of: path, in: table, now: now, uptime: 1, away: false, &reservation)
         else {
             Issue.record("nothing was granted yet")
             return
@@ -100,8 +101,9 @@ import Testing
             return $0.account.budget == 2 ? 600 : 1000
         }
         #expect(asked.count == 3 && asked.allSatisfy { $0.reserved == 0 && $0.posted == 0 })
-        guard case .admitted = Admission.reserve(
-            NanoUSD(500), of: path, in: table, now: now, uptime: 30_000_000_001, away: false, &reservation)
+        guard
+            case .admitted = Admission.reserve(
+                NanoUSD(500), of: path, in: table, now: now, uptime: 30_000_000_001, away: false, &reservation)
         else {
             Issue.record("there is enough of all")
             return

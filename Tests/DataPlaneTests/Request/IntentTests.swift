@@ -34,8 +34,38 @@ extension ShortText {
         #expect(Array(Array(body)[intent.modelRange]).text == #""gpt-4o\/m\u0069ni""#)
         #expect(intent.streams && intent.includeUsage == .no)
         #expect(intent.outputBound == 7 && intent.choices == 3 && intent.serviceTier == .flex)
-        // In pieces of which some end within a name: what cannot be seen is taken for the worst.
-        #expect(intent.features.subtracting(.references) == [.tools] && intent.bodyBytes == body.utf8.count)
+        #expect(intent.features == [.tools] && intent.bodyBytes == body.utf8.count)
+    }
+
+    static let clues: [(String, Intent.Features)] = [
+        (#"{"model":"m","messages":[{"content":[{"type":"text","text":"image_url file_id"}]}]}"#, []),
+        (#"{"model":"m","messages":[{"content":[{"type":"image_url","image_url":{"url":"x"}}]}]}"#, [.references]),
+        (#"{"model":"m","messages":[{"content":[{"type":"file","file":{"file_id":"x"}}]}]}"#, [.references]),
+        (#"{"model":"m","messages":[{"content":[{"im\u0061ge_url":{"url":"x"}}]}]}"#, [.references]),
+        (#"{"model":"m","input":[{"type":"input_image","file":1}]}"#, [.references]),
+        (#"{"model":"m","input":[{"type" : "item_reference","id":"x"}]}"#, [.references]),
+        (#"{"model":"m","tools":[{"type":"function","name":"web_search"}]}"#, [.tools]),
+        (#"{"model":"m","tools":[{"name":"x","type":"web_search_preview"}]}"#, [.tools, .hostedTools]),
+        (#"{"model":"m","tools":[{"\u0074ype":"mcp"}]}"#, [.tools, .references, .hostedTools]),
+        (#"{"model":"m","tools":[{"type":"\u006dcp"}]}"#, [.tools, .references, .hostedTools]),
+        (
+            #"{"model":"m","tools":[{"type":"function","parameters":{"type":"object","properties":{"file":{"type":"string"}}}}]}"#,
+            [.tools]
+        ),
+        (#"{"model":"m","tools":[],"input":[{"type":"web_search_call"}]}"#, []),
+    ]
+
+    @Test(arguments: Self.clues)
+    func `what the body only names is seen, in pieces of any size`(_ body: String, _ expected: Intent.Features) throws {
+        let bytes = Array(body.utf8)
+        for size in [1, 2, 3, 7, 19, 20, 21, bytes.count] {
+            var reader = IntentReader()
+            for start in stride(from: 0, to: bytes.count, by: size) {
+                try reader.scan(Array(bytes[start..<min(bytes.count, start + size)]).span)
+            }
+            let features = try reader.finish(for: .responses).features
+            #expect(features == expected, "pieces of \(size)")
+        }
     }
 
     @Test func `only the bound that the endpoint heeds counts`() throws {

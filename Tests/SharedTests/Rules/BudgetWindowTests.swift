@@ -28,7 +28,9 @@ import Testing
     ]
 
     @Test(arguments: Self.cases)
-    func `windows are where the clocks of the zone say`(_ text: String, _ period: BudgetPeriod, _ start: String, _ end: String)
+    func `windows are where the clocks of the zone say`(
+        _ text: String, _ period: BudgetPeriod, _ start: String, _ end: String
+    )
         throws
     {
         let zone = try #require(Self.berlin)

@@ -266,7 +266,7 @@ import Testing
         for type in PayloadType.allCases {
             for (key, types) in [
                 (self.world.config, [PayloadType.manifest, .keyring]),
-                (self.world.freshness, [.timestamp, .usageReply, .enrolmentReply, .time]),
+                (self.world.freshness, [.timestamp, .usageReply, .leaseReply, .enrolmentReply, .time]),
             ] {
                 let envelope = Envelope(type, payload: [1, 2], keys: [key])
                 #expect((envelope.flatMap { root.open($0, as: type) } != nil) == types.contains(type))
