@@ -91,6 +91,9 @@ package struct RequestLoops: Sendable {
         return sum
     }
 
+    /// There is word of money: requests that wait for it look again.
+    package func resumeParked() async { await self.each { $0.resumeParked() } }
+
     /// Does something on every loop, one after the other.
     func each(_ body: @escaping @Sendable (LoopState) -> Void) async {
         for loop in self.loops { try? await loop.eventLoop.submit { body(loop.value) }.get() }

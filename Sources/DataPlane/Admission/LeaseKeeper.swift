@@ -134,7 +134,7 @@ package final class LeaseKeeper: Sendable {
 
     private func tellLoops() async {
         guard let loops = self.loops.withLock({ $0 }) else { return }
-        await loops.each { $0.resumeParked() }
+        await loops.resumeParked()
     }
 }
 

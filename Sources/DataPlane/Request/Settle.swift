@@ -99,30 +99,34 @@ package enum Settle {
         return counters
     }
 
-    /// Upper bounds: a token is at least one byte of the body; the output is what the client allowed, else what the
-    /// model can, else what was relayed.
+    /// Upper bounds: a token is at least one byte of the body, and the prompt at most the model's context; the output is
+    /// what the client allowed, else what the model can, and no more than what was relayed.
+    ///
+    /// Never more than what `CostBound` reserved for it.
     private static func boundedCounters(
         _ exchange: borrowing Exchange, _ policy: PolicyIndex, output: Int64?
     ) -> UsageCounters {
         var counters = UsageCounters()
         counters.input = Int64(exchange.intent.bodyBytes)
         counters.requests = 1
+        var bound = exchange.intent.outputBound ?? .max
+        if exchange.model >= 0 {
+            let model = policy.models[Int(exchange.model)]
+            if model.contextWindow > 0 { counters.input = min(counters.input, Int64(model.contextWindow)) }
+            let cap = Int64(model.maxOutput > 0 ? model.maxOutput : model.contextWindow)
+            if cap > 0 { bound = min(bound, cap) }
+        }
         // Without usage, by what such models are priced: characters, of which there are no more than bytes, and images.
         if exchange.operation == .speech { counters.characters = counters.input }
         if exchange.operation == .imageGenerations { counters.images = max(1, exchange.intent.choices) }
         guard exchange.operation.generates else { return counters }
-        if let output {
-            counters.output = output
-            return counters
-        }
-        var bound = exchange.intent.outputBound ?? 0
-        if exchange.model >= 0 {
-            let model = policy.models[Int(exchange.model)]
-            let cap = Int64(model.maxOutput > 0 ? model.maxOutput : model.contextWindow)
-            if cap > 0 { bound = exchange.intent.outputBound == nil ? cap : min(bound, cap) }
-        }
         let (total, overflow) = bound.multipliedReportingOverflow(by: max(1, exchange.intent.choices))
-        counters.output = overflow ? .max : total
+        let most = overflow ? Int64.max : total
+        if let output {
+            counters.output = min(output, most)
+        } else if exchange.intent.outputBound != nil || bound < .max {
+            counters.output = most
+        }
         return counters
     }
 

@@ -26,6 +26,9 @@ struct TestGateway: Sendable {
         var priced: [Bool] = []
         var unpricedModels = Manifest.UnpricedModels.deny
         var fallback: Int64?
+        /// Budgets, and who grants money of them.
+        var budgets: [TestPolicy.Budget] = []
+        var bank = TestBank()
         var tags: [TagDeclaration] = []
         var keyTags: [String: String] = [:]
 
@@ -81,19 +84,22 @@ struct TestGateway: Sendable {
                 timeouts: options.timeouts, bodyMemory: options.bodyMemory, maxConnections: options.maxConnections,
                 upstreamTLS: options.upstreamTLS, mockPort: 0
             ),
-            spool: spool, time: .system
+            spool: spool, leases: options.bank.table, askForMoney: { options.bank.askSoon() }, time: .system
         )
+        options.bank.serve(loops)
         var targets = options.targets
         for (index, upstream) in upstreams.enumerated() {
             let isPriced = index < options.priced.count ? options.priced[index] : true
             targets.append(
                 .init(url: "http://127.0.0.1:\(upstream.port)/v1", order: index + 1, isPriced: isPriced))
         }
-        let policy = TestPolicy(
+        var policy = TestPolicy(
             targets: targets, maxBodyBytes: options.maxBodyBytes, requestSeconds: options.requestSeconds,
             unpricedModels: options.unpricedModels, fallback: options.fallback,
             tags: options.tags, keyTags: options.keyTags
         )
+        policy.budgets = options.budgets
+        policy.leases = options.bank.table
         await loops.publisher.publish(try policy.compile(), serving: true)
         let listener = try await Listener.bind(
             ListenAddress(host: "127.0.0.1", port: 0), tls: options.tls, loops: loops
