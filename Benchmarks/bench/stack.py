@@ -113,16 +113,17 @@ class Stack:
         postmaster = open(f"{self.folder}/state/postgres/postmaster.pid").readline().strip()
         run("taskset", "-a", "-p", "-c", OTHER_CORE, postmaster)
 
-    def api(self, method: str, path: str, body: dict) -> dict:
+    def api(self, method: str, path: str, body: dict | None) -> dict:
         request = urllib.request.Request(
-            self.settings["GATEHOUSE_ADMIN_URL"] + path, data=json.dumps(body).encode(), method=method,
+            self.settings["GATEHOUSE_ADMIN_URL"] + path, data=None if body is None else json.dumps(body).encode(),
+            method=method,
             headers={
                 "authorization": "Bearer " + self.settings["GATEHOUSE_ADMIN_TOKEN"],
                 "content-type": "application/json",
             })
         context = ssl.create_default_context(cafile=self.settings["GATEHOUSE_ADMIN_CA"])
         with urllib.request.urlopen(request, timeout=20, context=context) as answer:
-            return json.load(answer)
+            return json.loads(answer.read() or b"{}")
 
     def _upstream(self):
         shapes = []
@@ -134,13 +135,28 @@ class Stack:
         for name, port in scenarios.PORTS.items():
             provider = self.api("POST", "/v1/providers", {
                 "name": f"bench {name}", "kind": "openai-compatible", "base_url": f"http://127.0.0.1:{port}/v1"})
-            model = self.api("POST", "/v1/models", {"provider": provider["id"], "name": "bench"})
+            model = self.api("POST", "/v1/models", {
+                "provider": provider["id"], "name": "bench", "context_window": 128000, "max_output_tokens": 4096})
             secret = self.api("POST", "/v1/credentials", {
                 "provider": provider["id"], "name": "bench", "secret": "sk-bench-0123456789"})
             self.api("POST", "/v1/prices", {"model": model["id"], "items": [
                 {"meter": "input", "usd_per_million": "1.00"}, {"meter": "output", "usd_per_million": "2.00"}]})
             self.api("POST", "/v1/routes", {
                 "alias": name, "targets": [{"model": model["id"], "credential": secret["id"]}]})
+
+    def budgeted_key(self) -> str:
+        """A key whose requests pay into five hard budgets: of its organization, unit, project (two) and itself."""
+        organization = self.api("POST", "/v1/organizations", {"name": "budgeted"})["id"]
+        self.api("PUT", f"/v1/gateway-groups/{self.seed['GROUP']}/organizations/{organization}", None)
+        unit = self.api("POST", "/v1/units", {"parent": organization, "name": "unit"})["id"]
+        project = self.api("POST", "/v1/projects", {"parent": unit, "name": "project"})["id"]
+        key = self.api("POST", "/v1/virtual-keys", {"project": project, "name": "key"})
+        for scope, period in [
+                (organization, "year"), (unit, "quarter"), (project, "month"), (project, "day"), (key["id"], "total")]:
+            self.api("POST", "/v1/budgets", {
+                "scope": scope, "name": "bench", "amount_usd": "1000000", "period": period,
+                "time_zone": "Europe/Berlin"})
+        return key["secret"]
 
     def start_gateway(
         self, name: str, port: int, tls: bool = False, under=(), core=PROXY_CORE, binary=""

@@ -16,11 +16,12 @@ post() {
 
 created() { post "$1" "$2" | member id; }
 
-# add_provider NAME KIND BASE_URL MODEL ALIAS SECRET INPUT OUTPUT: prices in US dollars for a million tokens.
+# add_provider NAME KIND BASE_URL MODEL ALIAS SECRET INPUT OUTPUT [CONTEXT]: prices in US dollars for a million tokens.
 add_provider() {
     local provider model credential="" target
     provider=$(created /v1/providers "{\"name\":\"$1\",\"kind\":\"$2\",\"base_url\":\"$3\"}")
-    model=$(created /v1/models "{\"provider\":\"$provider\",\"name\":\"$4\"}")
+    # What bounds an answer is needed under a hard budget where the client gives no bound.
+    model=$(created /v1/models "{\"provider\":\"$provider\",\"name\":\"$4\"${9:+,\"context_window\":$9,\"max_output_tokens\":$9}}")
     target="{\"model\":\"$model\""
     if [ -n "$6" ]; then
         # By standard input: a secret on a command line can be seen by everybody on the machine.
@@ -52,7 +53,7 @@ seed() {
     project=$(created /v1/projects "{\"parent\":\"$organization\",\"name\":\"First project\"}")
     key=$(post /v1/virtual-keys "{\"project\":\"$project\",\"name\":\"First key\"}" | member secret)
     [ -n "$key" ] || die "no key could be made; the control plane's log: $STATE/log/control.log"
-    add_provider mock mock "" mock-1 mock "" 1.00 2.00
+    add_provider mock mock "" mock-1 mock "" 1.00 2.00 8192
     # List prices, November 2026, one model each; prices/ has the book of all.
     found OPENAI_API_KEY openai https://api.openai.com/v1 gpt-4o-mini 0.15 0.60
     found ANTHROPIC_API_KEY anthropic https://api.anthropic.com/v1 claude-haiku-4-5 1.00 5.00

@@ -35,6 +35,8 @@ package struct LeaseBook {
     package static let hardTime: UInt64 = 1_800_000_000_000
     /// Nanoseconds between two asks for an account of which money is short.
     private static let directRenewal: UInt64 = 1_000_000_000
+    /// Accounts in one request: as many as the control plane decides on in a moment, new ones among them.
+    private static let asksAtOnce = 512
     /// The least that it asks for: a cent.
     private static let leastWant: Int64 = 10_000_000
 
@@ -89,11 +91,15 @@ package struct LeaseBook {
     /// - Parameter settled: earlier processes whose usage is all delivered.
     package mutating func request(uptime: UInt64, settled: [UInt64] = []) -> LeaseRequest? {
         var asks: [LeaseAsk] = []
-        for charge in self.accounts.keys.sorted() where asks.count < LeaseRequest.asksLimit {
-            guard var account = self.accounts[charge] else { continue }
-            if let ask = self.ask(charge, &account, uptime: uptime) { asks.append(ask) }
+        // Those that are left out are due again with the next request, and those that are in it are not for a while.
+        for charge in Array(self.accounts.keys) where asks.count < Self.asksAtOnce {
+            guard var account = self.accounts[charge], let ask = self.ask(charge, &account, uptime: uptime) else {
+                continue
+            }
+            asks.append(ask)
             self.accounts[charge] = account
         }
+        asks.sort { $0.account < $1.account }
         guard !asks.isEmpty || !settled.isEmpty || uptime >= self.askAt else { return nil }
         self.askAt = uptime + Self.renewal
         self.sequence += 1
