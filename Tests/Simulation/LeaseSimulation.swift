@@ -214,7 +214,7 @@ struct LeaseSimulation {
         let reservation = SimulatedReservation()
         let verdict = reservation.reserve(
             NanoUSD(bound), BudgetPath(gateway.policy, key: 0, model: 0), gateway.table,
-            now: Timestamp(microseconds: self.now), uptime: gateway.uptime(self.now),
+            now: self.wallClock(), uptime: gateway.uptime(self.now),
             away: gateway.table.isAway.load(ordering: .relaxed))
         guard case .admitted = verdict else {
             self.refused += 1
@@ -235,6 +235,11 @@ struct LeaseSimulation {
             .init(
                 reservation: reservation, entry: self.gateways[index].streams[stream].entries.count - 1, cost: cost,
                 ends: self.now + Int64(self.random.below(self.random.chance(10) ? 60_000_000 : 3_000_000))))
+    }
+
+    /// What a gateway takes the time for: put right by fractions of a second, forth and back.
+    private mutating func wallClock() -> Timestamp {
+        Timestamp(microseconds: self.now + Int64(self.random.below(600_001)) - 300_000)
     }
 
     private mutating func finish(_ index: Int) {
@@ -266,7 +271,7 @@ struct LeaseSimulation {
         }
         guard self.now >= self.gateways[index].retryAt else { return }
         self.gateways[index].book.collect(uptime: uptime)
-        let ending = self.gateways[index].book.ending(now: Timestamp(microseconds: self.now))
+        let ending = self.gateways[index].book.ending(now: self.wallClock())
         self.gateways[index].book.end(ending)
         let own = self.gateways[index].process
         let delivered = self.gateways[index].book.unsettled.filter { process in

@@ -1,6 +1,13 @@
 import Shared
 package import Synchronization
 
+/// What a process knows of one budget: the slot of its current window, and the latest window that it ever had one of.
+struct LeaseCell: ~Copyable {
+    /// 0 for none.
+    let slot = Atomic<UInt32>(0)
+    let newest = Atomic<UInt64>(0)
+}
+
 /// All accounts that this process holds money of, or charges: one table for all loops, without a lock.
 ///
 /// A budget has a *cell*, for as long as the process lives; the cell names the *slot* of the budget's current window.
@@ -18,7 +25,7 @@ package final class LeaseTable: @unchecked Sendable {
 
     // Unchecked: a chunk is written once, by `prepare` or `cell`, before an index into it is handed to anybody.
     private let slotChunks: UnsafeMutablePointer<UnsafeMutablePointer<LeaseSlot>?>
-    private let cellChunks: UnsafeMutablePointer<UnsafeMutablePointer<Atomic<UInt32>>?>
+    private let cellChunks: UnsafeMutablePointer<UnsafeMutablePointer<LeaseCell>?>
     /// Slots that were ever used; index 0 is none.
     private let used = Atomic<UInt32>(1)
     /// Slots that there is memory of.
@@ -77,8 +84,8 @@ package final class LeaseTable: @unchecked Sendable {
             let chunk = Int(cell >> Self.chunkBits)
             guard chunk < Self.chunkLimit else { return nil }
             if self.cellChunks[chunk] == nil {
-                let made = UnsafeMutablePointer<Atomic<UInt32>>.allocate(capacity: Self.chunkSize)
-                for index in 0..<Self.chunkSize { (made + index).initialize(to: Atomic(0)) }
+                let made = UnsafeMutablePointer<LeaseCell>.allocate(capacity: Self.chunkSize)
+                for index in 0..<Self.chunkSize { (made + index).initialize(to: LeaseCell()) }
                 self.cellChunks[chunk] = made
             }
             cells[budget] = cell
@@ -86,7 +93,7 @@ package final class LeaseTable: @unchecked Sendable {
         }
     }
 
-    private func cellPointer(_ cell: Cell) -> UnsafeMutablePointer<Atomic<UInt32>>? {
+    private func cellPointer(_ cell: Cell) -> UnsafeMutablePointer<LeaseCell>? {
         self.cellChunks[Int(cell >> Self.chunkBits)].map { $0 + Int(cell) & (Self.chunkSize - 1) }
     }
 
@@ -99,45 +106,59 @@ package final class LeaseTable: @unchecked Sendable {
         return body(chunk[Int(index) & (Self.chunkSize - 1)])
     }
 
-    /// The slot of a budget's window that `now` is in, opened when there is none yet; 0 when there is no room now.
+    /// The slot of a budget's window that `now` is in, opened when there is none yet; 0 when there is none now.
+    ///
+    /// No window is opened twice: what a process says of an account are sums since it began with it. So a clock that is
+    /// put back behind the end of a window finds the next one, or none until it has caught up.
     func slot(of budget: borrowing BudgetEntry, at now: Timestamp) -> SlotIndex {
         guard let cell = self.cellPointer(budget.cell) else { return 0 }
-        let current = cell.pointee.load(ordering: .acquiring)
+        let current = cell.pointee.slot.load(ordering: .acquiring)
         if current != 0,
             self.withSlot(current, { now.microseconds < $0.endsAt.load(ordering: .relaxed) }) == true
         {
             return current
         }
         let window = BudgetWindow.containing(now, budget.period, in: budget.zone)
-        let account = Charge(budget: budget.number, startMinute: window.startMinute).value
-        // A clock that is put back does not open an earlier window again.
-        if current != 0, self.withSlot(current, { account <= $0.account.load(ordering: .relaxed) }) == true {
-            return current
-        }
+        return self.open(
+            cell, Charge(budget: budget.number, startMinute: window.startMinute).value, endsAt: window.end,
+            isHard: budget.isHard)
+    }
+
+    @inline(never)
+    private func open(
+        _ cell: UnsafeMutablePointer<LeaseCell>, _ account: UInt64, endsAt: Int64, isHard: Bool
+    ) -> SlotIndex {
+        let newest = cell.pointee.newest.load(ordering: .acquiring)
+        guard account > newest else { return self.opened(cell, account) }
         let fresh = self.takeFree()
         guard fresh != 0 else { return 0 }
-        _ = self.withSlot(fresh) { $0.open(account, endsAt: window.end, isHard: budget.isHard) }
-        let (won, found) = cell.pointee.compareExchange(
-            expected: current, desired: fresh, ordering: .acquiringAndReleasing
-        )
+        let (won, _) = cell.pointee.newest.compareExchange(
+            expected: newest, desired: account, ordering: .acquiringAndReleasing)
         guard won else {
             self.release(fresh)
-            return found
+            return self.opened(cell, account)
         }
+        _ = self.withSlot(fresh) { $0.open(account, endsAt: endsAt, isHard: isHard) }
+        cell.pointee.slot.store(fresh, ordering: .releasing)
         self.pushFresh(fresh)
         return fresh
     }
 
-    /// Whether a slot is what its budget's cell names.
-    func isCurrent(_ index: SlotIndex, budget: UInt32) -> Bool {
-        guard let cell = self.cell(of: budget), let pointer = self.cellPointer(cell) else { return false }
-        return pointer.pointee.load(ordering: .acquiring) == index
+    /// The slot of an account that another loop opens at this moment; 0 when it is not there soon, or over.
+    private func opened(_ cell: UnsafeMutablePointer<LeaseCell>, _ account: UInt64) -> SlotIndex {
+        for _ in 0..<256 {
+            let current = cell.pointee.slot.load(ordering: .acquiring)
+            if current != 0, self.withSlot(current, { $0.account.load(ordering: .relaxed) >= account }) == true {
+                return current
+            }
+        }
+        return 0
     }
 
     /// Makes a budget's cell name no slot, if it names this one.
     func unlink(_ index: SlotIndex, budget: UInt32) {
         guard let cell = self.cell(of: budget), let pointer = self.cellPointer(cell) else { return }
-        _ = pointer.pointee.compareExchange(expected: index, desired: 0, ordering: .acquiringAndReleasing)
+        _ = pointer.pointee.slot.compareExchange(expected: index, desired: 0, ordering: .acquiringAndReleasing)
     }
 
     private func takeFree() -> SlotIndex {

@@ -29,7 +29,8 @@ struct BudgetPaths {
             let level: BudgetLevel
             switch row.subject {
             case .node(let id):
-                guard let found = levels[id] else { throw Self.invalid("the node of \(row.id) is missing") }
+                // Of a node that was deleted: there is nobody whose spending it could bound.
+                guard let found = levels[id] else { continue }
                 level = found
                 self.ofNode[id, default: []].append(Handle(self.entries.count))
             case .key(let id):

@@ -173,4 +173,42 @@ import Testing
         // Far more windows than slots that there is memory of.
         #expect(accounts.count == 3000)
     }
+
+    @Test func `a clock that is put back does not open a window again`() throws {
+        let table = LeaseTable()
+        let path = try self.path(table, [.init(amount: 1, period: .minute)])
+        var book = LeaseBook(table: table, gateway: TimeSource.system.newID())
+        let start = Timestamp(microseconds: 1_800_000_000_000_000)
+        var uptime: UInt64 = 1
+        /// The account that ten are charged to; nil when there is none.
+        func charge(at now: Timestamp) -> Charge? {
+            var reservation = Reservation()
+            for _ in 0..<2 {
+                uptime += 1_000_000_000
+                let verdict = Admission.reserve(
+                    NanoUSD(10), of: path, in: table, now: now, uptime: uptime, away: false, &reservation)
+                if case .admitted = verdict {
+                    let account = Charge(value: reservation.charges[0])
+                    reservation.settle(NanoUSD(10), in: table)
+                    return account
+                }
+                self.ask(&book, at: uptime) { $0.granted + 100 }
+            }
+            return nil
+        }
+        let first = charge(at: start)
+        #expect(first != nil)
+        // Behind the end, and the window is closed.
+        let after = start.adding(seconds: 61)
+        book.end(book.ending(now: after))
+        uptime += 60_000_000_000
+        self.ask(&book, at: uptime) { $0.granted }
+        #expect(book.count == 0)
+        // A moment back: the window that is over has no money any more.
+        #expect(charge(at: start.adding(seconds: 59)) == nil)
+        let second = charge(at: after)
+        #expect(second != nil && second != first)
+        // Back again: the newer window pays.
+        #expect(charge(at: start) == second)
+    }
 }

@@ -41,6 +41,55 @@ import Testing
         #expect(try self.refusal { $0.document.routes[0].node = $0.id() } == "routes")
     }
 
+    private func budget(_ fixture: inout PolicyFixture, _ subject: BudgetSubject, _ number: UInt32) -> BudgetRow {
+        BudgetRow(id: fixture.id(), number: number, subject: subject, period: .month, amount: NanoUSD(5))
+    }
+
+    @Test func `a request pays into the budgets of its line from the top down, then of its owner, then of its key`()
+        throws
+    {
+        var fixture = try PolicyFixture("budget paths")
+        let nodes = fixture.document.nodes.map(\.id)
+        let key = fixture.document.keys[0]
+        let other = fixture.id() as NodeID
+        fixture.document.nodes.append(NodeRow(id: other, kind: .unit, parent: nodes[0], status: .active))
+        let subjects: [BudgetSubject] = [
+            .key(key.key), .node(nodes[2]), .node(other), .owner(try #require(key.owner)), .node(nodes[0]),
+            .node(nodes[1]), .node(nodes[2]), .node(fixture.id()), .key(fixture.id()),
+        ]
+        for (index, subject) in subjects.enumerated() {
+            fixture.document.budgets.append(self.budget(&fixture, subject, UInt32(index + 1)))
+        }
+        // Narrowed to what is not there, to the model's provider, and to the model.
+        fixture.document.budgets[6].models = [fixture.id()]
+        fixture.document.budgets[5].providers = [fixture.document.providers[0].id]
+        fixture.document.budgets[4].models = [fixture.document.models[0].id]
+        let index = try fixture.compile()
+        func numbers(_ range: Range<Int32>) -> [UInt32] {
+            range.map { index.budgets[Int(index.budgetPaths[Int($0)])].number }
+        }
+        let entry = index.keys[0]
+        #expect(numbers(index.nodes[Int(entry.node)].budgets) == [5, 6, 2, 7])
+        #expect(numbers(entry.budgets) == [4, 1])
+        let covered = numbers(index.nodes[Int(entry.node)].budgets).filter { number in
+            index.budgets.first { $0.number == number }?.covers(0) == true
+        }
+        #expect(covered == [5, 6, 2])
+        #expect(index.budgets.first { $0.number == 6 }?.level == .unit)
+    }
+
+    @Test func `a line of more budgets than a request can carry is refused`() throws {
+        for (count, expected) in [(8, nil), (9, "budgets")] {
+            let said = try self.refusal { fixture in
+                let project = fixture.project
+                for number in 0..<count {
+                    fixture.document.budgets.append(self.budget(&fixture, .node(project), UInt32(number + 1)))
+                }
+            }
+            #expect(said == expected)
+        }
+    }
+
     @Test func `a cycle, a tree that is too deep and a row that occurs twice are refused`() throws {
         #expect(try self.refusal { $0.document.nodes[1].parent = $0.document.nodes[2].id } == "nodes")
         #expect(try self.refusal { $0.document.nodes[1].parent = $0.document.nodes[1].id } == "nodes")
