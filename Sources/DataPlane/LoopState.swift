@@ -79,10 +79,12 @@ final class LoopState {
     var parkedCount: Int { self.parked.count }
 
     /// Has a request wait for the next word about money; false when too many do.
-    func park(_ handler: DownstreamHandler) -> Bool {
+    ///
+    /// - Parameter asks: the control plane has to be asked, else it is requests under way that may not need what they have.
+    func park(_ handler: DownstreamHandler, asks: Bool) -> Bool {
         guard self.parked.count < Self.parkedLimit else { return false }
         self.parked.append(handler)
-        self.askForMoney()
+        if asks { self.askForMoney() }
         return true
     }
 

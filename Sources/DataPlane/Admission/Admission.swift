@@ -41,8 +41,9 @@ package struct BudgetPath: Sendable {
 package enum Admission {
     package enum Verdict: Sendable {
         case admitted
-        /// An account may get money within a moment.
-        case wait
+        /// An account may get money within a moment: from the control plane, which has to be asked, or from requests that
+        /// are under way.
+        case wait(asks: Bool)
         case refused(GatewayError)
     }
 
@@ -75,7 +76,9 @@ package enum Admission {
                 }
             switch found {
             case .admitted: continue
-            case .wait: if case .admitted = verdict { verdict = .wait }
+            case .wait(let asks):
+                if case .wait(asks: true) = verdict { continue }
+                verdict = .wait(asks: asks)
             case .refused:
                 // What is known to fail needs no wait for what is above it.
                 reservation.settle(.zero, in: table)
@@ -91,7 +94,7 @@ package enum Admission {
         away: Bool, _ reservation: inout Reservation
     ) -> Verdict {
         let index = table.slot(of: budget, at: now)
-        guard index != 0 else { return away ? .refused(self.unavailable(budget)) : .wait }
+        guard index != 0 else { return away ? .refused(self.unavailable(budget)) : .wait(asks: false) }
         var verdict = Verdict.admitted
         var account: UInt64 = 0
         _ = table.withSlot(index) { slot in
@@ -114,7 +117,7 @@ package enum Admission {
                 // What others have reserved and will not spend may do.
                 let free = slot.free
                 guard away || free + slot.reserved.load(ordering: .relaxed) < amount else {
-                    verdict = .wait
+                    verdict = .wait(asks: false)
                     return
                 }
                 let ends = slot.endsAt.load(ordering: .relaxed)
@@ -123,7 +126,7 @@ package enum Admission {
                 verdict = .refused(self.unavailable(budget))
             } else {
                 slot.waiting.wrappingAdd(amount, ordering: .relaxed)
-                verdict = .wait
+                verdict = .wait(asks: true)
             }
         }
         guard case .admitted = verdict else { return verdict }

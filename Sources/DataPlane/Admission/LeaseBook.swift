@@ -14,6 +14,8 @@ package struct LeaseBook {
         var askedAt: UInt64 = 0
         var dueAt: UInt64 = 0
         var isDirect = false
+        /// The last answer gave nothing to what waited.
+        var isStuck = false
         /// The window is over, and every loop has had a turn since: nobody reserves any more.
         var isEnded = false
         /// The last ask said that it is final.
@@ -35,6 +37,8 @@ package struct LeaseBook {
     package static let hardTime: UInt64 = 1_800_000_000_000
     /// Nanoseconds between two asks for an account of which money is short.
     private static let directRenewal: UInt64 = 1_000_000_000
+    /// Nanoseconds until it is asked again for what waits, when the last answer gave nothing.
+    private static let stuckRenewal: UInt64 = 50_000_000
     /// Accounts in one request: as many as the control plane decides on in a moment, new ones among them.
     private static let asksAtOnce = 512
     /// The least that it asks for: a cent.
@@ -124,7 +128,8 @@ package struct LeaseBook {
             let hasSpare = account.isDirect && free > 0 && waiting == 0
             let sinceAsked = uptime - min(uptime, account.askedAt)
             let isDue =
-                uptime >= account.dueAt || waiting > 0 || (isFinal && !account.isFinal) || hasSpare
+                uptime >= account.dueAt || (waiting > 0 && (!account.isStuck || sinceAsked >= Self.stuckRenewal))
+                || (isFinal && !account.isFinal) || hasSpare
                 || (isLow && sinceAsked >= Self.directRenewal)
             guard isDue else { return nil }
             if account.isDirect || account.isEnded { account.returned += entry.giveBack(upTo: .max) }
@@ -169,6 +174,7 @@ package struct LeaseBook {
             _ = self.table.withSlot(account.slot) { entry in
                 let more = max(0, grant.granted - account.granted)
                 account.granted += more
+                account.isStuck = more == 0 && ask.need > 0
                 if more > 0 { entry.ceiling.wrappingAdd(more, ordering: .sequentiallyConsistent) }
                 entry.left.store(grant.left, ordering: .relaxed)
                 entry.usableUntil.store(sentAt + Self.hardTime, ordering: .releasing)

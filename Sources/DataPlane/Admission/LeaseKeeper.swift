@@ -26,7 +26,7 @@ package final class LeaseKeeper: Sendable {
     private let wake: AsyncStream<Void>.Continuation
 
     /// Milliseconds between two looks at what is due.
-    private static let interval = 100
+    private static let interval = 50
 
     /// - Parameters:
     ///   - delivering: processes of which usage is not acknowledged yet; nil when that is not known.

@@ -20,10 +20,10 @@ extension DownstreamHandler {
         switch verdict {
         case .admitted: return true
         case .refused(let error): throw error
-        case .wait:
+        case .wait(let asks):
             if self.parkedUntil == 0 { self.parkedUntil = uptime + Self.parkTime }
             self.phase = .parked
-            guard self.loop.park(self) else {
+            guard self.loop.park(self, asks: asks) else {
                 throw GatewayError(.overloaded, source: .gateway, retryAfter: 1)
             }
             self.setDeadline(after: .nanoseconds(Int64(clamping: self.parkedUntil - min(uptime, self.parkedUntil))))
