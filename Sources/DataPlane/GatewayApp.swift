@@ -92,7 +92,10 @@ package struct GatewayApp: Sendable {
         )
         let drainer = ListenerService(
             listener: listener, loops: loops, drain: self.config.timeouts.drain, logger: self.logger,
-            onDrain: { policy.beginDraining() }
+            onDrain: {
+                policy.beginDraining()
+                leaseKeeper.beginDraining()
+            }
         )
         let services = ServiceGroup(
             configuration: .init(

@@ -195,10 +195,12 @@ extension Sampler {
     }
     mutating func leaseRequest() -> LeaseRequest {
         var accounts: Set<Charge> = []
-        return LeaseRequest(
+        var request = LeaseRequest(
             gateway: self.id(), sequence: self.amount(),
             asks: self.many(0...4) { $0.ask() }.filter { accounts.insert($0.account).inserted },
             settled: self.many(0...3) { $0.random.next() | 1 })
+        request.isDraining = self.chance()
+        return request
     }
     mutating func grant() -> LeaseGrant {
         var grant = LeaseGrant(account: self.charge())

@@ -177,8 +177,14 @@ package struct DataPlaneRoutes: Sendable {
         guard request.gateway == caller.id else {
             throw ControlError(.notAllowed, "foreign_leases", "The leases are another gateway's.")
         }
-        // A process that is shut out may give back and say what it spent, but gets nothing more.
-        let isFenced = try await self.processes.judge(caller, as: call.context).fencedAt != nil
+        // A process that is shut out may give back and say what it spent, but gets nothing more. So does one that is
+        // ending, which lives beside the next for a while, as it should.
+        let isFenced: Bool
+        if request.isDraining {
+            isFenced = true
+        } else {
+            isFenced = try await self.processes.judge(caller, as: call.context).fencedAt != nil
+        }
         let now = self.time.now()
         var reply = try await self.database.transaction(retrySerialization: 5) { tx in
             try LeaseRenewal.renew(&tx, request, from: caller, isFenced: isFenced, now: now)

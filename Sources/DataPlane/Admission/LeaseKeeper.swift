@@ -22,6 +22,7 @@ package final class LeaseKeeper: Sendable {
     private let delivering: @Sendable () -> Set<UInt64>?
     private let loops = Mutex<RequestLoops?>(nil)
     private let state = Mutex(Figures())
+    private let isDraining = Atomic<Bool>(false)
     private let wakes: AsyncStream<Void>
     private let wake: AsyncStream<Void>.Continuation
 
@@ -51,6 +52,9 @@ package final class LeaseKeeper: Sendable {
 
     /// Whose requests wait for money.
     package func serve(_ loops: RequestLoops) { self.loops.withLock { $0 = loops } }
+
+    /// The process is ending: from now on it asks for nothing more.
+    package func beginDraining() { self.isDraining.store(true, ordering: .relaxed) }
 
     /// A request waits for money.
     package func askSoon() { self.wake.yield() }
@@ -111,11 +115,12 @@ package final class LeaseKeeper: Sendable {
     private func renew(_ book: inout LeaseBook) async throws {
         let settled = self.delivering().map { self.spool.settled(among: book.unsettled, delivering: $0) } ?? []
         let sentAt = self.time.uptime()
-        guard let request = book.request(uptime: sentAt, settled: settled) else {
+        guard var request = book.request(uptime: sentAt, settled: settled) else {
             // Money that another loop let go of.
             await self.tellLoops()
             return
         }
+        request.isDraining = self.isDraining.load(ordering: .relaxed)
         let bytes = request.wireBytes
         let envelope = try await self.send(bytes)
         guard let payload = try self.root().open(envelope, as: .leaseReply) else {

@@ -66,6 +66,8 @@ package struct LeaseRequest: WireMessage, Hashable {
     package var asks: [LeaseAsk]
     /// Earlier processes of this gateway whose usage was all delivered: what they held is free.
     package var settled: [UInt64]
+    /// The process is ending, perhaps beside the next one: it gives back and says what it spent, and gets nothing more.
+    package var isDraining = false
 
     package static let asksLimit = 4096
     package static let settledLimit = 64
@@ -93,6 +95,7 @@ package struct LeaseRequest: WireMessage, Hashable {
             case 4:
                 self.settled.append(try reader.uint64())
                 guard self.settled.count <= Self.settledLimit else { throw .invalid("leases.settled") }
+            case 5: self.isDraining = try reader.bool("leases.draining")
             default: try reader.skip()
             }
         }
@@ -106,6 +109,7 @@ package struct LeaseRequest: WireMessage, Hashable {
         writer.int64(2, self.sequence)
         for ask in self.asks { writer.message(3, ask) }
         for process in self.settled { writer.uint64(4, process) }
+        writer.bool(5, self.isDraining)
     }
 }
 

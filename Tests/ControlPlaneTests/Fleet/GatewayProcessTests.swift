@@ -133,6 +133,30 @@ import Testing
         }
     }
 
+    @Test func `a process that is ending renews beside the next, fences nobody and gets no money`() async throws {
+        try await TestFleet.with { fleet in
+            let old = try await fleet.enrol()
+            #expect(try await self.start(fleet, old) == 1)
+            let next = old.another()
+            #expect(try await self.start(fleet, next) == 2)
+            fleet.clock.advance(seconds: 60)
+            _ = try await fleet.plane.make(
+                "/v1/budgets",
+                ["scope": .string(fleet.project), "name": "b", "amount_usd": "1", "period": "total"])
+            for (process, isDraining) in [(old, true), (next, false)] {
+                var ask = LeaseAsk(account: Charge(budget: 1, startMinute: 0))
+                ask.want = 1000
+                var request = LeaseRequest(gateway: process.gateway, sequence: 1, asks: [ask])
+                request.isDraining = isDraining
+                let response = await fleet.call(process, "POST", "/dp/v1/leases:renew", request.wireBytes)
+                #expect(response.status == 200)
+                let reply = try LeaseReply(wire: try Envelope(wire: response.body).payload)
+                #expect((reply.grants[0].granted > 0) == !isDraining)
+            }
+            #expect(fleet.routes.fencedCount == 0)
+        }
+    }
+
     @Test func `a fenced process gets no money`() async throws {
         try await TestFleet.with { fleet in
             let (first, _) = try await self.fencedPair(fleet)
