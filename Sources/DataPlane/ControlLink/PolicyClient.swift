@@ -109,10 +109,11 @@ package final class PolicyClient: Sendable {
         guard let index = session.index, let fresh = self.status.fresh else { return }
         let serving = self.time.now() <= fresh.adding(seconds: Int64(session.limits.maxStaleSeconds))
         let unchanged = self.shared.withLock { status in
-            defer { status.isServing = serving }
-            return status.isServing == serving && status.applied > 0 && status.version == index.version
+            status.isServing == serving && status.applied > 0 && status.version == index.version
         }
         if !unchanged { await self.publisher.publish(index, serving: serving) }
+        // Ready is said when every loop is.
+        self.shared.withLock { $0.isServing = serving }
     }
 
     /// Takes a timestamp and what it names.

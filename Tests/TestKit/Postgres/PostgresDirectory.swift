@@ -75,22 +75,14 @@ struct PostgresDirectory: Sendable {
 
     static func children(of parent: pid_t) -> [pid_t] {
         self.names(in: "/proc").compactMap { pid_t($0) }.filter { process in
-            self.status(of: process).map { $0.parent == parent } ?? false
+            guard let file = fopen("/proc/\(process)/stat", "r") else { return false }
+            defer { fclose(file) }
+            var line = [UInt8](repeating: 0, count: 512)
+            let text = String(decoding: line.prefix(fread(&line, 1, line.count, file)), as: UTF8.self)
+            // "pid (name) state parent …"; the name may hold anything, so count from its end
+            let afterName = text.split(separator: ")").last?.split(separator: " ") ?? []
+            return afterName.count > 1 && pid_t(afterName[1]) == parent
         }
-    }
-
-    /// The letter of a process's state: T stopped, Z ended and not waited for; nil when there is none.
-    static func state(of process: pid_t) -> String? { self.status(of: process)?.state }
-
-    private static func status(of process: pid_t) -> (state: String, parent: pid_t)? {
-        guard let file = fopen("/proc/\(process)/stat", "r") else { return nil }
-        defer { fclose(file) }
-        var line = [UInt8](repeating: 0, count: 512)
-        let text = String(decoding: line.prefix(fread(&line, 1, line.count, file)), as: UTF8.self)
-        // "pid (name) state parent …"; the name may hold anything, so count from its end
-        let afterName = text.split(separator: ")").last?.split(separator: " ") ?? []
-        guard afterName.count > 1, let parent = pid_t(afterName[1]) else { return nil }
-        return (String(afterName[0]), parent)
     }
 
     private static func names(in directory: String) -> [String] {
