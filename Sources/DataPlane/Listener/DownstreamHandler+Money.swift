@@ -11,11 +11,14 @@ extension DownstreamHandler {
     ///
     /// - Returns: false when it waits for money: `lookForMoneyAgain` goes on.
     func reserve() throws(GatewayError) -> Bool {
+        // Where no budget applies nothing is looked at, and the exchange is not copied.
+        guard let path = self.budgetPath, !path.isEmpty else { return true }
         if !self.reservation.isEmpty { self.reservation.settle(.zero, in: self.loop.leases) }
         let uptime = self.loop.time.uptime()
         let isLate = self.parkedUntil > 0 && uptime >= self.parkedUntil
         guard
-            let verdict = self.verdict(uptime: uptime, away: isLate || self.loop.leases.isAway.load(ordering: .relaxed))
+            let verdict = self.verdict(
+                path, uptime: uptime, away: isLate || self.loop.leases.isAway.load(ordering: .relaxed))
         else { return false }
         switch verdict {
         case .admitted: return true
@@ -31,11 +34,15 @@ extension DownstreamHandler {
         }
     }
 
-    private func verdict(uptime: UInt64, away: Bool) -> Admission.Verdict? {
+    private var budgetPath: BudgetPath? {
+        guard let policy = self.exchange?.policy, let node = self.exchange?.caller.node,
+            let own = self.exchange?.caller.budgets, let model = self.exchange?.model
+        else { return nil }
+        return BudgetPath(policy, node: node, own: own, model: model)
+    }
+
+    private func verdict(_ path: BudgetPath, uptime: UInt64, away: Bool) -> Admission.Verdict? {
         guard let exchange = self.exchange else { return nil }
-        let path = BudgetPath(
-            exchange.policy, node: exchange.caller.node, own: exchange.caller.budgets, model: exchange.model)
-        if path.isEmpty { return .admitted }
         return Admission.reserve(
             Admission.bound(exchange), of: path, in: self.loop.leases, now: self.loop.now(), uptime: uptime,
             away: away, &self.reservation)
