@@ -23,6 +23,8 @@ package final class LeaseKeeper: Sendable {
     private let loops = Mutex<RequestLoops?>(nil)
     private let state = Mutex(Figures())
     private let isDraining = Atomic<Bool>(false)
+    /// The uptime at which earlier processes are looked through again.
+    private let forgetAt = Atomic<UInt64>(0)
     private let wakes: AsyncStream<Void>
     private let wake: AsyncStream<Void>.Continuation
 
@@ -86,7 +88,13 @@ package final class LeaseKeeper: Sendable {
             // No request is under way any more: what is left goes back.
             book.collect(uptime: self.time.uptime())
             book.endAll()
-            try? await self.renew(&book)
+            do {
+                try await self.renew(&book)
+            } catch {
+                self.logger.warning(
+                    "money of budgets could not be given back: it is held until the next start says what was spent",
+                    metadata: ["error": "\(error)"])
+            }
         }
     }
 
@@ -113,7 +121,8 @@ package final class LeaseKeeper: Sendable {
     }
 
     private func renew(_ book: inout LeaseBook) async throws {
-        let settled = self.delivering().map { self.spool.settled(among: book.unsettled, delivering: $0) } ?? []
+        let delivering = self.delivering()
+        let settled = delivering.map { self.spool.settled(among: book.unsettled, delivering: $0) } ?? []
         let sentAt = self.time.uptime()
         guard var request = book.request(uptime: sentAt, settled: settled) else {
             // Money that another loop let go of.
@@ -131,7 +140,13 @@ package final class LeaseKeeper: Sendable {
             throw SnapshotError(.misdirected, chunk: "lease reply", "it answers another request")
         }
         book.apply(reply, to: request, sentAt: sentAt, uptime: self.time.uptime())
-        for process in settled where !reply.unsettled.contains(process) { self.spool.forget(process) }
+        // What is known of all earlier processes, now and then: else each start would leave a file for ever.
+        if let delivering, reply.unsettled.count < LeaseRequest.settledLimit,
+            sentAt >= self.forgetAt.load(ordering: .relaxed)
+        {
+            self.forgetAt.store(sentAt + LeaseBook.renewal, ordering: .relaxed)
+            self.spool.forget(except: delivering.union(reply.unsettled))
+        }
         self.state.withLock { $0.renewals += 1 }
         self.table.isAway.store(false, ordering: .relaxed)
         await self.tellLoops()

@@ -16,13 +16,14 @@ package final class UsageSpool: Sendable {
     private let live: Mutex<Set<UsageStreamID>>
     /// The process that writes new streams.
     package let process: UInt64
-    /// Streams of others that could not be taken over the last time.
-    private let unreadable = Atomic<Int>(0)
+    /// Processes that had begun to write here before this one.
+    private let earlier: Set<UInt64>
 
     /// - Parameter folder: survives the process; on a volume that survives the container.
     package init(folder: String, process: UInt64 = 0, logger: Logger) throws(FileError) {
         try Files.makeFolder(folder)
         self.process = process
+        self.earlier = Self.processes(in: folder).subtracting([process])
         if process != 0 { try Files.replace(Self.marker(process, in: folder), with: []) }
         self.folder = folder
         self.logger = logger
@@ -44,14 +45,10 @@ package final class UsageSpool: Sendable {
     /// is taken over when that has changed.
     package func recover(now: Timestamp) {
         let known = Set(self.streams.map(\.id))
-        var unreadable = 0
         for name in Files.names(in: self.folder) {
             guard let id = UsageStreamID(name), !known.contains(id) else { continue }
             do throws(FileError) {
-                guard let stream = try SpoolStream.adopt(id, in: self.folder) else {
-                    unreadable += 1
-                    continue
-                }
+                guard let stream = try SpoolStream.adopt(id, in: self.folder) else { continue }
                 let closed = try SpoolRecovery.closeOpenEntries(of: stream, now: now)
                 self.logger.info(
                     "recovered usage of an earlier process",
@@ -59,14 +56,12 @@ package final class UsageSpool: Sendable {
                 )
                 self.state.withLock { $0.append(stream) }
             } catch {
-                unreadable += 1
                 self.logger.error(
                     "usage of an earlier process cannot be read; it is tried again every minute",
                     metadata: ["stream": "\(id)", "error": "\(error)"]
                 )
             }
         }
-        self.unreadable.store(unreadable, ordering: .releasing)
     }
 
     // MARK: Earlier processes
@@ -77,28 +72,40 @@ package final class UsageSpool: Sendable {
         "\(folder)/\(Self.markerPrefix)\(String(process, radix: 16))"
     }
 
-    /// The processes whose usage is or was here, this one included.
-    package var processes: Set<UInt64> {
+    private static func processes(in folder: String) -> Set<UInt64> {
         Set(
-            Files.names(in: self.folder).compactMap { name in
+            Files.names(in: folder).compactMap { name in
                 guard name.hasPrefix(Self.markerPrefix) else { return nil }
                 return UInt64(name.dropFirst(Self.markerPrefix.count), radix: 16)
             })
     }
 
-    /// Of some processes those that will never send usage again: they wrote here, ended, and all of it was acknowledged.
+    /// Whether every stream that is here was taken over: one that was not may be of a process that lives, or lost.
+    private var knowsAll: Bool {
+        let known = Set(self.streams.map(\.id))
+        return Files.names(in: self.folder).allSatisfy { name in UsageStreamID(name).map(known.contains) ?? true }
+    }
+
+    /// Of some processes those that will never send usage again: they wrote here before this one began, have ended, and all
+    /// of it was acknowledged.
+    ///
+    /// One that began after this one is not judged: it may live.
     ///
     /// - Parameter delivering: processes of which something is not acknowledged yet.
     package func settled(among processes: [UInt64], delivering: Set<UInt64>) -> [UInt64] {
-        guard self.unreadable.load(ordering: .acquiring) == 0 else { return [] }
-        let here = self.processes
-        return processes.filter { $0 != self.process && here.contains($0) && !delivering.contains($0) }
+        let candidates = processes.filter { self.earlier.contains($0) && !delivering.contains($0) }
+        guard !candidates.isEmpty, self.knowsAll else { return [] }
+        return candidates
     }
 
-    /// Forgets a process whose accounts are closed.
-    package func forget(_ process: UInt64) {
-        guard process != self.process else { return }
-        unlink(Self.marker(process, in: self.folder))
+    /// Forgets earlier processes whose usage was all delivered and that hold nothing.
+    ///
+    /// - Parameter known: those that hold something, or of which something is not delivered.
+    package func forget(except known: Set<UInt64>) {
+        guard self.knowsAll else { return }
+        for process in self.earlier where !known.contains(process) {
+            unlink(Self.marker(process, in: self.folder))
+        }
     }
 
     package var streams: [SpoolStream] { self.state.withLock { $0 } }

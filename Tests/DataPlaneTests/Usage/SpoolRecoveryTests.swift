@@ -157,6 +157,48 @@ import Testing
         #expect(try Files.read("\(self.fixture.path)/\(self.id)/00000001.seg", limit: 1 << 30).count > 0)
     }
 
+    @Test func `only for an earlier process that has ended is it said that all it spent is known`() throws {
+        let logger = Logger(label: "spool", factory: { _ in SwiftLogNoOpLogHandler() })
+        func spool(_ process: UInt64) throws -> UsageSpool {
+            try UsageSpool(folder: self.fixture.path, process: process, logger: logger)
+        }
+        let now = Timestamp(microseconds: 0)
+        var first: UsageSpool? = try spool(1)
+        let stream = try first?.newStream(SpoolFixture.streamID(1))
+        let second = try spool(2)
+        _ = try second.newStream(SpoolFixture.streamID(2))
+        // The first lives: its stream cannot be taken over. The second began later: the first knows nothing of it.
+        second.recover(now: now)
+        #expect(second.settled(among: [1], delivering: []) == [])
+        #expect(first?.settled(among: [2], delivering: []) == [])
+        first?.forget(except: [])
+        try withExtendedLifetime(stream) { _ = try #require(first) }
+        first = nil
+        let third = try spool(3)
+        // Killed with the first, but the second lives.
+        third.recover(now: now)
+        #expect(third.settled(among: [1, 2], delivering: []) == [])
+    }
+
+    @Test func `what a process that has ended held is free once all is delivered`() throws {
+        let logger = Logger(label: "spool", factory: { _ in SwiftLogNoOpLogHandler() })
+        do {
+            let ended = try UsageSpool(folder: self.fixture.path, process: 1, logger: logger)
+            _ = try ended.newStream(SpoolFixture.streamID(1))
+        }
+        let next = try UsageSpool(folder: self.fixture.path, process: 2, logger: logger)
+        #expect(next.settled(among: [1], delivering: []) == [], "its stream was not taken over yet")
+        next.recover(now: Timestamp(microseconds: 0))
+        #expect(next.streams.map(\.process) == [1])
+        #expect(next.settled(among: [1], delivering: [1]) == [])
+        #expect(next.settled(among: [1, 2, 7], delivering: []) == [1])
+        next.forget(except: [1])
+        let markers = { Files.names(in: self.fixture.path).filter { $0.hasPrefix("process-") }.sorted() }
+        #expect(markers() == ["process-1", "process-2"])
+        next.forget(except: [])
+        #expect(markers() == ["process-2"])
+    }
+
     @Test func `a spool recovers every stream once and keeps them apart`() throws {
         for number in UInt64(1)...3 {
             let stream = try SpoolStream.create(SpoolFixture.streamID(number), in: self.fixture.path)
