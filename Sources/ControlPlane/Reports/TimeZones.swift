@@ -9,14 +9,16 @@ final class TimeZones: Sendable {
     init() {}
 
     /// Refuses what is no name of a zone: abbreviations and offsets are none, since they know no daylight saving time.
-    func check(_ name: String, _ tx: inout Transaction) throws {
+    ///
+    /// - Parameter pointer: where in the request the name stands.
+    func check(_ name: String, at pointer: String = "time_zone", _ tx: inout Transaction) throws {
         if name == "UTC" { return }
         let names = try self.names(&tx)
         guard names.contains(name) else {
             throw ControlError(
                 .invalid, "invalid_time_zone",
                 "There is no time zone '\(name.prefix(64))': an IANA name is needed, as Europe/Berlin.",
-                pointer: "time_zone"
+                pointer: pointer
             )
         }
     }
