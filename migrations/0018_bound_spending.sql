@@ -111,8 +111,6 @@ grant select, insert, update on lease_history to gatehouse_app;
 
 -- The accounts that a record's cost is charged to: the budget's number above 32 bits, the window's minute below.
 alter table usage_event add column charges bigint[];
--- The process that wrote a stream.
-alter table usage_stream add column process bigint;
 
 create function snapshot_mark_budget() returns trigger language plpgsql as $$
 begin

@@ -1201,7 +1201,6 @@ CREATE TABLE public.usage_stream (
     last_seq bigint DEFAULT 0 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    process bigint,
     CONSTRAINT usage_stream_last_seq_check CHECK ((last_seq >= 0))
 );
 CREATE TABLE public.usage_tag_count (

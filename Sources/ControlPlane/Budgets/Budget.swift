@@ -3,8 +3,6 @@ package import Shared
 /// An amount of money that a subject may spend in each window.
 package struct Budget: Sendable, Hashable, Audited {
     package let id: BudgetID
-    /// Its short name in usage and leases; 0 before it is stored.
-    package let number: Int64
     package let organization: OrganizationID
     package let subject: BudgetSubject
     /// The subject as the API names it.

@@ -152,17 +152,9 @@ extension Budgets {
             from budget_lease where account_id = $1 order by gateway_id, process
             """, account
         ).map { row in
-            var state = LeaseState()
-            state.granted = try row.get("granted")
-            state.returned = try row.get("returned")
-            state.posted = try row.get("posted")
-            state.reserved = try row.get("reserved")
-            state.settled = try row.get("settled")
-            state.sequence = try row.get("sequence")
-            state.phase = LeaseState.Phase(rawValue: try row.get("state")) ?? .open
-            return BudgetStatus.Lease(
+            BudgetStatus.Lease(
                 gateway: try row.get("gateway_id"),
-                process: UInt64(bitPattern: try row.get("process", as: Int64.self)), state: state,
+                process: UInt64(bitPattern: try row.get("process", as: Int64.self)), state: try LeaseState(row),
                 renewedAt: try row.get("renewed_at"))
         }
     }

@@ -4,7 +4,7 @@ package import Shared
 /// The SQL of budgets.
 package enum BudgetStore {
     private static let columns: SQL = """
-        select b.id, b.number, b.organization_id, b.node_id, n.kind as node_kind, b.key_id, b.owner_id, b.name,
+        select b.id, b.organization_id, b.node_id, n.kind as node_kind, b.key_id, b.owner_id, b.name,
             b.amount_nano_usd, b.period, b.time_zone, b.hard, b.away, b.carry_over, b.providers, b.models, b.status,
             b.revision, b.created_at, b.updated_at
         from budget b left join scope_node n on n.id = b.node_id
@@ -29,8 +29,7 @@ package enum BudgetStore {
         ).map(Self.read)
     }
 
-    /// Stores a budget that has no number yet, and returns it with the one it got.
-    package static func insert(_ budget: Budget, _ tx: inout Transaction, _: borrowing Permit) throws -> Budget {
+    package static func insert(_ budget: Budget, _ tx: inout Transaction, _: borrowing Permit) throws {
         var node: NodeID?
         var key: VirtualKeyID?
         var owner: UUIDValue?
@@ -51,7 +50,6 @@ package enum BudgetStore {
             budget.models.map { SQLUUID(high: $0.value.high, low: $0.value.low) }, budget.status.rawValue,
             budget.stamps.revision, budget.stamps.createdAt
         )
-        return try Self.fetch(budget.id, &tx)
     }
 
     package static func save(_ budget: Budget, _ tx: inout Transaction, _: borrowing Permit) throws {
@@ -126,7 +124,7 @@ package enum BudgetStore {
         let providers: [SQLUUID] = try row.get("providers")
         let models: [SQLUUID] = try row.get("models")
         return Budget(
-            id: try row.get("id"), number: try row.get("number"), organization: try row.get("organization_id"),
+            id: try row.get("id"), organization: try row.get("organization_id"),
             subject: subject, scope: scope, name: try row.get("name"), amount: try row.get("amount_nano_usd"),
             period: BudgetPeriod(name: try row.get("period")) ?? .total, timeZone: try row.get("time_zone"),
             isHard: try row.get("hard"), away: BudgetAwayPolicy(name: try row.get("away")) ?? .deny,

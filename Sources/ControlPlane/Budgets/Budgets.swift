@@ -37,11 +37,11 @@ package struct Budgets: Sendable {
             guard let period = body["period"]?.string.flatMap({ BudgetPeriod(name: $0) }) else {
                 throw ControlError.invalid("A period is needed.", at: "/period")
             }
-            try self.zones.check(zone, &tx)
+            try self.zones.check(zone, at: "/time_zone", &tx)
             try ZoneOffsetStore.ensure(zone, at: context.time, &tx)
             try Self.checkCount(subject, &tx)
             let budget = Budget(
-                id: id, number: 0, organization: organization, subject: subject, scope: scope,
+                id: id, organization: organization, subject: subject, scope: scope,
                 name: body["name"]?.string ?? "", amount: amount, period: period, timeZone: zone,
                 isHard: body["hard"]?.bool ?? true,
                 away: body["away"]?.string.flatMap { BudgetAwayPolicy(name: $0) } ?? .deny,
@@ -51,8 +51,8 @@ package struct Budgets: Sendable {
                 status: .active, stamps: Stamps(new: context.time)
             )
             try Self.checkNarrowing(budget, &tx)
-            let stored = try BudgetStore.insert(budget, &tx, permit)
-            return Change(stored, in: organization, after: stored)
+            try BudgetStore.insert(budget, &tx, permit)
+            return Change(budget, in: organization, after: budget)
         }
         return try await outcome.resolved { try await self.get(BudgetID($0)) }
     }

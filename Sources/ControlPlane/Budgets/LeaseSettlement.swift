@@ -50,18 +50,11 @@ enum LeaseSettlement {
                 insert into budget_lease as l (account_id, gateway_id, process, settled, renewed_at)
                 select id, $5, $6, cost, $7 from charged order by id
                 on conflict (account_id, gateway_id, process) do update set settled = l.settled + excluded.settled)
-            select number, minute from charged
+            select number, minute as start_minute from charged
             """, charges.map { Int64($0.budget) }, charges.map { Int64($0.startMinute) },
             charges.map { costs[$0]?.amount ?? 0 }, organization, gateway, Int64(bitPattern: process), now
         )
-        var result: Set<Charge> = []
-        for row in rows {
-            result.insert(
-                Charge(
-                    budget: UInt32(truncatingIfNeeded: try row.get("number", as: Int64.self)),
-                    startMinute: UInt32(truncatingIfNeeded: try row.get("minute", as: Int64.self))))
-        }
-        return result
+        return Set(try rows.map { try Charge($0) })
     }
 
     private static func open(
@@ -74,12 +67,7 @@ enum LeaseSettlement {
             where b.number = $1 and b.organization_id = $2
             """, Int64(charge.budget), organization
         )
-        guard let row, let period = BudgetPeriod(name: try row.get("period")) else { return }
-        let terms = LeaseStore.Terms(
-            budget: try row.get("id"), organization: organization, period: period,
-            zone: try ZoneOffsetStore.offsets(row), amount: try row.get("amount_nano_usd"),
-            isHard: try row.get("hard"), carriesOver: try row.get("carry_over"), createdAt: try row.get("created_at")
-        )
+        guard let terms = try row.map({ try LeaseStore.Terms($0) }) else { return }
         guard LeaseRenewal.isWindow(charge, terms, now: now) else { return }
         try LeaseRenewal.open(charge, terms, now: now, &tx)
     }

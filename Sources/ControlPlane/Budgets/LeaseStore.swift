@@ -6,7 +6,6 @@ enum LeaseStore {
     /// What is known of a budget when one of its accounts is renewed.
     struct Terms {
         let budget: BudgetID
-        let organization: OrganizationID
         let period: BudgetPeriod
         let zone: ZoneOffsets
         let amount: Int64
@@ -29,23 +28,14 @@ enum LeaseStore {
     ) throws -> [UInt32: Terms] {
         let rows = try tx.query(
             """
-            select b.number, b.id, b.organization_id, b.period, z.since, z.offsets, b.amount_nano_usd, b.hard,
-                b.carry_over, b.created_at
+            select b.number, b.id, b.period, z.since, z.offsets, b.amount_nano_usd, b.hard, b.carry_over, b.created_at
             from budget b join zone_offset z on z.zone = b.time_zone
             join gateway_group_organization g on g.organization_id = b.organization_id and g.group_id = $2
             where b.number = any ($1) and b.deleted_at is null and b.status = 'active'
             """, numbers.sorted().map { Int64($0) }, group
         )
         var result: [UInt32: Terms] = [:]
-        for row in rows {
-            guard let period = BudgetPeriod(name: try row.get("period")) else { continue }
-            result[UInt32(truncatingIfNeeded: try row.get("number", as: Int64.self))] = Terms(
-                budget: try row.get("id"), organization: try row.get("organization_id"), period: period,
-                zone: try ZoneOffsetStore.offsets(row), amount: try row.get("amount_nano_usd"),
-                isHard: try row.get("hard"), carriesOver: try row.get("carry_over"),
-                createdAt: try row.get("created_at")
-            )
-        }
+        for row in rows { result[UInt32(truncatingIfNeeded: try row.get("number", as: Int64.self))] = try Terms(row) }
         return result
     }
 
@@ -64,9 +54,7 @@ enum LeaseStore {
         )
         var result: [Charge: Account] = [:]
         for row in rows {
-            let charge = Charge(
-                budget: UInt32(truncatingIfNeeded: try row.get("number", as: Int64.self)),
-                startMinute: UInt32(truncatingIfNeeded: try row.get("start_minute", as: Int64.self)))
+            let charge = try Charge(row)
             result[charge] = Account(
                 id: try row.get("id"), charge: charge, spentBefore: try row.get("spent_before"),
                 carried: try row.get("carried"), frozenUntil: try row.optional("frozen_until")
@@ -131,14 +119,7 @@ enum LeaseStore {
         )
         var result: [Int64: LeaseState] = [:]
         for row in rows {
-            var lease = LeaseState()
-            lease.granted = try row.get("granted")
-            lease.returned = try row.get("returned")
-            lease.posted = try row.get("posted")
-            lease.reserved = try row.get("reserved")
-            lease.settled = try row.get("settled")
-            lease.sequence = try row.get("sequence")
-            lease.phase = LeaseState.Phase(rawValue: try row.get("state")) ?? .open
+            let lease = try LeaseState(row)
             result[try row.get("account_id")] = lease
         }
         return result
@@ -247,5 +228,43 @@ enum LeaseStore {
         Int(
             try tx.execute(
                 "update budget_lease set state = 'suspense' where state = 'open' and renewed_at < $1", instant))
+    }
+}
+
+extension LeaseStore.Terms {
+    /// Of a row of `budget` with the offsets of its zone.
+    init(_ row: Row) throws {
+        let budget: BudgetID = try row.get("id")
+        guard let period = BudgetPeriod(name: try row.get("period")) else {
+            throw PublishingFailure("budget \(budget) is of a newer release")
+        }
+        self.init(
+            budget: budget, period: period, zone: try ZoneOffsetStore.offsets(row),
+            amount: try row.get("amount_nano_usd"), isHard: try row.get("hard"), carriesOver: try row.get("carry_over"),
+            createdAt: try row.get("created_at")
+        )
+    }
+}
+
+extension LeaseState {
+    /// Of a row of `budget_lease`.
+    init(_ row: Row) throws {
+        self.init()
+        self.granted = try row.get("granted")
+        self.returned = try row.get("returned")
+        self.posted = try row.get("posted")
+        self.reserved = try row.get("reserved")
+        self.settled = try row.get("settled")
+        self.sequence = try row.get("sequence")
+        self.phase = Phase(rawValue: try row.get("state")) ?? .open
+    }
+}
+
+extension Charge {
+    /// Of a row with the `number` of a budget and the `start_minute` of a window.
+    init(_ row: Row) throws {
+        self.init(
+            budget: UInt32(truncatingIfNeeded: try row.get("number", as: Int64.self)),
+            startMinute: UInt32(truncatingIfNeeded: try row.get("start_minute", as: Int64.self)))
     }
 }

@@ -67,10 +67,7 @@ package enum UsageIngest {
         _ tx: inout Transaction, _ batch: UsageBatch, from caller: GatewayCaller, now: Timestamp
     ) throws -> Result {
         _ = try tx.execute(
-            """
-            update usage_stream set last_seq = $2, process = coalesce(process, nullif($3, 0)), updated_at = now()
-            where id = $1
-            """, batch.stream, Int64(batch.to), Int64(bitPattern: batch.process)
+            "update usage_stream set last_seq = $2, updated_at = now() where id = $1", batch.stream, Int64(batch.to)
         )
         let organizations = try self.organizations(&tx, of: batch, group: caller.group)
         let rates = try UsageRates(
