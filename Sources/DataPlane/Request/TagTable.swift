@@ -6,14 +6,10 @@ package import Shared
 /// number is given out. What is in the table stays for the life of the process, so it is bounded: by the room of the file,
 /// by the values of each name, and by a project's share, which is as much as is left for the others.
 package final class TagTable {
-    /// A tag with its value, as a small number that means the same for the life of the loop.
-    package typealias Pair = Int32
-
     private struct Entry {
         let hash: Int
         let project: NodeID
         let set: TagSet
-        let pairs: Range<Int>
     }
 
     private let file: SpoolTags
@@ -23,8 +19,6 @@ package final class TagTable {
     private let spareCount: Int
     private var entries: [Entry] = []
     private var slots = [Int32](repeating: 0, count: 64)
-    private var pairs: [Pair] = []
-    private var pairNumbers: [[UInt8]: Pair] = [:]
     private var projectCounts: [NodeID: Int] = [:]
     /// The set that is looked for, in its text form; kept for its storage.
     private var text: [UInt8] = []
@@ -45,21 +39,6 @@ package final class TagTable {
     /// The set of a number, from 1 on.
     package func set(_ number: Int) -> TagSet? {
         number >= 1 && number <= self.entries.count ? self.entries[number - 1].set : nil
-    }
-
-    /// The tags of a set, as small numbers; none for 0.
-    package func pairs(of number: Int) -> ArraySlice<Pair> {
-        guard number >= 1, number <= self.entries.count else { return [] }
-        return self.pairs[self.entries[number - 1].pairs]
-    }
-
-    /// The number of a tag with a value, whether requests had it yet or not.
-    package func pair(_ name: [UInt8], _ value: [UInt8]) -> Pair {
-        let text = name + [0x3D] + value
-        if let known = self.pairNumbers[text] { return known }
-        let number = Pair(truncatingIfNeeded: self.pairNumbers.count)
-        self.pairNumbers[text] = number
-        return number
     }
 
     // MARK: The set of a request
@@ -130,10 +109,7 @@ package final class TagTable {
         guard self.entries.count < self.roomCount + self.spareCount, let number = self.file.append(set),
             number == self.entries.count + 1
         else { return nil }
-        let start = self.pairs.count
-        for pair in set.ranges { self.pairs.append(self.pair(Array(set.utf8[pair.name]), Array(set.utf8[pair.value]))) }
-        self.entries.append(
-            Entry(hash: self.hash(project), project: project, set: set, pairs: start..<self.pairs.count))
+        self.entries.append(Entry(hash: self.hash(project), project: project, set: set))
         self.projectCounts[project, default: 0] += 1
         if self.entries.count * 2 > self.slots.count {
             self.slots = [Int32](repeating: 0, count: self.slots.count * 2)

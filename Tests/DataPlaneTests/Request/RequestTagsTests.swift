@@ -209,19 +209,6 @@ import Testing
         return try SpoolStream.adopt(SpoolFixture.streamID(9), in: files.path)
     }
 
-    @Test func `each tag with a value is one small number for as long as the loop lives`() throws {
-        let setting = try Setting(declared: ["a", "b"])
-        let wanted = setting.table.pair(Array("b".utf8), Array("2".utf8))
-        let both = try setting.number(Array("a=1,b=2".utf8))
-        let one = try setting.number(Array("b=2".utf8))
-        let none = try setting.number(Array("b=3".utf8))
-        #expect(setting.table.pairs(of: both).count == 2)
-        #expect(setting.table.pairs(of: both).contains(wanted))
-        #expect(Array(setting.table.pairs(of: one)) == [wanted])
-        #expect(!setting.table.pairs(of: none).contains(wanted))
-        #expect(setting.table.pairs(of: 0).isEmpty)
-    }
-
     @Test func `a key with a tag that its project does not declare is not compiled`() {
         #expect(throws: SnapshotError.self) { _ = try Setting(declared: ["a"], own: ["b": "1"]) }
     }
