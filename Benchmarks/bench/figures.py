@@ -69,12 +69,15 @@ def processes(site: stack.Stack, target: str, scenario: scenarios.Scenario) -> l
         return [int(child) for child in file.read().split()]
 
 
-def resident(pids: list[int]) -> int:
-    total = 0
+def resident(pids: list[int]) -> tuple[int, int]:
+    """KiB that are the processes' own, and of files that they have mapped: programs, and the spool of usage."""
+    own, mapped = 0, 0
     for pid in pids:
         with open(f"/proc/{pid}/status") as file:
-            total += next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
-    return total
+            fields = dict(line.split(":", 1) for line in file)
+        own += int(fields["RssAnon"].split()[0])
+        mapped += int(fields["RssFile"].split()[0])
+    return own, mapped
 
 
 def load(site: stack.Stack, target: str, scenario: scenarios.Scenario, seconds: int, **extra) -> dict:

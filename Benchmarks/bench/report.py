@@ -58,7 +58,10 @@ def write(results: list[figures.Result], counts: dict):
     table = "\n".join(f"| {line} |" for line in lines)
     counted = "\n".join(
         f"| {name} | {one['instructions']:.0f} | {one['allocations']:.2f} |" for name, one in counts.items())
-    resident = results[-1].resident_kib
+    resident = {
+        name: f"{own // 1024} MiB of its own and {mapped // 1024} MiB of mapped files"
+        for name, (own, mapped) in results[-1].resident_kib.items()
+    }
     path = f"{folder}/performance.md"
     text = open(path).read() if os.path.exists(path) else ""
     begin, end = "<!-- figures: made by make bench -->", "<!-- end of figures -->"
@@ -73,7 +76,7 @@ Measured {datetime.date.today()} on {os.cpu_count()} cores; medians of interleav
 |---|--:|--:|
 {counted}
 
-Resident memory at the end: gateway {resident.get('gateway', 0) // 1024} MiB, nginx's worker {resident.get('nginx', 0) // 1024} MiB.
+Resident memory at the end: gateway {resident.get('gateway')}; nginx's worker {resident.get('nginx')}.
 {end}"""
     if begin in text and end in text:
         text = text[:text.index(begin)] + block + text[text.index(end) + len(end):]
