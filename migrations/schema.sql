@@ -173,6 +173,13 @@ begin
     perform snapshot_mark(snapshot_organization_of(new.node_id), array[5, 6, 7]);
     return null;
 end $$;
+CREATE FUNCTION public.snapshot_mark_rate_limit() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    perform snapshot_mark(new.organization_id, array[12]);
+    return null;
+end $$;
 CREATE FUNCTION public.snapshot_mark_route() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -735,6 +742,71 @@ CREATE TABLE public.provider_statement_line (
     amount_nano_usd bigint,
     CONSTRAINT provider_statement_line_model_check CHECK (((length(model) >= 1) AND (length(model) <= 200)))
 );
+CREATE TABLE public.rate_limit (
+    id uuid NOT NULL,
+    number bigint NOT NULL,
+    organization_id uuid NOT NULL,
+    node_id uuid,
+    key_id uuid,
+    owner_id uuid,
+    name text NOT NULL,
+    meter text NOT NULL,
+    amount bigint NOT NULL,
+    period text,
+    burst bigint NOT NULL,
+    strict boolean NOT NULL,
+    away text NOT NULL,
+    providers uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    models uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    status text NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT rate_limit_amount_check CHECK (((amount >= 1) AND (amount <= '100000000000'::bigint))),
+    CONSTRAINT rate_limit_away_check CHECK ((away = ANY (ARRAY['deny'::text, 'open'::text]))),
+    CONSTRAINT rate_limit_burst_check CHECK (((burst >= 1) AND (burst <= '100000000000'::bigint))),
+    CONSTRAINT rate_limit_check CHECK ((num_nonnulls(node_id, key_id, owner_id) = 1)),
+    CONSTRAINT rate_limit_check1 CHECK (((meter = 'concurrent_requests'::text) = (period IS NULL))),
+    CONSTRAINT rate_limit_meter_check CHECK ((meter = ANY (ARRAY['concurrent_requests'::text, 'requests'::text, 'input_tokens'::text, 'output_tokens'::text, 'total_tokens'::text]))),
+    CONSTRAINT rate_limit_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT rate_limit_period_check CHECK ((period = ANY (ARRAY['second'::text, 'minute'::text, 'hour'::text, 'day'::text]))),
+    CONSTRAINT rate_limit_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text])))
+);
+ALTER TABLE public.rate_limit ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.rate_limit_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    MAXVALUE 4294967295
+    CACHE 1
+);
+CREATE TABLE public.rate_limit_pool (
+    limit_id uuid NOT NULL,
+    granules bigint NOT NULL,
+    filled_at timestamp with time zone NOT NULL
+)
+WITH (fillfactor='70');
+CREATE TABLE public.rate_limit_share (
+    limit_id uuid NOT NULL,
+    gateway_id uuid NOT NULL,
+    process bigint NOT NULL,
+    share bigint DEFAULT 0 NOT NULL,
+    target bigint DEFAULT 0 NOT NULL,
+    want bigint DEFAULT 0 NOT NULL,
+    generation bigint DEFAULT 0 NOT NULL,
+    granted bigint DEFAULT 0 NOT NULL,
+    returned bigint DEFAULT 0 NOT NULL,
+    borrowed bigint DEFAULT 0 NOT NULL,
+    fresh bigint DEFAULT 0 NOT NULL,
+    largest bigint DEFAULT 0 NOT NULL,
+    sequence bigint DEFAULT 0 NOT NULL,
+    renewed_at timestamp with time zone NOT NULL,
+    CONSTRAINT rate_limit_share_share_check CHECK (((share >= 0) AND (share <= 65536))),
+    CONSTRAINT rate_limit_share_target_check CHECK (((target >= 0) AND (target <= 65536))),
+    CONSTRAINT rate_limit_share_want_check CHECK (((want >= 0) AND (want <= 65536)))
+)
+WITH (fillfactor='70');
 CREATE TABLE public.rerating (
     id uuid NOT NULL,
     model_id uuid NOT NULL,
@@ -1361,6 +1433,14 @@ ALTER TABLE ONLY public.provider_statement
     ADD CONSTRAINT provider_statement_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.provider_statement
     ADD CONSTRAINT provider_statement_provider_id_sha256_key UNIQUE (provider_id, sha256);
+ALTER TABLE ONLY public.rate_limit
+    ADD CONSTRAINT rate_limit_number_key UNIQUE (number);
+ALTER TABLE ONLY public.rate_limit
+    ADD CONSTRAINT rate_limit_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.rate_limit_pool
+    ADD CONSTRAINT rate_limit_pool_pkey PRIMARY KEY (limit_id);
+ALTER TABLE ONLY public.rate_limit_share
+    ADD CONSTRAINT rate_limit_share_pkey PRIMARY KEY (limit_id, gateway_id, process);
 ALTER TABLE ONLY public.rerating
     ADD CONSTRAINT rerating_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.rerating_unfolded
@@ -1459,6 +1539,12 @@ CREATE INDEX price_proposal_status ON public.price_proposal USING btree (status,
 CREATE UNIQUE INDEX provider_name ON public.provider USING btree (COALESCE(node_id, '00000000-0000-0000-0000-000000000000'::uuid), lower(name)) WHERE (deleted_at IS NULL);
 CREATE INDEX provider_node ON public.provider USING btree (node_id);
 CREATE INDEX provider_statement_provider ON public.provider_statement USING btree (provider_id, id);
+CREATE INDEX rate_limit_key ON public.rate_limit USING btree (key_id) WHERE ((deleted_at IS NULL) AND (key_id IS NOT NULL));
+CREATE INDEX rate_limit_node ON public.rate_limit USING btree (node_id) WHERE ((deleted_at IS NULL) AND (node_id IS NOT NULL));
+CREATE INDEX rate_limit_organization ON public.rate_limit USING btree (organization_id, id) WHERE (deleted_at IS NULL);
+CREATE INDEX rate_limit_owner ON public.rate_limit USING btree (owner_id) WHERE ((deleted_at IS NULL) AND (owner_id IS NOT NULL));
+CREATE INDEX rate_limit_share_process ON public.rate_limit_share USING btree (gateway_id, process);
+CREATE INDEX rate_limit_share_renewed ON public.rate_limit_share USING btree (renewed_at);
 CREATE INDEX rerating_model ON public.rerating USING btree (model_id, id);
 CREATE UNIQUE INDEX route_alias ON public.route USING btree (COALESCE(node_id, '00000000-0000-0000-0000-000000000000'::uuid), alias) WHERE (deleted_at IS NULL);
 CREATE INDEX route_by_alias ON public.route USING btree (alias, id);
@@ -1507,6 +1593,7 @@ CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.model FOR EACH RO
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.price FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_price();
 CREATE TRIGGER snapshot_dirty AFTER INSERT ON public.price_adjustment FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_adjustment();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.provider FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_provider();
+CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.rate_limit FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_rate_limit();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.route FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_route();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.scope_node FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_node();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.virtual_key FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_key();
@@ -1582,6 +1669,16 @@ ALTER TABLE ONLY public.provider_statement_line
     ADD CONSTRAINT provider_statement_line_statement_id_fkey FOREIGN KEY (statement_id) REFERENCES public.provider_statement(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.provider_statement
     ADD CONSTRAINT provider_statement_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.provider(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.rate_limit
+    ADD CONSTRAINT rate_limit_key_id_fkey FOREIGN KEY (key_id) REFERENCES public.virtual_key(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.rate_limit
+    ADD CONSTRAINT rate_limit_node_id_fkey FOREIGN KEY (node_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.rate_limit
+    ADD CONSTRAINT rate_limit_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.rate_limit_pool
+    ADD CONSTRAINT rate_limit_pool_limit_id_fkey FOREIGN KEY (limit_id) REFERENCES public.rate_limit(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.rate_limit_share
+    ADD CONSTRAINT rate_limit_share_limit_id_fkey FOREIGN KEY (limit_id) REFERENCES public.rate_limit_pool(limit_id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.rerating
     ADD CONSTRAINT rerating_model_id_fkey FOREIGN KEY (model_id) REFERENCES public.model(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.rerating
@@ -1688,6 +1785,9 @@ GRANT SELECT,INSERT ON TABLE public.price_proposal_entry TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider_statement TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.provider_statement_line TO gatehouse_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.rate_limit TO gatehouse_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.rate_limit_pool TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rate_limit_share TO gatehouse_app;
 GRANT SELECT,INSERT ON TABLE public.rerating TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.rerating_unfolded TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.route TO gatehouse_app;

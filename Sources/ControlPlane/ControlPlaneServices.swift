@@ -32,6 +32,7 @@ package struct ControlPlaneServices: Sendable {
             + ProviderRoutes.endpoints(catalog) + RouteRoutes.endpoints(catalog) + PriceRoutes.endpoints(catalog)
             + PriceProposalRoutes.endpoints(catalog)
             + BudgetRoutes.endpoints(Budgets(database: self.database, changes: self.changes, time: self.time))
+            + RateLimitRoutes.endpoints(RateLimits(database: self.database, changes: self.changes, time: self.time))
             + FleetRoutes.endpoints(fleet)
             + ChangeRoutes.endpoints(ChangeHistory(database: self.database))
             + AuditRoutes.endpoints(AuditEvents(database: self.database))

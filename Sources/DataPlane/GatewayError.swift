@@ -12,6 +12,7 @@ package struct GatewayError: Error, Sendable {
         case node(NodeID)
         case alias
         case budget(BudgetRefusal)
+        case rateLimit(RateLimitRefusal)
         case tag(TagName)
     }
 
@@ -53,6 +54,7 @@ package struct GatewayError: Error, Sendable {
         case modelNotPriced
         case budgetExceeded, budgetUnavailable, costUnbounded
         case invalidTags, tagNotDeclared, tagRequired
+        case rateLimitExceeded, rateLimitUnavailable, requestExceedsRateLimit
 
         package var status: Int {
             switch self {
@@ -65,8 +67,10 @@ package struct GatewayError: Error, Sendable {
             case .modelNotFound, .endpointNotFound: 404
             case .methodNotAllowed: 405
             case .requestTimeout: 408
-            case .upstreamRateLimited: 429
-            case .notReady, .overloaded, .noUsageSpace, .draining, .noTarget, .budgetUnavailable: 503
+            case .upstreamRateLimited, .rateLimitExceeded, .requestExceedsRateLimit: 429
+            case .notReady, .overloaded, .noUsageSpace, .draining, .noTarget, .budgetUnavailable,
+                .rateLimitUnavailable:
+                503
             case .upstreamUnreachable, .upstreamProtocol, .upstreamRejectedCredential, .upstreamFailed: 502
             case .upstreamTimeout: 504
             case .clientGone: 499
@@ -112,6 +116,9 @@ package struct GatewayError: Error, Sendable {
             case .invalidTags: "invalid_tags"
             case .tagNotDeclared: "tag_not_declared"
             case .tagRequired: "tag_required"
+            case .rateLimitExceeded: "rate_limit_exceeded"
+            case .rateLimitUnavailable: "rate_limit_unavailable"
+            case .requestExceedsRateLimit: "request_exceeds_rate_limit"
             }
         }
 
@@ -153,6 +160,9 @@ package struct GatewayError: Error, Sendable {
             case .budgetUnavailable: "What a budget has left cannot be found out now."
             case .costUnbounded:
                 "Nothing bounds what this request may cost, and a hard budget applies: give a bound of the output."
+            case .rateLimitExceeded: "A rate limit is reached."
+            case .rateLimitUnavailable: "What a rate limit has left cannot be found out now."
+            case .requestExceedsRateLimit: "The request may use more than a rate limit ever allows at once."
             // These are followed by the tag's name.
             case .invalidTags: "A tag is not acceptable"
             case .tagNotDeclared: "The project of the API key does not declare this tag"

@@ -200,6 +200,8 @@ extension Sampler {
             asks: self.many(0...4) { $0.ask() }.filter { accounts.insert($0.account).inserted },
             settled: self.many(0...3) { $0.random.next() | 1 })
         request.isDraining = self.chance()
+        var limits: Set<UInt32> = []
+        request.shares = self.many(0...4) { $0.shareAsk() }.filter { limits.insert($0.limit).inserted }
         return request
     }
     mutating func grant() -> LeaseGrant {
@@ -212,9 +214,54 @@ extension Sampler {
         return grant
     }
     mutating func leaseReply() -> LeaseReply {
-        LeaseReply(
+        var reply = LeaseReply(
             request: self.bytes(32), grants: self.many(0...4) { $0.grant() },
             unsettled: self.many(0...3) { $0.random.next() | 1 })
+        reply.shares = self.many(0...4) { $0.shareGrant() }
+        return reply
+    }
+}
+
+// MARK: Rate limits
+
+extension Sampler {
+    mutating func rateLimit() -> RateLimitRow {
+        let subjects: [BudgetSubject] = [.node(self.id()), .key(self.id()), .owner(self.uuid())]
+        let meter = self.pick(RateLimitMeter.allCases)
+        let period = meter == .concurrentRequests ? nil : self.pick(RateLimitPeriod.allCases)
+        let units = 1...Int(BucketRate.amountLimit)
+        let rate = BucketRate(amount: Int64(self.integer(units)), per: period, burst: Int64(self.integer(units)))
+        return RateLimitRow(
+            id: self.id(), number: UInt32(self.integer(1...Int(UInt32.max))), subject: self.pick(subjects),
+            meter: meter,
+            rate: rate ?? .least, isStrict: self.chance(), away: self.pick(BudgetAwayPolicy.allCases),
+            providers: self.many(0...3) { $0.id() }, models: self.many(0...3) { $0.id() })
+    }
+    private mutating func parts() -> Int64 { Int64(self.integer(0...Int(BucketRate.parts))) }
+    private mutating func granules() -> Int64 { Int64(self.integer(0...Int(ShareAsk.granulesLimit))) }
+    mutating func shareAsk() -> ShareAsk {
+        var ask = ShareAsk(limit: UInt32(self.integer(1...Int(UInt32.max))))
+        ask.generation = self.amount()
+        ask.share = self.parts()
+        ask.granted = self.granules()
+        ask.returned = self.granules()
+        ask.borrowed = self.granules()
+        ask.want = self.parts()
+        ask.need = self.granules()
+        ask.largest = self.granules()
+        ask.isFinal = self.chance()
+        ask.spare = self.granules()
+        return ask
+    }
+    mutating func shareGrant() -> ShareGrant {
+        var grant = ShareGrant(limit: UInt32(self.integer(1...Int(UInt32.max))))
+        grant.generation = self.amount()
+        grant.share = self.parts()
+        grant.granted = self.granules()
+        grant.left = self.granules()
+        grant.recall = self.granules()
+        grant.isUnknown = self.chance()
+        return grant
     }
 }
 

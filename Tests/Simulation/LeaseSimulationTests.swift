@@ -31,4 +31,24 @@ import Testing
                 + "waiting (\(fitted) of them while the budget had enough), \(faults) faults")
         #expect(admitted > 0 && refused > 0 && faults > 0)
     }
+
+    @Test func `rate limits hold under every fault`() throws {
+        var admitted = 0, refused = 0, faults = 0
+        for seed in Self.seeds {
+            var simulation = try ShareSimulation(seed: seed)
+            do {
+                try simulation.run()
+            } catch {
+                simulation.abandon()
+                Issue.record("seed \(seed): \(error)  (scripts/sim 1 \(seed))")
+            }
+            admitted += simulation.admitted
+            refused += simulation.refused
+            faults += simulation.faults
+        }
+        print(
+            "\(Self.seeds.count) seeds from \(Self.seeds.lowerBound): \(admitted) requests let through, \(refused) refused "
+                + "or waiting, \(faults) faults")
+        #expect(admitted > 0 && refused > 0 && faults > 0)
+    }
 }

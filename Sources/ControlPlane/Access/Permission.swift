@@ -53,6 +53,10 @@ package enum Permission: String, Sendable, CaseIterable {
     case budgetsUpdate = "budgets.update"
     case budgetsDelete = "budgets.delete"
     case budgetsIncrease = "budgets.increase"
+    case rateLimitsCreate = "rate_limits.create"
+    case rateLimitsRead = "rate_limits.read"
+    case rateLimitsUpdate = "rate_limits.update"
+    case rateLimitsDelete = "rate_limits.delete"
 
     case gatewayGroupsCreate = "gateway_groups.create"
     case gatewayGroupsRead = "gateway_groups.read"

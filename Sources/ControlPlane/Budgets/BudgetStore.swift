@@ -30,14 +30,7 @@ package enum BudgetStore {
     }
 
     package static func insert(_ budget: Budget, _ tx: inout Transaction, _: borrowing Permit) throws {
-        var node: NodeID?
-        var key: VirtualKeyID?
-        var owner: UUIDValue?
-        switch budget.subject {
-        case .node(let id): node = id
-        case .key(let id): key = id
-        case .owner(let id): owner = id
-        }
+        let (node, key, owner) = budget.subject.columns
         _ = try tx.execute(
             """
             insert into budget (id, organization_id, node_id, key_id, owner_id, name, amount_nano_usd, period,
@@ -46,8 +39,7 @@ package enum BudgetStore {
             """,
             budget.id, budget.organization, node, key, owner, budget.name, budget.amount, budget.period.name,
             budget.timeZone, budget.isHard, budget.away.name, budget.carriesOver,
-            budget.providers.map { SQLUUID(high: $0.value.high, low: $0.value.low) },
-            budget.models.map { SQLUUID(high: $0.value.high, low: $0.value.low) }, budget.status.rawValue,
+            budget.providers.map { SQLUUID($0) }, budget.models.map { SQLUUID($0) }, budget.status.rawValue,
             budget.stamps.revision, budget.stamps.createdAt
         )
     }
@@ -106,21 +98,7 @@ package enum BudgetStore {
     }
 
     @Sendable private static func read(_ row: Row) throws -> Budget {
-        let subject: BudgetSubject
-        let scope: String
-        if let node: NodeID = try row.optional("node_id"),
-            let kind = ScopeNode.Kind(rawValue: try row.get("node_kind"))
-        {
-            subject = .node(node)
-            scope = ScopeReference(kind, node).description
-        } else if let key: VirtualKeyID = try row.optional("key_id") {
-            subject = .key(key)
-            scope = key.description
-        } else {
-            let owner: UUIDValue = try row.get("owner_id")
-            subject = .owner(owner)
-            scope = UserID(owner).description
-        }
+        let (subject, scope) = try BudgetSubject.read(row)
         let providers: [SQLUUID] = try row.get("providers")
         let models: [SQLUUID] = try row.get("models")
         return Budget(

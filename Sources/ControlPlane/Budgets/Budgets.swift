@@ -30,7 +30,7 @@ package struct Budgets: Sendable {
         let id: BudgetID = self.time.newID()
         let zone = body["time_zone"]?.string ?? "UTC"
         let outcome = try await self.changes.perform(.budgetsCreate, on: Target(id), as: context) { tx, permit in
-            let (subject, scope, organization) = try Self.subject(body["scope"]?.string ?? "", &tx)
+            let (subject, scope, organization) = try BudgetSubject.find(body["scope"]?.string ?? "", &tx)
             guard let amount = try Budget.amount(body) else {
                 throw ControlError.invalid("An amount is needed.", at: "/amount_usd")
             }
@@ -50,7 +50,8 @@ package struct Budgets: Sendable {
                 models: (body["models"]?.array ?? []).compactMap { $0.string.flatMap { ModelID($0) } },
                 status: .active, stamps: Stamps(new: context.time)
             )
-            try Self.checkNarrowing(budget, &tx)
+            try BudgetSubject.checkNarrowing(
+                to: budget.models, of: budget.providers, organization: organization, &tx)
             try BudgetStore.insert(budget, &tx, permit)
             return Change(budget, in: organization, after: budget)
         }
@@ -136,22 +137,6 @@ package struct Budgets: Sendable {
 
     // MARK: Checks
 
-    private static func subject(
-        _ text: String, _ tx: inout Transaction
-    ) throws -> (BudgetSubject, scope: String, OrganizationID) {
-        if let reference = ScopeReference(text),
-            let node = try ScopeNodeStore.find(reference.node, &tx, lock: .share), node.reference == reference
-        {
-            return (.node(reference.node), text, node.organization)
-        }
-        if let id = VirtualKeyID(text) {
-            let row = try tx.queryOne(
-                "select organization_id from virtual_key where id = $1 and deleted_at is null for share", id)
-            if let row { return (.key(id), text, try row.get("organization_id")) }
-        }
-        throw ControlError.invalid("There is no such organization, unit, project or key.", at: "/scope")
-    }
-
     /// A request pays into every budget above it, and carries each of them: there are only so many.
     private static func checkCount(_ subject: BudgetSubject, _ tx: inout Transaction) throws {
         let (own, path) = try BudgetStore.count(of: subject, &tx)
@@ -163,24 +148,6 @@ package struct Budgets: Sendable {
             throw ControlError(
                 .conflict, "too_many_budgets",
                 "A request below would pay into more than \(Budget.limitOfPath) budgets of nodes.", pointer: "/scope")
-        }
-    }
-
-    private static func checkNarrowing(_ budget: Budget, _ tx: inout Transaction) throws {
-        guard budget.providers.isEmpty || budget.models.isEmpty else {
-            throw ControlError.invalid("Narrow it to providers or to models, not to both.", at: "/models")
-        }
-        for (index, id) in budget.models.enumerated() {
-            let owner = try ModelStore.find(id, &tx, lock: .share)?.owner
-            guard let owner, owner.organization == nil || owner.organization == budget.organization else {
-                throw ControlError.invalid("The organization has no such model.", at: "/models/\(index)")
-            }
-        }
-        for (index, id) in budget.providers.enumerated() {
-            let owner = try ProviderStore.find(id, &tx, lock: .share)?.owner
-            guard let owner, owner.organization == nil || owner.organization == budget.organization else {
-                throw ControlError.invalid("The organization has no such provider.", at: "/providers/\(index)")
-            }
         }
     }
 }

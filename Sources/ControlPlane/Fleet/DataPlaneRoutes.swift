@@ -187,7 +187,9 @@ package struct DataPlaneRoutes: Sendable {
         }
         let now = self.time.now()
         var reply = try await self.database.transaction(retrySerialization: 5) { tx in
-            try LeaseRenewal.renew(&tx, request, from: caller, isFenced: isFenced, now: now)
+            var reply = try LeaseRenewal.renew(&tx, request, from: caller, isFenced: isFenced, now: now)
+            reply.shares = try ShareRenewal.renew(&tx, request, from: caller, isFrozen: isFenced, now: now)
+            return reply
         }
         reply.request = Array(SHA256.hash(data: call.bytes))
         let signed = try await self.signing.current().sign(.leaseReply, reply.wireBytes)

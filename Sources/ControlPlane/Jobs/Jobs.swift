@@ -82,10 +82,11 @@ package final class Jobs: Sendable {
         }
         await self.attempt("leases") {
             let now = self.time.now()
-            let (silent, zones) = try await self.database.transaction { tx in
+            let (silent, zones, _) = try await self.database.transaction { tx in
                 (
                     try LeaseStore.suspend(before: now.adding(seconds: -LeaseRules.reclaimSeconds), &tx),
-                    try ZoneOffsetStore.renew(at: now, &tx)
+                    try ZoneOffsetStore.renew(at: now, &tx),
+                    try ShareStore.forget(before: now.adding(seconds: -86400), &tx)
                 )
             }
             if silent > 0 {

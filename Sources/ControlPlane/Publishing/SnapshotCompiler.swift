@@ -191,6 +191,7 @@ struct SnapshotCompiler {
             chunks = SnapshotDocument.chunks(of: rows, keyBits: bits)
         case .adjustments: chunks = SnapshotDocument.chunks(of: try queries.adjustments(&tx), keyBits: bits)
         case .budgets: chunks = SnapshotDocument.chunks(of: try queries.budgets(&tx), keyBits: bits)
+        case .rateLimits: chunks = SnapshotDocument.chunks(of: try queries.rateLimits(&tx), keyBits: bits)
         }
         guard let chunks else { throw PublishingFailure("the \(type.name) of \(self.group) do not fit a chunk") }
         try tx.replaceChunks(self.group, type, with: chunks)

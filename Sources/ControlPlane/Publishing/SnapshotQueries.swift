@@ -210,23 +210,53 @@ struct SnapshotQueries {
                 let away = BudgetAwayPolicy(name: try row.get("away")),
                 let number = UInt32(exactly: try row.get("number", as: Int64.self))
             else { throw PublishingFailure("budget \(id) is of a newer release") }
-            let subject: BudgetSubject
-            if let node: NodeID = try row.optional("node_id") {
-                subject = .node(node)
-            } else if let key: VirtualKeyID = try row.optional("key_id") {
-                subject = .key(key)
-            } else {
-                subject = .owner(try row.get("owner_id"))
-            }
             let providers: [SQLUUID] = try row.get("providers")
             let models: [SQLUUID] = try row.get("models")
             return BudgetRow(
-                id: id, number: number, subject: subject, period: period, zone: try ZoneOffsetStore.offsets(row),
+                id: id, number: number, subject: try Self.subject(row), period: period,
+                zone: try ZoneOffsetStore.offsets(row),
                 amount: try row.get("amount_nano_usd"), isHard: try row.get("hard"), away: away,
                 providers: providers.map { ProviderID(UUIDValue(high: $0.high, low: $0.low)) },
                 models: models.map { ModelID(UUIDValue(high: $0.high, low: $0.low)) }
             )
         }
+    }
+
+    /// Rate limits that bound something that is served here.
+    func rateLimits(_ tx: inout Transaction) throws -> [RateLimitRow] {
+        try tx.query(
+            """
+            select l.id, l.number, l.node_id, l.key_id, l.owner_id, l.meter, l.amount, l.period, l.burst, l.strict, l.away,
+                l.providers, l.models
+            from rate_limit l
+            join gateway_group_organization g on g.organization_id = l.organization_id and g.group_id = $1
+            left join scope_node n on n.id = l.node_id
+            left join virtual_key k on k.id = l.key_id
+            where l.deleted_at is null and l.status = 'active' and n.deleted_at is null and k.deleted_at is null
+            """, self.group
+        ).map { row in
+            let id: RateLimitID = try row.get("id")
+            guard let meter = RateLimitMeter(name: try row.get("meter")),
+                let away = BudgetAwayPolicy(name: try row.get("away")),
+                let number = UInt32(exactly: try row.get("number", as: Int64.self))
+            else { throw PublishingFailure("rate limit \(id) is of a newer release") }
+            let providers: [SQLUUID] = try row.get("providers")
+            let models: [SQLUUID] = try row.get("models")
+            return RateLimitRow(
+                id: id, number: number, subject: try Self.subject(row), meter: meter,
+                rate: try RateLimitStore.rate(row),
+                isStrict: try row.get("strict"), away: away,
+                providers: providers.map { ProviderID(UUIDValue(high: $0.high, low: $0.low)) },
+                models: models.map { ModelID(UUIDValue(high: $0.high, low: $0.low)) }
+            )
+        }
+    }
+
+    /// Of a row with `node_id`, `key_id` and `owner_id`.
+    private static func subject(_ row: Row) throws -> BudgetSubject {
+        if let node: NodeID = try row.optional("node_id") { return .node(node) }
+        if let key: VirtualKeyID = try row.optional("key_id") { return .key(key) }
+        return .owner(try row.get("owner_id"))
     }
 
     private static func status(_ row: Row) throws -> RowStatus {

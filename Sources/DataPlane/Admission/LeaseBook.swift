@@ -92,8 +92,12 @@ package struct LeaseBook {
 
     /// What to ask now; nil when nothing is due.
     ///
-    /// - Parameter settled: earlier processes whose usage is all delivered.
-    package mutating func request(uptime: UInt64, settled: [UInt64] = []) -> LeaseRequest? {
+    /// - Parameters:
+    ///   - settled: earlier processes whose usage is all delivered.
+    ///   - shares: what is asked of rate limits besides.
+    package mutating func request(
+        uptime: UInt64, settled: [UInt64] = [], shares: [ShareAsk] = []
+    ) -> LeaseRequest? {
         var asks: [LeaseAsk] = []
         // Those that are left out are due again with the next request, and those that are in it are not for a while.
         for charge in Array(self.accounts.keys) where asks.count < Self.asksAtOnce {
@@ -104,12 +108,14 @@ package struct LeaseBook {
             self.accounts[charge] = account
         }
         asks.sort { $0.account < $1.account }
-        guard !asks.isEmpty || !settled.isEmpty || uptime >= self.askAt else { return nil }
+        guard !asks.isEmpty || !settled.isEmpty || !shares.isEmpty || uptime >= self.askAt else { return nil }
         self.askAt = uptime + Self.renewal
         self.sequence += 1
-        return LeaseRequest(
+        var request = LeaseRequest(
             gateway: self.gateway, sequence: self.sequence, asks: asks,
             settled: Array(settled.prefix(LeaseRequest.settledLimit)))
+        request.shares = shares
+        return request
     }
 
     private func ask(_ charge: Charge, _ account: inout Account, uptime: UInt64) -> LeaseAsk? {

@@ -4,10 +4,11 @@ import ServiceLifecycle
 package import Shared
 import Synchronization
 
-/// Gets money of budgets from the control plane and tells it what was spent, for as long as the gateway runs.
+/// Gets money of budgets and shares of rate limits from the control plane and tells it what was spent, for as long as the gateway runs.
 package final class LeaseKeeper: Sendable {
     package struct Figures: Sendable {
         package var accounts = 0
+        package var rateLimits = 0
         package var renewals = 0
         package var failures = 0
     }
@@ -71,11 +72,12 @@ package final class LeaseKeeper: Sendable {
                 }
             }
             var book = LeaseBook(table: self.table, gateway: self.gateway)
+            var rates = RateLimitBook(table: self.table.rates)
             var failures = 0
             var notBefore: UInt64 = 0
             for await _ in self.wakes.cancelOnGracefulShutdown() where self.time.uptime() >= notBefore {
                 do {
-                    try await self.turn(&book)
+                    try await self.turn(&book, &rates)
                     failures = 0
                 } catch {
                     failures += 1
@@ -88,8 +90,10 @@ package final class LeaseKeeper: Sendable {
             // No request is under way any more: what is left goes back.
             book.collect(uptime: self.time.uptime())
             book.endAll()
+            rates.collect(uptime: self.time.uptime())
+            rates.endAll(uptime: self.time.uptime())
             do {
-                try await self.renew(&book)
+                try await self.renew(&book, &rates)
             } catch {
                 self.logger.warning(
                     "money of budgets could not be given back: it is held until the next start says what was spent",
@@ -108,23 +112,25 @@ package final class LeaseKeeper: Sendable {
         await self.tellLoops()
     }
 
-    private func turn(_ book: inout LeaseBook) async throws {
+    private func turn(_ book: inout LeaseBook, _ rates: inout RateLimitBook) async throws {
         book.collect(uptime: self.time.uptime())
+        rates.collect(uptime: self.time.uptime())
         let ending = book.ending(now: self.time.now())
         if !ending.isEmpty {
             if let loops = self.loops.withLock({ $0 }) { await loops.each { _ in } }
             book.end(ending)
         }
-        try await self.renew(&book)
-        let accounts = book.count
-        self.state.withLock { $0.accounts = accounts }
+        try await self.renew(&book, &rates)
+        let (accounts, limits) = (book.count, rates.count)
+        self.state.withLock { ($0.accounts, $0.rateLimits) = (accounts, limits) }
     }
 
-    private func renew(_ book: inout LeaseBook) async throws {
+    private func renew(_ book: inout LeaseBook, _ rates: inout RateLimitBook) async throws {
         let delivering = self.delivering()
         let settled = delivering.map { self.spool.settled(among: book.unsettled, delivering: $0) } ?? []
         let sentAt = self.time.uptime()
-        guard var request = book.request(uptime: sentAt, settled: settled) else {
+        let shares = rates.asks(uptime: sentAt)
+        guard var request = book.request(uptime: sentAt, settled: settled, shares: shares) else {
             // Money that another loop let go of.
             await self.tellLoops()
             return
@@ -140,6 +146,7 @@ package final class LeaseKeeper: Sendable {
             throw SnapshotError(.misdirected, chunk: "lease reply", "it answers another request")
         }
         book.apply(reply, to: request, sentAt: sentAt, uptime: self.time.uptime())
+        rates.apply(reply.shares, to: shares, sentAt: sentAt, uptime: self.time.uptime())
         // What is known of all earlier processes, now and then: else each start would leave a file for ever.
         if let delivering, reply.unsettled.count < LeaseRequest.settledLimit,
             sentAt >= self.forgetAt.load(ordering: .relaxed)

@@ -21,6 +21,12 @@ enum OpenAIError {
         sink.writeField("content-length", decimal: body.count)
         request.withSpan { sink.writeField("x-request-id", $0) }
         if error.retryAfter >= 0 { sink.writeField("retry-after", decimal: error.retryAfter) }
+        if case .rateLimit(let refusal) = error.subject {
+            sink.writeField("ratelimit-limit", decimal: Int(refusal.rate.amount))
+            sink.writeField("ratelimit-remaining", decimal: Int(refusal.left))
+            if error.retryAfter >= 0 { sink.writeField("ratelimit-reset", decimal: error.retryAfter) }
+        }
+        if error.code == .requestExceedsRateLimit { sink.writeField("x-should-retry", "false") }
         switch error.code.status {
         case 401: sink.writeField("www-authenticate", "Bearer")
         case 402, 403: sink.writeField("x-should-retry", "false")
@@ -66,6 +72,7 @@ enum OpenAIError {
         case .node(let id): Self.writeSubject("scope", "\(id)", to: &sink)
         case .alias: Self.writeSubject("model", "", to: &sink)
         case .budget(let refusal): Self.write(refusal, to: &sink)
+        case .rateLimit(let refusal): Self.write(refusal, to: &sink)
         case .tag(let name): Self.writeSubject("tag", String(decoding: name.utf8, as: UTF8.self), to: &sink)
         }
         sink.write(",\"request_id\":\"")
@@ -91,6 +98,24 @@ enum OpenAIError {
             sink.write("\(ends)".utf8.span)
             sink.write("\"")
         }
+        sink.write("}")
+    }
+
+    /// `"level":"key","id":"rl_…","rate_limit":{"meter":"requests","amount":60,"period":"minute",…}`.
+    private static func write<Sink: ByteWriting>(_ refusal: RateLimitRefusal, to sink: inout Sink) {
+        Self.writeSubject(refusal.level.name, "\(refusal.limit)", to: &sink)
+        sink.write(",\"rate_limit\":{\"meter\":\"")
+        sink.write(refusal.meter.name.utf8.span)
+        sink.write("\",\"amount\":")
+        sink.write(decimal: Int(refusal.rate.amount))
+        if let period = refusal.rate.period {
+            sink.write(",\"period\":\"")
+            sink.write(period.name.utf8.span)
+            sink.write("\",\"burst\":")
+            sink.write(decimal: Int(refusal.rate.burst))
+        }
+        sink.write(",\"left\":")
+        sink.write(decimal: Int(refusal.left))
         sink.write("}")
     }
 

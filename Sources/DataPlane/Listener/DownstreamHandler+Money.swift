@@ -2,28 +2,42 @@ import NIOCore
 import Shared
 import Synchronization
 
-// Money of budgets for the request, between the choice of a target and its sending.
+// Room within rate limits and money of budgets for the request, between the choice of a target and its sending.
 extension DownstreamHandler {
-    /// Nanoseconds that a request waits for money at most.
+    /// Nanoseconds that a request waits for room or money at most.
     static let parkTime: UInt64 = 500_000_000
 
-    /// Reserves what the request can cost at its target; what an earlier target had reserved is let go first.
+    /// Reserves what the request can use of rate limits, then what it can cost at its target; what an earlier target had
+    /// reserved is let go first.
     ///
-    /// - Returns: false when it waits for money: `lookForMoneyAgain` goes on.
+    /// - Returns: false when it waits: `lookForMoneyAgain` goes on.
     func reserve() throws(GatewayError) -> Bool {
-        // Where no budget applies nothing is looked at, and the exchange is not copied.
-        guard let path = self.budgetPath, !path.isEmpty else { return true }
-        if !self.reservation.isEmpty { self.reservation.settle(.zero, in: self.loop.leases) }
+        // Where nothing applies nothing is looked at, and the exchange is not copied.
+        let limits = self.rateLimitPath
+        let budgets = self.budgetPath
+        guard limits != nil || budgets != nil else { return true }
         let uptime = self.loop.time.uptime()
         let isLate = self.parkedUntil > 0 && uptime >= self.parkedUntil
-        guard
-            let verdict = self.verdict(
-                path, uptime: uptime, away: isLate || self.loop.leases.isAway.load(ordering: .relaxed))
-        else { return false }
+        let away = isLate || self.loop.leases.isAway.load(ordering: .relaxed)
+        if !self.rates.isEmpty { self.rates.settle(.none, in: self.loop.leases.rates) }
+        if let limits {
+            let verdict = RateLimiting.reserve(
+                self.rateDemand, of: limits, in: self.loop.leases.rates, uptime: uptime, away: away, &self.rates)
+            guard try self.isAdmitted(verdict, uptime: uptime) else { return false }
+        }
+        if !self.reservation.isEmpty { self.reservation.settle(.zero, in: self.loop.leases) }
+        guard let budgets, let verdict = self.verdict(budgets, uptime: uptime, away: away) else { return true }
+        return try self.isAdmitted(verdict, uptime: uptime)
+    }
+
+    /// Goes by a verdict: goes on, waits, or refuses.
+    private func isAdmitted(_ verdict: Admission.Verdict, uptime: UInt64) throws(GatewayError) -> Bool {
         switch verdict {
         case .admitted: return true
         case .refused(let error): throw error
         case .wait(let asks):
+            // Room that it has is somebody else's while it waits for money.
+            if !self.rates.isEmpty { self.rates.settle(.none, in: self.loop.leases.rates) }
             if self.parkedUntil == 0 { self.parkedUntil = uptime + Self.parkTime }
             self.phase = .parked
             guard self.loop.park(self, asks: asks) else {
@@ -38,7 +52,23 @@ extension DownstreamHandler {
         guard let policy = self.exchange?.policy, let node = self.exchange?.caller.node,
             let own = self.exchange?.caller.budgets, let model = self.exchange?.model
         else { return nil }
-        return BudgetPath(policy, node: node, own: own, model: model)
+        let path = BudgetPath(policy, node: node, own: own, model: model)
+        return path.isEmpty ? nil : path
+    }
+
+    private var rateLimitPath: RateLimitPath? {
+        guard let policy = self.exchange?.policy, let node = self.exchange?.caller.node,
+            let own = self.exchange?.caller.rateLimits, let model = self.exchange?.model
+        else { return nil }
+        let path = RateLimitPath(policy, node: node, own: own, model: model)
+        return path.isEmpty ? nil : path
+    }
+
+    private var rateDemand: RateDemand {
+        guard let exchange = self.exchange, exchange.model >= 0 else {
+            return RateDemand(inputBound: 0, usualInput: 0, outputBound: 0)
+        }
+        return RateDemand(exchange, model: exchange.policy.models[Int(exchange.model)])
     }
 
     private func verdict(_ path: BudgetPath, uptime: UInt64, away: Bool) -> Admission.Verdict? {

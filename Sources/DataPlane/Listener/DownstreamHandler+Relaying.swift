@@ -208,8 +208,9 @@ extension DownstreamHandler {
         } else if !self.loop.journal.note(record) {
             self.loop.counters.errors[Int(GatewayError.Code.noUsageSpace.rawValue)] += 1
         }
-        if !self.reservation.isEmpty {
+        if !self.reservation.isEmpty || !self.rates.isEmpty {
             self.reservation.settle(exchange.isOpen ? record.cost : .zero, in: self.loop.leases)
+            self.rates.settle(exchange.isOpen ? RateUse(record.counters) : .none, in: self.loop.leases.rates)
             self.loop.moneyIsFree()
         }
         self.loop.counters.inFlight -= 1

@@ -14,7 +14,7 @@ final class DownstreamHandler: ChannelDuplexHandler {
         /// Between requests, or inside a head.
         case head
         case body
-        /// For money of a budget.
+        /// For money of a budget, or units of a rate limit.
         case parked
         /// For a connection to a provider, or the head of its answer.
         case waiting
@@ -54,6 +54,8 @@ final class DownstreamHandler: ChannelDuplexHandler {
     var exchange: Exchange?
     /// What it has reserved of budgets.
     var reservation = Reservation()
+    /// What it has reserved of rate limits.
+    var rates = RateReservation()
     /// The uptime until which it waits for money; 0 when it has not begun to.
     var parkedUntil: UInt64 = 0
     var closesAfterAnswer = false

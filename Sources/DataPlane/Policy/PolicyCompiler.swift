@@ -10,6 +10,7 @@ package struct PolicyCompiler {
     private let document: SnapshotDocument
     private let leases: LeaseTable
     private var budgets = BudgetPaths()
+    private var rateLimits = RateLimitPaths()
     private var nodeHandles: [NodeID: Handle] = [:]
     private var aliasHandles: [String: Handle] = [:]
     private var credentialProviders: [Handle] = []
@@ -18,7 +19,7 @@ package struct PolicyCompiler {
     ///   - document: all rows of the manifest's chunks.
     ///   - manifestSHA256: the hash of the manifest's envelope.
     ///   - keyEncryptionKey: the group's, from the keyring of `manifest.keyringEpoch`.
-    ///   - leases: where the process keeps what it holds of budgets.
+    ///   - leases: where the process keeps what it holds of budgets and rate limits.
     package static func compile(
         _ document: SnapshotDocument, manifest: Manifest, manifestSHA256: [UInt8], keyEncryptionKey: SymmetricKey,
         leases: LeaseTable
@@ -38,8 +39,10 @@ package struct PolicyCompiler {
         let (providers, providerHandles) = try self.compileProviders()
         let (credentials, credentialHandles) = try self.compileCredentials(key, providerHandles)
         let (models, modelHandles) = try self.compileModels(providerHandles)
-        self.budgets = try BudgetPaths(
-            self.document, providers: providerHandles, models: models, modelHandles, leases: self.leases)
+        let narrowing = Narrowing(providers: providerHandles, models: models, modelHandles: modelHandles)
+        let levels = BudgetLevel.levels(of: self.document.nodes)
+        self.budgets = try BudgetPaths(self.document.budgets, levels, narrowing, self.leases)
+        self.rateLimits = try RateLimitPaths(self.document.rateLimits, levels, narrowing, self.leases.rates)
         let nodes = try self.compileNodes(ranges)
         let (routes, aliases) = try self.compileRoutes(models, modelHandles, credentialHandles)
         let (policies, policyHandles) = try self.compilePolicies()
@@ -51,7 +54,9 @@ package struct PolicyCompiler {
             tags: self.document.nodes.flatMap(\.tags).map {
                 TagEntry(name: Array($0.name.utf8), isRequired: $0.isRequired)
             },
-            budgets: self.budgets.entries, budgetPaths: self.budgets.paths
+            budgets: self.budgets.entries, budgetPaths: self.budgets.subjects.paths,
+            rateLimits: self.rateLimits.entries,
+            rateLimitPaths: self.rateLimits.subjects.paths
         )
     }
 
@@ -111,7 +116,9 @@ package struct PolicyCompiler {
                 NodeEntry(
                     id: row.id, parent: parents[index], isActive: active,
                     adjustments: adjustments[organization] ?? 0..<0,
-                    tags: tags..<tags + row.tags.count, budgets: try self.budgets.path(ofLine: line.reversed())
+                    tags: tags..<tags + row.tags.count,
+                    budgets: try self.budgets.subjects.path(ofLine: line.reversed()),
+                    rateLimits: try self.rateLimits.subjects.path(ofLine: line.reversed())
                 )
             )
             tags += row.tags.count
@@ -287,7 +294,8 @@ package struct PolicyCompiler {
                 KeyEntry(
                     digest: Digest256(row.digest), key: row.key, project: row.project, owner: row.owner, node: node,
                     policy: policy, expires: row.expires?.microseconds ?? .max, state: state,
-                    budgets: try self.budgets.path(ofKey: row.key, owner: row.owner),
+                    budgets: try self.budgets.subjects.path(ofKey: row.key, owner: row.owner),
+                    rateLimits: try self.rateLimits.subjects.path(ofKey: row.key, owner: row.owner),
                     isTagged: !declared.isEmpty
                 )
             )

@@ -48,6 +48,8 @@ package struct KeyEntry: Sendable {
     package let state: KeyState
     /// Where the budgets of its owner and its own stand in the index's `budgetPaths`.
     package let budgets: Range<Int32>
+    /// Where the rate limits of its owner and its own stand in the index's `rateLimitPaths`.
+    package let rateLimits: Range<Int32>
     /// Whether its requests may have tags: its project declares some.
     package let isTagged: Bool
 }
@@ -63,9 +65,11 @@ package struct NodeEntry: Sendable {
     package let tags: Range<Int>
     /// Where the budgets of it and of everything above it stand in the index's `budgetPaths`, the topmost first.
     package let budgets: Range<Int32>
+    /// Where their rate limits stand in the index's `rateLimitPaths`, the topmost first.
+    package let rateLimits: Range<Int32>
 }
 
-/// The level of the scope tree that a budget is of, as refusals name it.
+/// The level of the scope tree that a budget or a rate limit is of, as refusals name it.
 package enum BudgetLevel: UInt8, Sendable {
     case organization, unit, project, owner, key
 
@@ -91,11 +95,30 @@ package struct BudgetEntry: Sendable {
     package let amount: NanoUSD
     package let isHard: Bool
     package let away: BudgetAwayPolicy
-    /// Sorted handles of the models that it is narrowed to; nil for all.
-    package let models: [Handle]?
+    let models: ModelSet
 
     /// Whether requests that go to a model pay into it.
-    package func covers(_ model: Handle) -> Bool {
+    package func covers(_ model: Handle) -> Bool { self.models.contains(model) }
+}
+
+package struct RateLimitEntry: Sendable {
+    package let id: RateLimitID
+    /// Where the process keeps what it has of it.
+    package let slot: RateLimitTable.Index
+    package let level: BudgetLevel
+    package let meter: RateLimitMeter
+    package let rate: BucketRate
+    package let isStrict: Bool
+    package let away: BudgetAwayPolicy
+    let models: ModelSet
+}
+
+/// The models that a budget or a rate limit is narrowed to.
+struct ModelSet: Sendable {
+    /// Sorted handles; nil for all models.
+    let models: [Handle]?
+
+    func contains(_ model: Handle) -> Bool {
         guard let models else { return true }
         var low = 0
         var high = models.count

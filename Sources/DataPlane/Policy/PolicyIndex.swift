@@ -24,6 +24,9 @@ package final class PolicyIndex: Sendable {
     package let budgets: [BudgetEntry]
     /// Handles of budgets: of each node and of each key in one run.
     package let budgetPaths: [Handle]
+    package let rateLimits: [RateLimitEntry]
+    /// Handles of rate limits: of each node and of each key in one run.
+    package let rateLimitPaths: [Handle]
     /// Tags that projects declare: each project's in one run, by ascending name.
     package let tags: [TagEntry]
     private let keyTable: HandleTable
@@ -33,7 +36,8 @@ package final class PolicyIndex: Sendable {
         version: SnapshotVersion, manifest: [UInt8], limits: Manifest.Limits, keys: [KeyEntry], nodes: [NodeEntry],
         policies: [PolicyEntry], aliases: [AliasEntry], routes: [RouteEntry], models: [ModelEntry],
         providers: [ProviderEntry], credentials: [CredentialEntry], fallbackPrices: [PriceRow],
-        adjustments: [PriceAdjustment], tags: [TagEntry], budgets: [BudgetEntry], budgetPaths: [Handle]
+        adjustments: [PriceAdjustment], tags: [TagEntry], budgets: [BudgetEntry], budgetPaths: [Handle],
+        rateLimits: [RateLimitEntry], rateLimitPaths: [Handle]
     ) {
         self.version = version
         self.manifest = manifest
@@ -50,6 +54,8 @@ package final class PolicyIndex: Sendable {
         self.adjustments = adjustments
         self.budgets = budgets
         self.budgetPaths = budgetPaths
+        self.rateLimits = rateLimits
+        self.rateLimitPaths = rateLimitPaths
         self.tags = tags
         self.keyTable = HandleTable(hashes: keys.map(\.digest.words.0))
         self.aliasTable = HandleTable(hashes: aliases.map(\.hash))
@@ -59,7 +65,7 @@ package final class PolicyIndex: Sendable {
     package static let empty = PolicyIndex(
         version: SnapshotVersion(epoch: 0, version: 0), manifest: [], limits: .init(), keys: [], nodes: [],
         policies: [], aliases: [], routes: [], models: [], providers: [], credentials: [], fallbackPrices: [],
-        adjustments: [], tags: [], budgets: [], budgetPaths: []
+        adjustments: [], tags: [], budgets: [], budgetPaths: [], rateLimits: [], rateLimitPaths: []
     )
 
     package var isEmpty: Bool { self.version.epoch == 0 }

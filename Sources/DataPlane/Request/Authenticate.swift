@@ -69,7 +69,7 @@ enum Authenticate {
         }
         return Caller(
             key: entry.key, project: entry.project, owner: entry.owner, node: entry.node, policy: entry.policy,
-            budgets: entry.budgets, isTagged: entry.isTagged
+            budgets: entry.budgets, rateLimits: entry.rateLimits, isTagged: entry.isTagged
         )
     }
 

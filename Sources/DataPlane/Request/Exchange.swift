@@ -9,6 +9,8 @@ struct Caller {
     let policy: Handle
     /// Where the budgets of its owner and its own stand in the policy's `budgetPaths`.
     let budgets: Range<Int32>
+    /// Where the rate limits of its owner and its own stand in the policy's `rateLimitPaths`.
+    let rateLimits: Range<Int32>
     /// Whether its project declares tags.
     let isTagged: Bool
 }

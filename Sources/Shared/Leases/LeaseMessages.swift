@@ -68,6 +68,8 @@ package struct LeaseRequest: WireMessage, Hashable {
     package var settled: [UInt64]
     /// The process is ending, perhaps beside the next one: it gives back and says what it spent, and gets nothing more.
     package var isDraining = false
+    /// What it says of its shares of rate limits.
+    package var shares: [ShareAsk] = []
 
     package static let asksLimit = 4096
     package static let settledLimit = 64
@@ -96,11 +98,15 @@ package struct LeaseRequest: WireMessage, Hashable {
                 self.settled.append(try reader.uint64())
                 guard self.settled.count <= Self.settledLimit else { throw .invalid("leases.settled") }
             case 5: self.isDraining = try reader.bool("leases.draining")
+            case 6:
+                self.shares.append(try reader.value())
+                guard self.shares.count <= Self.asksLimit else { throw .invalid("leases.shares") }
             default: try reader.skip()
             }
         }
         guard let gateway else { throw .missing("leases.gateway") }
         guard Set(self.asks.map(\.account)).count == self.asks.count else { throw .invalid("leases.asks") }
+        guard Set(self.shares.map(\.limit)).count == self.shares.count else { throw .invalid("leases.shares") }
         self.gateway = gateway
     }
 
@@ -110,6 +116,7 @@ package struct LeaseRequest: WireMessage, Hashable {
         for ask in self.asks { writer.message(3, ask) }
         for process in self.settled { writer.uint64(4, process) }
         writer.bool(5, self.isDraining)
+        for share in self.shares { writer.message(6, share) }
     }
 }
 
@@ -164,6 +171,7 @@ package struct LeaseReply: WireMessage, Hashable {
     package var grants: [LeaseGrant]
     /// Earlier processes of the gateway that still hold money: it should say when their usage is delivered.
     package var unsettled: [UInt64]
+    package var shares: [ShareGrant] = []
 
     package static let sizeLimit = 512 << 10
 
@@ -186,6 +194,9 @@ package struct LeaseReply: WireMessage, Hashable {
             case 3:
                 self.unsettled.append(try reader.uint64())
                 guard self.unsettled.count <= LeaseRequest.settledLimit else { throw .invalid("leases.unsettled") }
+            case 4:
+                self.shares.append(try reader.value())
+                guard self.shares.count <= LeaseRequest.asksLimit else { throw .invalid("leases.shares") }
             default: try reader.skip()
             }
         }
@@ -196,13 +207,14 @@ package struct LeaseReply: WireMessage, Hashable {
         writer.bytes(1, self.request)
         for grant in self.grants { writer.message(2, grant) }
         for process in self.unsettled { writer.uint64(3, process) }
+        for share in self.shares { writer.message(4, share) }
     }
 }
 
 extension WireReader {
     /// A number from 0 to 2^62: sums of two of them are numbers.
     @_lifetime(self: copy self)
-    fileprivate mutating func amount(_ name: StaticString) throws(WireError) -> Int64 {
+    mutating func amount(_ name: StaticString) throws(WireError) -> Int64 {
         let value = try self.int64()
         guard (0...LeaseRequest.amountLimit).contains(value) else { throw .invalid(name) }
         return value

@@ -15,6 +15,7 @@ package enum ChunkType: UInt8, Sendable, CaseIterable {
     case prices = 9
     case adjustments = 10
     case budgets = 11
+    case rateLimits = 12
 
     package var name: String {
         switch self {
@@ -29,6 +30,7 @@ package enum ChunkType: UInt8, Sendable, CaseIterable {
         case .prices: "prices"
         case .adjustments: "adjustments"
         case .budgets: "budgets"
+        case .rateLimits: "rate-limits"
         }
     }
 
@@ -37,7 +39,7 @@ package enum ChunkType: UInt8, Sendable, CaseIterable {
     package func bucketBits(keys: Int) -> Int {
         switch self {
         case .keys: keys
-        case .nodes, .owners, .policies, .prices, .adjustments, .budgets: 6
+        case .nodes, .owners, .policies, .prices, .adjustments, .budgets, .rateLimits: 6
         case .providers, .credentials, .models, .routes: 0
         }
     }

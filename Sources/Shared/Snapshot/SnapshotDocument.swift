@@ -11,6 +11,7 @@ package struct SnapshotDocument: Sendable, Equatable {
     package var prices: [PriceRow] = []
     package var adjustments: [PriceAdjustment] = []
     package var budgets: [BudgetRow] = []
+    package var rateLimits: [RateLimitRow] = []
 
     package init() {}
 
@@ -30,6 +31,7 @@ package struct SnapshotDocument: Sendable, Equatable {
         case .prices: self.prices += try Self.decode(blob, reference, keyBits)
         case .adjustments: self.adjustments += try Self.decode(blob, reference, keyBits)
         case .budgets: self.budgets += try Self.decode(blob, reference, keyBits)
+        case .rateLimits: self.rateLimits += try Self.decode(blob, reference, keyBits)
         }
     }
 
@@ -71,9 +73,10 @@ package struct SnapshotDocument: Sendable, Equatable {
             let routes = Self.chunks(of: self.routes, keyBits: keyBits),
             let prices = Self.chunks(of: self.prices, keyBits: keyBits),
             let adjustments = Self.chunks(of: self.adjustments, keyBits: keyBits),
-            let budgets = Self.chunks(of: self.budgets, keyBits: keyBits)
+            let budgets = Self.chunks(of: self.budgets, keyBits: keyBits),
+            let rateLimits = Self.chunks(of: self.rateLimits, keyBits: keyBits)
         else { return nil }
         return nodes + owners + policies + keys + providers + credentials + models + routes + prices
-            + adjustments + budgets
+            + adjustments + budgets + rateLimits
     }
 }

@@ -2,13 +2,16 @@ import DataPlane
 import Shared
 import Synchronization
 
-/// A control plane that does nothing but grant money of budgets, up to what a test says.
+/// A control plane that does nothing but grant money of budgets and units of rate limits, up to what a test says.
 final class TestBank: Sendable {
     private struct State {
         var book: LeaseBook
         var limits: [UInt32: Int64] = [:]
         var granted: [Charge: Int64] = [:]
         var asks: [Charge: LeaseAsk] = [:]
+        var rates: RateLimitBook
+        var units: [UInt32: Int64] = [:]
+        var granules: [UInt32: Int64] = [:]
         var loops: RequestLoops?
         var isSilent = false
         var uptime: UInt64 = 1
@@ -17,10 +20,15 @@ final class TestBank: Sendable {
     let table = LeaseTable()
     private let state: Mutex<State>
 
-    /// - Parameter limits: what there is of each budget, by its number from 1 on.
-    init(_ limits: [UInt32: Int64] = [:]) {
-        var state = State(book: LeaseBook(table: self.table, gateway: TimeSource.system.newID()))
+    /// - Parameters:
+    ///   - limits: what there is of each budget, by its number from 1 on.
+    ///   - units: what there is of each rate limit, likewise; none flow in.
+    init(_ limits: [UInt32: Int64] = [:], units: [UInt32: Int64] = [:]) {
+        var state = State(
+            book: LeaseBook(table: self.table, gateway: TimeSource.system.newID()),
+            rates: RateLimitBook(table: self.table.rates))
         state.limits = limits
+        state.units = units
         self.state = Mutex(state)
     }
 
@@ -30,6 +38,8 @@ final class TestBank: Sendable {
     func setSilent(_ isSilent: Bool) { self.state.withLock { $0.isSilent = isSilent } }
 
     func setLimit(_ limit: Int64, of budget: UInt32) { self.state.withLock { $0.limits[budget] = limit } }
+
+    func setUnits(_ units: Int64, of limit: UInt32) { self.state.withLock { $0.units[limit] = units } }
 
     func askSoon() {
         Task {
@@ -51,8 +61,19 @@ final class TestBank: Sendable {
             guard !state.isSilent else { return nil }
             let uptime = TimeSource.system.uptime() + state.uptime
             state.book.collect(uptime: uptime)
-            guard let request = state.book.request(uptime: uptime) else { return state.loops }
+            state.rates.collect(uptime: uptime)
+            let shares = state.rates.asks(uptime: uptime)
+            guard let request = state.book.request(uptime: uptime, shares: shares) else { return state.loops }
             var reply = LeaseReply(request: [], grants: [])
+            for ask in shares {
+                let held = state.granules[ask.limit, default: 0] - ask.returned + ask.borrowed
+                let rest = max(0, (state.units[ask.limit] ?? 0) * BucketRate.granules - held)
+                state.granules[ask.limit, default: 0] += min(rest, ask.need)
+                var grant = ShareGrant(limit: ask.limit)
+                grant.granted = state.granules[ask.limit] ?? 0
+                grant.left = max(0, rest - ask.need)
+                reply.shares.append(grant)
+            }
             for ask in request.asks {
                 state.asks[ask.account] = ask
                 let held = (state.granted[ask.account] ?? 0) - ask.returned
@@ -65,6 +86,7 @@ final class TestBank: Sendable {
                 reply.grants.append(grant)
             }
             state.book.apply(reply, to: request, sentAt: uptime, uptime: TimeSource.system.uptime())
+            state.rates.apply(reply.shares, to: shares, sentAt: uptime, uptime: TimeSource.system.uptime())
             return state.loops
         }
     }

@@ -28,6 +28,7 @@ struct TestGateway: Sendable {
         var fallback: Int64?
         /// Budgets, and who grants money of them.
         var budgets: [TestPolicy.Budget] = []
+        var rateLimits: [TestPolicy.RateLimit] = []
         var bank = TestBank()
         var tags: [TagDeclaration] = []
         var keyTags: [String: String] = [:]
@@ -99,6 +100,7 @@ struct TestGateway: Sendable {
             tags: options.tags, keyTags: options.keyTags
         )
         policy.budgets = options.budgets
+        policy.rateLimits = options.rateLimits
         policy.leases = options.bank.table
         await loops.publisher.publish(try policy.compile(), serving: true)
         let listener = try await Listener.bind(

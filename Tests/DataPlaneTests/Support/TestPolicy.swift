@@ -19,7 +19,17 @@ struct TestPolicy {
     /// Nano-USD for a million input tokens of models without a price; nil for no such price.
     var fallback: Int64?
     var budgets: [Budget] = []
+    var rateLimits: [RateLimit] = []
     var leases = LeaseTable()
+
+    /// A rate limit of one of the levels that there are.
+    struct RateLimit {
+        var level = BudgetLevel.project
+        var meter: RateLimitMeter
+        var rate: BucketRate?
+        var isStrict = false
+        var away = BudgetAwayPolicy.open
+    }
 
     /// A budget of one of the levels that there are.
     struct Budget {
@@ -128,6 +138,18 @@ struct TestPolicy {
                 BudgetRow(
                     id: time.newID(), number: UInt32(index + 1), subject: subject, period: budget.period,
                     amount: NanoUSD(budget.amount), isHard: budget.isHard, away: budget.away))
+        }
+        for (index, limit) in self.rateLimits.enumerated() {
+            let subject: BudgetSubject =
+                switch limit.level {
+                case .organization: .node(organization)
+                case .key: .key(key)
+                default: .node(project)
+                }
+            document.rateLimits.append(
+                RateLimitRow(
+                    id: time.newID(), number: UInt32(index + 1), subject: subject, meter: limit.meter,
+                    rate: limit.rate ?? .least, isStrict: limit.isStrict, away: limit.away))
         }
         return try PolicyCompiler.compile(
             document, manifest: manifest, manifestSHA256: Array(repeating: 0, count: 32), keyEncryptionKey: secretKey,

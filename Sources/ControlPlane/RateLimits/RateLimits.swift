@@ -1,0 +1,100 @@
+package import Postgres
+package import Shared
+
+/// What can be done with rate limits.
+package struct RateLimits: Sendable {
+    private let database: Database
+    private let changes: Changes
+    private let time: TimeSource
+
+    package init(database: Database, changes: Changes, time: TimeSource) {
+        self.database = database
+        self.changes = changes
+        self.time = time
+    }
+
+    package func get(_ id: RateLimitID) async throws -> RateLimit {
+        try await self.database.transaction(.readOnly) { tx in try RateLimitStore.fetch(id, &tx) }
+    }
+
+    package func list(organization: OrganizationID?, _ page: PageRequest) async throws -> Page<RateLimit> {
+        let found = try await self.database.transaction(.readOnly) { tx in
+            try RateLimitStore.list(organization: organization, page, &tx)
+        }
+        return Page(found, page, position: \.id.bytes)
+    }
+
+    /// How gateways share it at the moment.
+    package func status(_ id: RateLimitID, now: Timestamp) async throws -> RateLimitStatus {
+        try await self.database.transaction(.readOnly) { tx in
+            try RateLimitStatus.read(try RateLimitStore.fetch(id, &tx), at: now, &tx)
+        }
+    }
+
+    /// Of a body that `RateLimit.creationSchema` accepts.
+    package func create(_ body: JSONValue, as context: OperationContext) async throws -> Resolved<RateLimit> {
+        let id: RateLimitID = self.time.newID()
+        let outcome = try await self.changes.perform(.rateLimitsCreate, on: Target(id), as: context) { tx, permit in
+            let (subject, scope, organization) = try BudgetSubject.find(body["scope"]?.string ?? "", &tx)
+            guard let meter = body["meter"]?.string.flatMap({ RateLimitMeter(name: $0) }) else {
+                throw ControlError.invalid("A meter is needed.", at: "/meter")
+            }
+            let period = body["period"]?.string.flatMap { RateLimitPeriod(name: $0) }
+            try Self.checkCount(subject, &tx)
+            let limit = RateLimit(
+                id: id, organization: organization, subject: subject, scope: scope, name: body["name"]?.string ?? "",
+                meter: meter, rate: try RateLimit.rate(body, meter: meter, period: period),
+                isStrict: body["strict"]?.bool ?? false,
+                away: body["away"]?.string.flatMap { BudgetAwayPolicy(name: $0) } ?? .open,
+                providers: (body["providers"]?.array ?? []).compactMap { $0.string.flatMap { ProviderID($0) } },
+                models: (body["models"]?.array ?? []).compactMap { $0.string.flatMap { ModelID($0) } },
+                status: .active, stamps: Stamps(new: context.time)
+            )
+            try BudgetSubject.checkNarrowing(
+                to: limit.models, of: limit.providers, organization: organization, &tx)
+            try RateLimitStore.insert(limit, &tx, permit)
+            return Change(limit, in: organization, after: limit)
+        }
+        return try await outcome.resolved { try await self.get(RateLimitID($0)) }
+    }
+
+    package func update(
+        _ id: RateLimitID, _ patch: JSONValue, ifRevision: Int64?, as context: OperationContext
+    ) async throws -> Resolved<RateLimit> {
+        let outcome = try await self.changes.perform(.rateLimitsUpdate, on: Target(id), as: context) { tx, permit in
+            let before = try RateLimitStore.fetch(id, &tx, forUpdate: true)
+            try Revision.check(before.stamps.revision, ifRevision)
+            let after = try before.applying(patch, at: context.time)
+            try RateLimitStore.save(after, &tx, permit)
+            return Change(after, in: before.organization, before: before, after: after)
+        }
+        return try await outcome.resolved { _ in try await self.get(id) }
+    }
+
+    package func delete(
+        _ id: RateLimitID, ifRevision: Int64?, as context: OperationContext
+    ) async throws -> [AuditReceipt] {
+        try await self.changes.perform(.rateLimitsDelete, on: Target(id), as: context) { tx, permit in
+            let before = try RateLimitStore.fetch(id, &tx, forUpdate: true)
+            try Revision.check(before.stamps.revision, ifRevision)
+            try RateLimitStore.remove(id, at: context.time, &tx, permit)
+            return Change((), in: before.organization, before: before)
+        }.receipts
+    }
+
+    /// A request counts for every limit above it, and carries each of them: there are only so many.
+    private static func checkCount(_ subject: BudgetSubject, _ tx: inout Transaction) throws {
+        let (own, path) = try RateLimitStore.count(of: subject, &tx)
+        guard own < RateLimit.limitOfSubject else {
+            throw ControlError(
+                .conflict, "too_many_rate_limits", "It has \(RateLimit.limitOfSubject) rate limits already.",
+                pointer: "/scope")
+        }
+        guard path < RateLimit.limitOfPath else {
+            throw ControlError(
+                .conflict, "too_many_rate_limits",
+                "A request below would count for more than \(RateLimit.limitOfPath) rate limits of nodes.",
+                pointer: "/scope")
+        }
+    }
+}

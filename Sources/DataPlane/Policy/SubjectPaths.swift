@@ -1,0 +1,95 @@
+import Shared
+
+/// Which budgets, or which rate limits, the requests of a node or a key count for, put together while a snapshot is
+/// compiled.
+struct SubjectPaths {
+    /// Runs of handles.
+    private(set) var paths: [Handle] = []
+    private let chunk: ChunkType
+    private let limit: Int
+    private var ofNode: [NodeID: [Handle]] = [:]
+    private var ofKey: [VirtualKeyID: [Handle]] = [:]
+    private var ofOwner: [UUIDValue: [Handle]] = [:]
+    /// Paths that were made: most nodes and keys share one.
+    private var known: [[Handle]: Range<Int32>] = [[]: 0..<0]
+
+    /// - Parameter limit: handles of one request, at most.
+    init(_ chunk: ChunkType, limit: Int) {
+        self.chunk = chunk
+        self.limit = limit
+    }
+
+    mutating func add(_ handle: Handle, to subject: BudgetSubject) {
+        switch subject {
+        case .node(let id): self.ofNode[id, default: []].append(handle)
+        case .key(let id): self.ofKey[id, default: []].append(handle)
+        case .owner(let id): self.ofOwner[id, default: []].append(handle)
+        }
+    }
+
+    /// The path of a node.
+    ///
+    /// - Parameter line: the organization first, the node last.
+    mutating func path(ofLine line: [NodeID]) throws(SnapshotError) -> Range<Int32> {
+        try self.path(line.flatMap { self.ofNode[$0] ?? [] }, limit: self.limit / 2)
+    }
+
+    /// What a key's requests count for beyond its project's path.
+    mutating func path(ofKey key: VirtualKeyID, owner: UUIDValue?) throws(SnapshotError) -> Range<Int32> {
+        let own = (owner.flatMap { self.ofOwner[$0] } ?? []) + (self.ofKey[key] ?? [])
+        return try self.path(own, limit: self.limit - self.limit / 2)
+    }
+
+    private mutating func path(_ handles: [Handle], limit: Int) throws(SnapshotError) -> Range<Int32> {
+        guard handles.count <= limit else {
+            throw SnapshotError(.invalid, chunk: self.chunk.name, "one request would count for too many")
+        }
+        if let range = self.known[handles] { return range }
+        let range = Int32(self.paths.count)..<Int32(self.paths.count + handles.count)
+        self.paths += handles
+        self.known[handles] = range
+        return range
+    }
+}
+
+/// What is known of models where budgets and rate limits are narrowed to some.
+struct Narrowing {
+    let providers: [ProviderID: Handle]
+    let models: [ModelEntry]
+    let modelHandles: [ModelID: Handle]
+
+    /// What there is here of models that something is narrowed to; an empty set when it is narrowed to others only.
+    func models(_ names: [ModelID], of providers: [ProviderID]) -> ModelSet {
+        guard !providers.isEmpty || !names.isEmpty else { return ModelSet(models: nil) }
+        var handles = Set(names.compactMap { self.modelHandles[$0] })
+        let wanted = Set(providers.compactMap { self.providers[$0] })
+        for (handle, model) in self.models.enumerated() where wanted.contains(model.provider) {
+            handles.insert(Handle(handle))
+        }
+        return ModelSet(models: handles.sorted())
+    }
+}
+
+extension BudgetLevel {
+    static func levels(of nodes: [NodeRow]) -> [NodeID: BudgetLevel] {
+        var levels: [NodeID: BudgetLevel] = [:]
+        for row in nodes {
+            levels[row.id] =
+                switch row.kind {
+                case .organization: .organization
+                case .unit: .unit
+                case .project: .project
+                }
+        }
+        return levels
+    }
+
+    /// Nil for a node that was deleted: there is nobody whose use could be bounded.
+    static func level(of subject: BudgetSubject, _ levels: [NodeID: BudgetLevel]) -> BudgetLevel? {
+        switch subject {
+        case .node(let id): levels[id]
+        case .key: .key
+        case .owner: .owner
+        }
+    }
+}

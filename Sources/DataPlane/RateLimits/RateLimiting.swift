@@ -1,0 +1,153 @@
+import Shared
+import Synchronization
+
+/// What a request may use, as far as that is known before it is answered.
+package struct RateDemand: Sendable {
+    /// Tokens of the prompt: at most, and as such bodies usually are.
+    package var inputBound: Int64
+    package var usualInput: Int64
+    /// Tokens of the answer at most.
+    package var outputBound: Int64
+
+    package init(inputBound: Int64, usualInput: Int64, outputBound: Int64) {
+        self.inputBound = inputBound
+        self.usualInput = usualInput
+        self.outputBound = outputBound
+    }
+
+    /// Of a request that goes to a model.
+    init(_ exchange: borrowing Exchange, model: ModelEntry) {
+        let bound = CostBound(exchange, model: model)
+        self.init(
+            inputBound: bound.prompt, usualInput: max(1, Int64(exchange.intent.bodyBytes) / Self.usualBytes),
+            outputBound: bound.output)
+    }
+
+    /// Bytes of a body that usually are a token.
+    private static let usualBytes: Int64 = 4
+
+    /// Units to reserve of a limit; never 0.
+    func units(of entry: borrowing RateLimitEntry, usualOutput: Int64) -> Int64 {
+        guard entry.meter != .requests, entry.meter != .concurrentRequests else { return 1 }
+        let input = entry.isStrict ? self.inputBound : min(self.usualInput, self.inputBound)
+        let output = entry.isStrict ? self.outputBound : min(usualOutput, self.outputBound)
+        let units =
+            switch entry.meter {
+            case .inputTokens: input
+            case .outputTokens: output
+            default: input.addingReportingOverflow(output).overflow ? Int64.max : input + output
+            }
+        // A request that uses more than is ever there at once waits for a full bucket, and owes the rest.
+        return max(1, min(units, entry.isStrict ? .max : entry.rate.burst))
+    }
+}
+
+/// Says whether rate limits have room for a request: all of its path, or none.
+package enum RateLimiting {
+    /// Nanoseconds for which the control plane's word that a limit is used up is gone by, at most.
+    private static let refusalTime: UInt64 = 1_000_000_000
+
+    /// Reserves what a request may use of every rate limit of a path.
+    ///
+    /// - Parameters:
+    ///   - away: nobody can be asked, or has been for long enough.
+    ///   - reservation: empty; holds what was reserved when the verdict is that the request is admitted.
+    package static func reserve(
+        _ demand: RateDemand, of path: RateLimitPath, in table: RateLimitTable, uptime: UInt64, away: Bool,
+        _ reservation: inout RateReservation
+    ) -> Admission.Verdict {
+        var verdict = Admission.Verdict.admitted
+        for position in 0..<path.count {
+            let handle = path.limit(position)
+            guard handle >= 0 else { continue }
+            switch self.take(
+                path.policy.rateLimits[handle], demand, in: table, uptime: uptime, away: away, &reservation)
+            {
+            case .admitted: continue
+            case .wait(let asks): verdict = .wait(asks: asks)
+            case .refused(let error):
+                reservation.settle(.none, in: table)
+                return .refused(error)
+            }
+        }
+        if case .wait = verdict { reservation.settle(.none, in: table) }
+        return verdict
+    }
+
+    private static func take(
+        _ entry: borrowing RateLimitEntry, _ demand: RateDemand, in table: RateLimitTable, uptime: UInt64, away: Bool,
+        _ reservation: inout RateReservation
+    ) -> Admission.Verdict {
+        table.list(entry.slot)
+        var granules: Int64 = 0
+        let verdict = table.withSlot(entry.slot) { slot -> Admission.Verdict in
+            let units = demand.units(of: entry, usualOutput: slot.usual.load(ordering: .relaxed))
+            guard units <= entry.rate.burst else {
+                return .refused(self.refusal(.requestExceedsRateLimit, entry, left: slot.units.free))
+            }
+            granules = units * BucketRate.granules
+            slot.fill(entry.rate, uptime: uptime)
+            LeaseSlot.raise(slot.units.largest, to: granules)
+            return self.take(granules, of: slot, entry, uptime: uptime, away: away)
+        }
+        guard case .admitted = verdict else { return verdict }
+        guard reservation.add(entry.slot, granules, entry.meter) else {
+            table.withSlot(entry.slot) { $0.units.settle(reserved: granules, cost: 0) }
+            return .refused(self.refusal(.rateLimitUnavailable, entry, left: 0, retryAfter: 1))
+        }
+        return verdict
+    }
+
+    private static func take(
+        _ granules: Int64, of slot: borrowing RateLimitSlot, _ entry: borrowing RateLimitEntry, uptime: UInt64,
+        away: Bool
+    ) -> Admission.Verdict {
+        let answered = slot.units.answeredAt.load(ordering: .acquiring)
+        // What a process has and hears nothing of for long may be given to others.
+        let isOld = uptime >= slot.units.usableUntil.load(ordering: .acquiring)
+        if !isOld || entry.away == .open, slot.units.reserve(granules) { return .admitted }
+        let share = slot.share.load(ordering: .relaxed)
+        if away, share == 0 || isOld {
+            guard entry.away == .open else {
+                return .refused(self.refusal(.rateLimitUnavailable, entry, left: 0, retryAfter: 1))
+            }
+            if share == 0 {
+                slot.units.reserveAnyway(granules)
+                return .admitted
+            }
+        }
+        slot.isShort.store(true, ordering: .relaxed)
+        // What is here, and what others had left when they were last asked.
+        let left = max(0, slot.units.free) + slot.units.left.load(ordering: .relaxed)
+        let isAllHere = share == BucketRate.parts && !isOld
+        if away || isAllHere
+            || (answered > 0 && left < granules && uptime < answered + self.word(granules - left, entry.rate))
+        {
+            return .refused(self.exceeded(granules, entry, share: share, left: left))
+        }
+        slot.units.waiting.wrappingAdd(granules, ordering: .relaxed)
+        return .wait(asks: true)
+    }
+
+    /// Nanoseconds for which the word holds that granules are missing: until they can have flowed in.
+    private static func word(_ missing: Int64, _ rate: BucketRate) -> UInt64 {
+        min(self.refusalTime, rate.nanoseconds(for: missing, into: BucketRate.parts) ?? self.refusalTime)
+    }
+
+    private static func exceeded(
+        _ granules: Int64, _ entry: borrowing RateLimitEntry, share: Int64, left: Int64
+    ) -> GatewayError {
+        let missing = max(1, granules - left)
+        let wait = entry.rate.nanoseconds(for: missing, into: share > 0 ? share : BucketRate.parts) ?? 1_000_000_000
+        let longest = UInt64(entry.rate.period?.seconds ?? 1)
+        let seconds = min(longest, (wait + 999_999_999) / 1_000_000_000)
+        return self.refusal(.rateLimitExceeded, entry, left: left, retryAfter: Int(max(1, seconds)))
+    }
+
+    private static func refusal(
+        _ code: GatewayError.Code, _ entry: borrowing RateLimitEntry, left: Int64, retryAfter: Int = -1
+    ) -> GatewayError {
+        GatewayError(
+            code, source: .gateway, subject: .rateLimit(RateLimitRefusal(entry, left: left)), retryAfter: retryAfter)
+    }
+}
