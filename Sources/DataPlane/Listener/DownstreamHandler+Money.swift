@@ -58,9 +58,10 @@ extension DownstreamHandler {
 
     private var rateLimitPath: RateLimitPath? {
         guard let policy = self.exchange?.policy, let node = self.exchange?.caller.node,
-            let own = self.exchange?.caller.rateLimits, let model = self.exchange?.model
+            let own = self.exchange?.caller.rateLimits, let model = self.exchange?.model,
+            let key = self.exchange?.caller.key
         else { return nil }
-        let path = RateLimitPath(policy, node: node, own: own, model: model)
+        let path = RateLimitPath(policy, node: node, own: own, model: model, key: key)
         return path.isEmpty ? nil : path
     }
 

@@ -110,6 +110,8 @@ package struct RateLimitEntry: Sendable {
     package let rate: BucketRate
     package let isStrict: Bool
     package let away: BudgetAwayPolicy
+    /// Nanoseconds in which half of the bucket flows in; 0 for what does not flow.
+    let fairInterval: UInt64
     let models: ModelSet
 }
 

@@ -12,14 +12,16 @@ struct RateLimitPaths {
     ) throws(SnapshotError) {
         for row in rows {
             guard let level = BudgetLevel.level(of: row.subject, levels) else { continue }
-            guard let slot = table.index(of: row.number, rate: row.rate) else {
+            guard let slot = table.index(of: row.number, rate: row.rate, isShared: level != .key) else {
                 throw SnapshotError(.invalid, chunk: ChunkType.rateLimits.name, "there are too many")
             }
             self.subjects.add(Handle(self.entries.count), to: row.subject)
             self.entries.append(
                 RateLimitEntry(
                     id: row.id, slot: slot, level: level, meter: row.meter, rate: row.rate, isStrict: row.isStrict,
-                    away: row.away, models: narrowing.models(row.models, of: row.providers)
+                    away: row.away,
+                    fairInterval: row.rate.nanoseconds(for: max(1, row.rate.capacity / 2), into: BucketRate.parts) ?? 0,
+                    models: narrowing.models(row.models, of: row.providers)
                 )
             )
         }
@@ -34,18 +36,21 @@ package struct RateLimitPath: Sendable {
     let own: Range<Int32>
     /// Which model it goes to: limits may be narrowed.
     let model: Handle
+    /// Whose request it is, among those who share a limit.
+    let cell: Int
 
     /// Of a request with a key, to a model.
     package init(_ policy: PolicyIndex, key: Handle, model: Handle) {
         let entry = policy.keys[Int(key)]
-        self.init(policy, node: entry.node, own: entry.rateLimits, model: model)
+        self.init(policy, node: entry.node, own: entry.rateLimits, model: model, key: entry.key)
     }
 
-    init(_ policy: PolicyIndex, node: Handle, own: Range<Int32>, model: Handle) {
+    init(_ policy: PolicyIndex, node: Handle, own: Range<Int32>, model: Handle, key: VirtualKeyID) {
         self.policy = policy
         self.line = policy.nodes[Int(node)].rateLimits
         self.own = own
         self.model = model
+        self.cell = FairUse.cell(of: key)
     }
 
     var isEmpty: Bool { self.line.isEmpty && self.own.isEmpty }

@@ -15,6 +15,8 @@ package struct RateLimitSlot: ~Copyable {
     package let isShort = Atomic<Bool>(false)
     /// What answers use of it at the moment: an average, in tokens.
     package let usual = Atomic<Int64>(RateLimitSlot.firstUsual)
+    /// Who uses it, where several keys share it: written before anybody knows the slot.
+    var fair: UnsafeMutablePointer<FairUse>?
     /// The keeper knows of it.
     let isListed = Atomic<Bool>(false)
     /// The limit's number.
@@ -26,6 +28,13 @@ package struct RateLimitSlot: ~Copyable {
 
     /// Tokens that an answer is thought to have before one was seen.
     private static let firstUsual: Int64 = 256
+
+    init() {}
+
+    deinit {
+        self.fair?.deinitialize(count: 1)
+        self.fair?.deallocate()
+    }
 
     var rate: BucketRate {
         BucketRate(

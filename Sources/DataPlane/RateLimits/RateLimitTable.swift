@@ -41,7 +41,9 @@ package final class RateLimitTable: @unchecked Sendable {
 
     /// The slot of a limit, at the rate that a new policy gives it: the same one for as long as the process lives; nil
     /// when there is no room for more.
-    package func index(of limit: UInt32, rate: BucketRate) -> Index? {
+    ///
+    /// - Parameter isShared: several keys use it.
+    package func index(of limit: UInt32, rate: BucketRate, isShared: Bool) -> Index? {
         self.known.withLock { known in
             if let index = known[limit] {
                 self.withSlot(index) { $0.set(rate) }
@@ -53,6 +55,11 @@ package final class RateLimitTable: @unchecked Sendable {
             guard chunk < Self.chunkLimit else { return nil }
             if chunk > 0, self.chunks[chunk] == self.first { self.chunks[chunk] = Self.makeChunk() }
             known[limit] = index
+            if isShared {
+                let fair = UnsafeMutablePointer<FairUse>.allocate(capacity: 1)
+                fair.initialize(to: FairUse())
+                self.chunks[chunk][Int(index) & (Self.chunkSize - 1)].fair = fair
+            }
             self.withSlot(index) {
                 $0.set(rate)
                 $0.number.store(limit, ordering: .releasing)

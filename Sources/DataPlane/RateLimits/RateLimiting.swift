@@ -57,11 +57,12 @@ package enum RateLimiting {
         _ reservation: inout RateReservation
     ) -> Admission.Verdict {
         var verdict = Admission.Verdict.admitted
+        reservation.begin(path.cell)
         for position in 0..<path.count {
             let handle = path.limit(position)
             guard handle >= 0 else { continue }
             switch self.take(
-                path.policy.rateLimits[handle], demand, in: table, uptime: uptime, away: away, &reservation)
+                path.policy.rateLimits[handle], demand, path.cell, in: table, uptime: uptime, away: away, &reservation)
             {
             case .admitted: continue
             case .wait(let asks): verdict = .wait(asks: asks)
@@ -75,8 +76,8 @@ package enum RateLimiting {
     }
 
     private static func take(
-        _ entry: borrowing RateLimitEntry, _ demand: RateDemand, in table: RateLimitTable, uptime: UInt64, away: Bool,
-        _ reservation: inout RateReservation
+        _ entry: borrowing RateLimitEntry, _ demand: RateDemand, _ cell: Int, in table: RateLimitTable, uptime: UInt64,
+        away: Bool, _ reservation: inout RateReservation
     ) -> Admission.Verdict {
         table.list(entry.slot)
         var granules: Int64 = 0
@@ -88,7 +89,15 @@ package enum RateLimiting {
             granules = units * BucketRate.granules
             slot.fill(entry.rate, uptime: uptime)
             LeaseSlot.raise(slot.units.largest, to: granules)
-            return self.take(granules, of: slot, entry, uptime: uptime, away: away)
+            guard let fair = slot.fair else { return self.take(granules, of: slot, entry, uptime: uptime, away: away) }
+            let interval = self.interval(entry, uptime)
+            guard self.isFair(units, cell, of: slot, fair, entry.rate, interval) else {
+                slot.isShort.store(true, ordering: .relaxed)
+                return .refused(self.exceeded(granules, entry, share: BucketRate.parts, left: 0))
+            }
+            let verdict = self.take(granules, of: slot, entry, uptime: uptime, away: away)
+            if case .admitted = verdict { fair.pointee.add(units, cell, in: interval) }
+            return verdict
         }
         guard case .admitted = verdict else { return verdict }
         guard reservation.add(entry.slot, granules, entry.meter) else {
@@ -127,6 +136,40 @@ package enum RateLimiting {
         }
         slot.units.waiting.wrappingAdd(granules, ordering: .relaxed)
         return .wait(asks: true)
+    }
+
+    /// The interval of fair use that an instant is in; 0 where requests at the same time are counted.
+    private static func interval(_ entry: borrowing RateLimitEntry, _ uptime: UInt64) -> UInt64 {
+        guard entry.fairInterval > 0 else { return 0 }
+        // Not 0, and within its 24 bits.
+        return (uptime / entry.fairInterval) % 0xFF_FFFE + 1
+    }
+
+    /// Whether one of several who share a limit may have more of what is left of it.
+    private static func isFair(
+        _ units: Int64, _ cell: Int, of slot: borrowing RateLimitSlot, _ fair: UnsafeMutablePointer<FairUse>,
+        _ rate: BucketRate, _ interval: UInt64
+    ) -> Bool {
+        let share = slot.share.load(ordering: .relaxed)
+        // What there may be, and what is shared equally: half of it, or of places all that are here and others have left.
+        let capacity: Int64
+        let supply: Int64
+        if rate.period == nil {
+            capacity =
+                slot.units.ceiling.load(ordering: .relaxed) + slot.units.left.load(ordering: .relaxed)
+            supply = capacity / BucketRate.granules
+            guard capacity - slot.units.reserved.load(ordering: .relaxed) < capacity / 2 else { return true }
+        } else {
+            // Where units are granted one by one nobody has a store of them.
+            guard share > 0 else { return true }
+            capacity = rate.capacity(of: share)
+            supply = capacity / (2 * BucketRate.granules)
+            guard slot.units.free - units * BucketRate.granules < capacity / 2 else { return true }
+        }
+        let used = fair.pointee.used(cell, in: interval)
+        guard used > 0 else { return true }
+        let sharers = fair.pointee.sharers(cell, in: interval)
+        return sharers == 1 || used + units <= supply / sharers
     }
 
     /// Nanoseconds for which the word holds that granules are missing: until they can have flowed in.

@@ -52,6 +52,8 @@ package struct RateReservation: ~Copyable {
     private var amounts = InlineArray<16, Int64>(repeating: 0)
     private var meters = InlineArray<16, RateLimitMeter>(repeating: .requests)
     package private(set) var count = 0
+    /// Whose request it is, among those who share a limit.
+    private var cell = 0
 
     /// Rate limits that one request counts for, at most.
     package static let limit = 16
@@ -59,6 +61,9 @@ package struct RateReservation: ~Copyable {
     package init() {}
 
     package var isEmpty: Bool { self.count == 0 }
+
+    /// Begins to reserve for the request of a cell (`FairUse`).
+    mutating func begin(_ cell: Int) { self.cell = cell }
 
     /// Adds granules that were reserved of a limit; false when there are too many.
     mutating func add(_ slot: RateLimitTable.Index, _ amount: Int64, _ meter: RateLimitMeter) -> Bool {
@@ -76,6 +81,7 @@ package struct RateReservation: ~Copyable {
             let meter = self.meters[index]
             table.withSlot(self.slots[index]) { slot in
                 slot.units.settle(reserved: self.amounts[index], cost: use.units(of: meter) * BucketRate.granules)
+                if meter == .concurrentRequests { slot.fair?.pointee.leave(self.cell) }
                 if use.requests > 0, meter == .outputTokens || meter == .totalTokens { slot.note(use.outputTokens) }
             }
         }
