@@ -22,6 +22,8 @@ MARK = "DownstreamHandler"
 CASES = {
     "json 1K, per request": (scenarios.Scenario("json", "json1k", connections=4), 1),
     "json 1K with five budgets, per request": (scenarios.Scenario("budgets", "json1k", connections=4), 1),
+    "json 1K with five budgets and three limits, per request": (
+        scenarios.Scenario("limits", "json1k", connections=4), 1),
     "64K request, per request": (scenarios.Scenario("64K request", "json1k", body=65536, connections=4), 1),
     "fast events, per event": (scenarios.Scenario("events", "fast", connections=4), 203),
 }
@@ -39,7 +41,7 @@ def measure(site: stack.Stack, limits: dict | None = None) -> dict:
     gateway = site.start_gateway(
         "counted", PORT, under=["valgrind", "--tool=callgrind", "--separate-threads=yes",
                                 f"--callgrind-out-file={site.folder}/callgrind.out"], core="0,1", binary=binary)
-    keys = {"budgets": site.budgeted_key()}
+    keys = {"budgets": site.budgeted_key(), "limits": site.budgeted_key(limits=True)}
     results = {}
     for name, (scenario, units) in CASES.items():
         requests = REQUESTS if units == 1 else REQUESTS // 20

@@ -144,9 +144,12 @@ class Stack:
             self.api("POST", "/v1/routes", {
                 "alias": name, "targets": [{"model": model["id"], "credential": secret["id"]}]})
 
-    def budgeted_key(self) -> str:
-        """A key whose requests pay into five hard budgets: of its organization, unit, project (two) and itself."""
-        organization = self.api("POST", "/v1/organizations", {"name": "budgeted"})["id"]
+    def budgeted_key(self, limits: bool = False) -> str:
+        """A key whose requests pay into five hard budgets: of its organization, unit, project (two) and itself.
+
+        With `limits` they count for three rate limits too: of its organization, project and itself.
+        """
+        organization = self.api("POST", "/v1/organizations", {"name": "limited" if limits else "budgeted"})["id"]
         self.api("PUT", f"/v1/gateway-groups/{self.seed['GROUP']}/organizations/{organization}", None)
         unit = self.api("POST", "/v1/units", {"parent": organization, "name": "unit"})["id"]
         project = self.api("POST", "/v1/projects", {"parent": unit, "name": "project"})["id"]
@@ -156,6 +159,12 @@ class Stack:
             self.api("POST", "/v1/budgets", {
                 "scope": scope, "name": "bench", "amount_usd": "1000000", "period": period,
                 "time_zone": "Europe/Berlin"})
+        for scope, meter, period in [
+                (organization, "concurrent_requests", None), (project, "requests", "minute"),
+                (key["id"], "total_tokens", "minute")] if limits else []:
+            self.api("POST", "/v1/rate-limits", {
+                "scope": scope, "name": "bench", "meter": meter, "amount": 1000000000} | (
+                    {"period": period} if period else {}))
         return key["secret"]
 
     def start_gateway(

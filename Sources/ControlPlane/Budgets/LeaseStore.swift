@@ -199,11 +199,12 @@ enum LeaseStore {
 
     // MARK: Earlier processes
 
-    /// Processes of a gateway other than one that hold something still.
+    /// Processes of a gateway other than one that hold something still, of budgets or of rate limits.
     static func unsettled(_ gateway: GatewayID, besides process: UInt64, _ tx: inout Transaction) throws -> [UInt64] {
         try tx.query(
             """
-            select distinct process from budget_lease where gateway_id = $1 and process <> $2 and state <> 'closed'
+            select process from budget_lease where gateway_id = $1 and process <> $2 and state <> 'closed'
+            union select process from rate_limit_share where gateway_id = $1 and process <> $2
             limit $3
             """, gateway, Int64(bitPattern: process), Int64(LeaseRequest.settledLimit)
         ).map { UInt64(bitPattern: try $0.get("process", as: Int64.self)) }

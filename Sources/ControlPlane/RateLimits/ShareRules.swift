@@ -65,18 +65,20 @@ package enum ShareRules {
     ///
     /// - Parameters:
     ///   - isFrozen: nothing is granted.
-    ///   - sequence: of the request; nothing of an older one is taken in: a newer one said it too.
+    ///   - sequence: of the request; nothing is taken in of one that came before, or twice: newer ones say it too, and a
+    ///     process that has sent a newer one takes no answer to an older one.
     package static func renew(
         _ state: inout ShareState, _ pool: inout SharePool, _ ask: ShareAsk, sequence: Int64, of rate: BucketRate,
         others: ShareOthers, isFrozen: Bool, now: Timestamp
     ) -> ShareGrant {
-        if !state.isKnown {
+        let isNew = !state.isKnown
+        if isNew {
             // Sums of before it was forgotten, or before a database was lost, say nothing about now.
             state.isKnown = true
             (state.granted, state.returned, state.borrowed) = (ask.granted, ask.returned, ask.borrowed)
             state.generation = ask.generation
         }
-        if sequence >= state.sequence {
+        if isNew || sequence > state.sequence {
             self.take(&state, &pool, ask, sequence: sequence, of: rate, others, isFrozen: isFrozen, now)
         }
         var grant = ShareGrant(limit: ask.limit)
@@ -106,8 +108,8 @@ package enum ShareRules {
         state.sequence = sequence
         state.want = ask.want
         state.largest = max(ask.largest, 1)
-        // It uses what it was told, or less.
-        if ask.generation >= state.generation { (state.share, state.generation) = (ask.share, ask.generation) }
+        // What it was told since, and does not know, it will not hear any more.
+        (state.share, state.generation) = (ask.share, max(state.generation, ask.generation))
         if state.share > max(0, whole) {
             // Others have got it since: nothing was heard of this one for long.
             state.share = max(0, whole)
@@ -121,7 +123,13 @@ package enum ShareRules {
             let room = self.room(rate, whole - state.share, others.fresh + state.fresh)
             pool.granules = min(pool.granules + returned - borrowed, room)
         }
-        guard !isFrozen, !isLost else { return }
+        guard !isFrozen, !isLost else {
+            if state.target != state.share {
+                state.target = state.share
+                state.generation += 1
+            }
+            return
+        }
         if rate.period != nil { self.move(&state, &pool, rate, others) }
         let given = min(ask.need, max(0, pool.granules))
         // Not for less than one of them: it would lie there.
