@@ -32,6 +32,10 @@ package struct ControlPlaneServices: Sendable {
             + ProviderRoutes.endpoints(catalog) + RouteRoutes.endpoints(catalog) + PriceRoutes.endpoints(catalog)
             + PriceProposalRoutes.endpoints(catalog)
             + BudgetRoutes.endpoints(Budgets(database: self.database, changes: self.changes, time: self.time))
+            + EventRoutes.endpoints(Events(database: self.database))
+            + WebhookRoutes.endpoints(
+                Webhooks(database: self.database, changes: self.changes, keys: self.keys, time: self.time)
+            )
             + FleetRoutes.endpoints(fleet)
             + ChangeRoutes.endpoints(ChangeHistory(database: self.database))
             + AuditRoutes.endpoints(AuditEvents(database: self.database))

@@ -54,6 +54,14 @@ package enum Permission: String, Sendable, CaseIterable {
     case budgetsDelete = "budgets.delete"
     case budgetsIncrease = "budgets.increase"
 
+    case eventsRead = "events.read"
+    case webhooksCreate = "webhooks.create"
+    case webhooksRead = "webhooks.read"
+    case webhooksUpdate = "webhooks.update"
+    case webhooksRotate = "webhooks.rotate"
+    case webhooksTest = "webhooks.test"
+    case webhooksDelete = "webhooks.delete"
+
     case gatewayGroupsCreate = "gateway_groups.create"
     case gatewayGroupsRead = "gateway_groups.read"
     case gatewayGroupsUpdate = "gateway_groups.update"

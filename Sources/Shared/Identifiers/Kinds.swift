@@ -29,6 +29,8 @@ package enum AuditLogKind: IdentifierKind { package static let prefix = "log" }
 package enum ProviderStatementKind: IdentifierKind { package static let prefix = "pst" }
 package enum BudgetKind: IdentifierKind { package static let prefix = "bud" }
 package enum BudgetIncreaseKind: IdentifierKind { package static let prefix = "inc" }
+package enum EventKind: IdentifierKind { package static let prefix = "evt" }
+package enum WebhookKind: IdentifierKind { package static let prefix = "whk" }
 
 package typealias OrganizationID = Identifier<OrganizationKind>
 package typealias UnitID = Identifier<UnitKind>
@@ -62,6 +64,8 @@ package typealias AuditLogID = Identifier<AuditLogKind>
 package typealias ProviderStatementID = Identifier<ProviderStatementKind>
 package typealias BudgetID = Identifier<BudgetKind>
 package typealias BudgetIncreaseID = Identifier<BudgetIncreaseKind>
+package typealias EventID = Identifier<EventKind>
+package typealias WebhookID = Identifier<WebhookKind>
 
 extension Identifier {
     /// The same value as a node of the scope tree.
