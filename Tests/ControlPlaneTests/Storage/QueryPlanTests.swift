@@ -309,7 +309,7 @@ import Testing
             request: TimeSource.system.newID(), key: TimeSource.system.newID(), project: record.project)
         charged.started = TimeSource.system.now()
         charged.charges = [ask.account]
-        charged.cost = NanoUSD(600_000_000)
+        charged.cost = NanoUSD(1_900_000_000)
         let more = UsageBatch(
             gateway: node.gateway, stream: TimeSource.system.newID(), process: 1, from: 1, records: [charged])
         #expect(await node.call("/dp/v1/usage", "POST", body: more.wireBytes).status == 200)
