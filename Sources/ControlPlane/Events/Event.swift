@@ -45,7 +45,10 @@ package struct Event: Sendable, Hashable, Audited {
             .required("organization", .id(OrganizationKind.self)),
             .required("subject", Schema.string(.length(1...64)).described("What it is about.")),
             .required("occurred_at", .timestamp),
-            .required("data", Schema.anyObject.described("Members depend on the type: see docs/operations.md.")),
+            .required(
+                "data",
+                Schema.anyObject.described(
+                    "Its members depend on the type; of budget.threshold_crossed, see docs/budgets.md.")),
         ])
     )
 }

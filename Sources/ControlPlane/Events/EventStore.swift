@@ -1,7 +1,7 @@
 import Postgres
 import Shared
 
-/// The SQL of events. Nothing changes one.
+/// The SQL of events, which nothing changes.
 enum EventStore {
     private static let columns: SQL =
         "select id, type, organization_id, subject_kind, subject_id, occurred_at, data::text as data from event"
