@@ -141,7 +141,10 @@ let package = Package(
         // Tests. `TestKit` starts what tests need; on Linux all test targets link into one binary.
         .target(
             name: "TestKit",
-            dependencies: ["Postgres", "Shared", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "Postgres", "Shared", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
             path: "Tests/TestKit",
             swiftSettings: strict
         ),
@@ -167,7 +170,6 @@ let package = Package(
             name: "ControlPlaneTests",
             dependencies: [
                 "ControlPlane", "Postgres", "Shared", "TestKit",
-                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict

@@ -3,7 +3,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
-import Shared
+package import Shared
 import Synchronization
 
 /// Sends one request to a receiver, and says how it ended: no redirect is followed, no answer's body is read.
@@ -35,13 +35,16 @@ package final class WebhookSender: Sendable {
     package init(
         targets: WebhookTargets, authorities: String? = nil, seconds: Int64 = 15, resolvers: Int = 8,
         resolver: @escaping Resolver = WebhookNetworks.resolve
-    ) throws {
+    ) throws(SettingsError) {
         self.targets = targets
         self.resolver = resolver
         self.timeout = .seconds(seconds)
         var tls = TLSConfiguration.makeClientConfiguration()
         if let authorities {
-            tls.additionalTrustRoots = [.certificates(try NIOSSLCertificate.fromPEMFile(authorities))]
+            guard let found = try? NIOSSLCertificate.fromPEMFile(authorities), !found.isEmpty else {
+                throw SettingsError("GATEHOUSE_WEBHOOK_CA is '\(authorities)': a PEM file of certificates is needed")
+            }
+            tls.additionalTrustRoots = [.certificates(found)]
         }
         self.tls = tls
         self.threads = NIOThreadPool(numberOfThreads: resolvers)

@@ -44,6 +44,19 @@ import Testing
         #expect(!WebhookNetworks.isLoopback("localhost.example") && !WebhookNetworks.isLoopback("10.0.0.1"))
     }
 
+    @Test func `settings that are none are named`() throws {
+        var settings = try Settings(environment: [
+            "GATEHOUSE_DATABASE_URL": "postgresql://x", "GATEHOUSE_KEK_FILE": "x",
+            "GATEHOUSE_WEBHOOK_TARGETS": "private",
+        ])
+        let targets = #expect(throws: SettingsError.self) { try ControlPlaneConfig(&settings, executable: "x/y") }
+        #expect(targets?.description == "GATEHOUSE_WEBHOOK_TARGETS is 'private': any or public is needed")
+        let authorities = #expect(throws: SettingsError.self) {
+            try WebhookSender(targets: .any, authorities: RepositoryPaths.root + "/README.md")
+        }
+        #expect(authorities?.description.hasSuffix("README.md': a PEM file of certificates is needed") == true)
+    }
+
     @Test func `names are resolved as the machine does it, whatever form they have`() {
         #expect(WebhookNetworks.resolve("127.0.0.1").map(\.text) == ["127.0.0.1"])
         // Forms of addresses that only the resolver knows are looked at as what they are.
@@ -96,7 +109,7 @@ import Testing
             let silent = await short.post(receiver.url, [], body: [], attempt: 1)
             #expect(silent.status == nil && silent.error != nil)
             let stuck = try WebhookSender(targets: .any, seconds: 1, resolvers: 1) { _ in
-                WebhookNetworkTests.block(seconds: 3)
+                usleep(3_000_000)
                 return []
             }
             #expect(
@@ -105,11 +118,6 @@ import Testing
             let nobody = await short.post("http://127.0.0.1:1/", [], body: [], attempt: 1)
             #expect(nobody.status == nil && nobody.error != nil)
         }
-    }
-
-    private static func block(seconds: UInt32) {
-        var left = timespec(tv_sec: Int(seconds), tv_nsec: 0)
-        nanosleep(&left, nil)
     }
 
     @Test func `over TLS the receiver proves the name in the URL, to an authority that is trusted`() async throws {

@@ -2,19 +2,18 @@ import Crypto
 import Foundation
 import Glibc
 import Synchronization
-import TestKit
 
 /// A server on 127.0.0.1 that takes webhooks, one connection after the other, and answers what it was told to.
-final class WebhookReceiver: Sendable {
-    struct Received: Sendable {
-        let head: String
-        let headers: [String: String]
-        let body: [UInt8]
+package final class WebhookReceiver: Sendable {
+    package struct Received: Sendable {
+        package let head: String
+        package let headers: [String: String]
+        package let body: [UInt8]
 
-        var id: String { self.headers["webhook-id"] ?? "" }
+        package var id: String { self.headers["webhook-id"] ?? "" }
 
         /// As a receiver does it that has only read the standard.
-        func isSigned(by secret: String) -> Bool {
+        package func isSigned(by secret: String) -> Bool {
             guard let key = Data(base64Encoded: String(secret.dropFirst(6))) else { return false }
             let signed = Array("\(self.id).\(self.headers["webhook-timestamp"] ?? "").".utf8) + self.body
             return self.signatures.contains { signature in
@@ -26,7 +25,7 @@ final class WebhookReceiver: Sendable {
             }
         }
 
-        var signatures: [Substring] { (self.headers["webhook-signature"] ?? "").split(separator: " ") }
+        package var signatures: [Substring] { (self.headers["webhook-signature"] ?? "").split(separator: " ") }
     }
 
     private struct State {
@@ -37,16 +36,16 @@ final class WebhookReceiver: Sendable {
     }
 
     private let descriptor: Int32
-    let port: Int
+    package let port: Int
     private let state = Mutex(State())
 
-    static func with(_ body: (WebhookReceiver) async throws -> Void) async throws {
+    package static func with(_ body: (WebhookReceiver) async throws -> Void) async throws {
         let receiver = try WebhookReceiver()
         defer { receiver.state.withLock { $0.isClosed = true } }
         try await body(receiver)
     }
 
-    static func answer(_ status: Int, _ headers: String...) -> String {
+    package static func answer(_ status: Int, _ headers: String...) -> String {
         "HTTP/1.1 \(status) X\r\n" + headers.map { $0 + "\r\n" }.joined() + "content-length: 2\r\n\r\nok"
     }
 
@@ -68,11 +67,11 @@ final class WebhookReceiver: Sendable {
         Thread.detachNewThread { self.serve() }
     }
 
-    var url: String { "http://127.0.0.1:\(self.port)/hook/" }
-    var received: [Received] { self.state.withLock { $0.received } }
+    package var url: String { "http://127.0.0.1:\(self.port)/hook/" }
+    package var received: [Received] { self.state.withLock { $0.received } }
 
     /// Says what is answered from now on, in order; the last for ever.
-    func answers(_ answers: String?...) { self.state.withLock { $0.answers = answers } }
+    package func answers(_ answers: String?...) { self.state.withLock { $0.answers = answers } }
 
     private func serve() {
         while !self.state.withLock({ $0.isClosed }) {
