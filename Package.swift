@@ -99,6 +99,8 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "X509", package: "swift-certificates"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
@@ -139,7 +141,10 @@ let package = Package(
         // Tests. `TestKit` starts what tests need; on Linux all test targets link into one binary.
         .target(
             name: "TestKit",
-            dependencies: ["Postgres", "Shared", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "Postgres", "Shared", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
             path: "Tests/TestKit",
             swiftSettings: strict
         ),

@@ -36,6 +36,20 @@ CREATE FUNCTION public.audit_refuse() RETURNS trigger
 begin
     raise exception 'the audit log is append-only' using errcode = 'insufficient_privilege';
 end $$;
+CREATE FUNCTION public.budget_account_mark() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    insert into budget_account_unseen (account_id) values (new.id);
+    return null;
+end $$;
+CREATE FUNCTION public.budget_lease_mark() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    insert into budget_account_unseen (account_id) values (new.account_id);
+    return null;
+end $$;
 CREATE FUNCTION public.change_mark_pending() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -359,12 +373,14 @@ CREATE TABLE public.budget (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
+    thresholds bigint[] DEFAULT '{50,80,100}'::bigint[] NOT NULL,
     CONSTRAINT budget_amount_nano_usd_check CHECK (((amount_nano_usd >= 1) AND (amount_nano_usd <= '1000000000000000000'::bigint))),
     CONSTRAINT budget_away_check CHECK ((away = ANY (ARRAY['deny'::text, 'open'::text]))),
     CONSTRAINT budget_check CHECK ((num_nonnulls(node_id, key_id, owner_id) = 1)),
     CONSTRAINT budget_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
     CONSTRAINT budget_period_check CHECK ((period = ANY (ARRAY['minute'::text, 'hour'::text, 'day'::text, 'week'::text, 'month'::text, 'quarter'::text, 'year'::text, 'total'::text]))),
-    CONSTRAINT budget_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text])))
+    CONSTRAINT budget_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text]))),
+    CONSTRAINT budget_thresholds_check CHECK (((cardinality(thresholds) <= 8) AND (1 <= ALL (thresholds)) AND (1000 >= ALL (thresholds))))
 );
 CREATE TABLE public.budget_account (
     id bigint NOT NULL,
@@ -386,6 +402,10 @@ ALTER TABLE public.budget_account ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.budget_account_unseen (
+    account_id bigint NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='2000');
 CREATE TABLE public.budget_increase (
     id uuid NOT NULL,
     budget_id uuid NOT NULL,
@@ -421,6 +441,12 @@ ALTER TABLE public.budget ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     MAXVALUE 4294967295
     CACHE 1
+);
+CREATE TABLE public.budget_threshold_crossing (
+    account_id bigint NOT NULL,
+    percent bigint NOT NULL,
+    event_id uuid NOT NULL,
+    crossed_at timestamp with time zone NOT NULL
 );
 CREATE TABLE public.change (
     id uuid NOT NULL,
@@ -466,6 +492,16 @@ CREATE TABLE public.deployment (
     id uuid NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT deployment_singleton_check CHECK (singleton)
+);
+CREATE TABLE public.event (
+    id uuid NOT NULL,
+    type text NOT NULL,
+    organization_id uuid NOT NULL,
+    subject_kind text NOT NULL,
+    subject_id uuid NOT NULL,
+    occurred_at timestamp with time zone NOT NULL,
+    data jsonb NOT NULL,
+    CONSTRAINT event_type_check CHECK (((length(type) >= 1) AND (length(type) <= 64)))
 );
 CREATE TABLE public.gateway (
     id uuid NOT NULL,
@@ -1338,6 +1374,50 @@ CREATE TABLE public.virtual_key_secret (
     CONSTRAINT virtual_key_secret_digest_check CHECK ((length(digest) = 32)),
     CONSTRAINT virtual_key_secret_ordinal_check CHECK ((ordinal >= 1))
 );
+CREATE TABLE public.webhook (
+    id uuid NOT NULL,
+    organization_id uuid NOT NULL,
+    name text NOT NULL,
+    url text NOT NULL,
+    event_types text[] NOT NULL,
+    status text NOT NULL,
+    disabled_reason text,
+    revision bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT webhook_event_types_check CHECK (((cardinality(event_types) >= 1) AND (cardinality(event_types) <= 8))),
+    CONSTRAINT webhook_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT webhook_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text]))),
+    CONSTRAINT webhook_url_check CHECK (((length(url) >= 1) AND (length(url) <= 1024)))
+);
+CREATE TABLE public.webhook_delivery (
+    webhook_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    state text DEFAULT 'pending'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    next_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone,
+    last_status integer,
+    last_error text,
+    created_at timestamp with time zone NOT NULL,
+    done_at timestamp with time zone,
+    CONSTRAINT webhook_delivery_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT webhook_delivery_check CHECK (((state = 'pending'::text) = (done_at IS NULL))),
+    CONSTRAINT webhook_delivery_last_error_check CHECK ((length(last_error) <= 500)),
+    CONSTRAINT webhook_delivery_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text])))
+)
+WITH (fillfactor='80');
+CREATE TABLE public.webhook_secret (
+    webhook_id uuid NOT NULL,
+    version integer NOT NULL,
+    kek_id text NOT NULL,
+    wrapped_key bytea NOT NULL,
+    ciphertext bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    CONSTRAINT webhook_secret_version_check CHECK ((version >= 1))
+);
 CREATE TABLE public.zone_offset (
     zone text NOT NULL,
     since bigint[] NOT NULL,
@@ -1373,6 +1453,8 @@ ALTER TABLE ONLY public.budget
     ADD CONSTRAINT budget_number_key UNIQUE (number);
 ALTER TABLE ONLY public.budget
     ADD CONSTRAINT budget_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.budget_threshold_crossing
+    ADD CONSTRAINT budget_threshold_crossing_pkey PRIMARY KEY (account_id, percent);
 ALTER TABLE ONLY public.change_pending
     ADD CONSTRAINT change_pending_pkey PRIMARY KEY (group_id, change_id);
 ALTER TABLE ONLY public.change
@@ -1383,6 +1465,8 @@ ALTER TABLE ONLY public.credential
     ADD CONSTRAINT credential_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.deployment
     ADD CONSTRAINT deployment_pkey PRIMARY KEY (singleton);
+ALTER TABLE ONLY public.event
+    ADD CONSTRAINT event_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.gateway_group_credential
     ADD CONSTRAINT gateway_group_credential_pkey PRIMARY KEY (group_id, credential_id, version, key_epoch);
 ALTER TABLE ONLY public.gateway_group_key
@@ -1509,6 +1593,12 @@ ALTER TABLE ONLY public.virtual_key_secret
     ADD CONSTRAINT virtual_key_secret_key_id_ordinal_key UNIQUE (key_id, ordinal);
 ALTER TABLE ONLY public.virtual_key_secret
     ADD CONSTRAINT virtual_key_secret_pkey PRIMARY KEY (digest);
+ALTER TABLE ONLY public.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_pkey PRIMARY KEY (webhook_id, event_id);
+ALTER TABLE ONLY public.webhook
+    ADD CONSTRAINT webhook_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.webhook_secret
+    ADD CONSTRAINT webhook_secret_pkey PRIMARY KEY (webhook_id, version);
 ALTER TABLE ONLY public.zone_offset
     ADD CONSTRAINT zone_offset_pkey PRIMARY KEY (zone);
 CREATE INDEX api_token_administrator ON public.api_token USING btree (subject_id) WHERE ((role = 'root'::text) AND (revoked_at IS NULL));
@@ -1524,6 +1614,8 @@ CREATE INDEX change_at ON public.change USING btree (at, id);
 CREATE INDEX change_organization ON public.change USING btree (organization_id, id);
 CREATE INDEX change_publication_version ON public.change_publication USING btree (group_id, epoch, version);
 CREATE INDEX credential_provider ON public.credential USING btree (provider_id, id);
+CREATE INDEX event_organization ON public.event USING btree (organization_id, id);
+CREATE INDEX event_type ON public.event USING btree (type, id);
 CREATE INDEX gateway_active ON public.gateway USING btree (group_id, id) WHERE (status = 'active'::text);
 CREATE INDEX gateway_group_members ON public.gateway USING btree (group_id, id);
 CREATE UNIQUE INDEX gateway_group_name ON public.gateway_group USING btree (lower(name)) WHERE (deleted_at IS NULL);
@@ -1579,9 +1671,15 @@ CREATE INDEX usage_unfolded_time ON public.usage_unfolded USING btree (ingested_
 CREATE INDEX virtual_key_organization ON public.virtual_key USING btree (organization_id, id);
 CREATE INDEX virtual_key_project ON public.virtual_key USING btree (project_id, id);
 CREATE INDEX virtual_key_restricted ON public.virtual_key USING btree (organization_id) WHERE ((deleted_at IS NULL) AND ((allowed_models IS NOT NULL) OR (cardinality(allowed_networks) > 0) OR (tags <> '{}'::jsonb)));
+CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (next_at) WHERE (state = 'pending'::text);
+CREATE INDEX webhook_delivery_event ON public.webhook_delivery USING btree (event_id);
+CREATE INDEX webhook_delivery_waiting ON public.webhook_delivery USING btree (webhook_id, created_at) WHERE (state = 'pending'::text);
+CREATE INDEX webhook_organization ON public.webhook USING btree (organization_id, id) WHERE (deleted_at IS NULL);
 ALTER INDEX public.usage_event_time ATTACH PARTITION public.usage_event_default_ingested_at_started_at_request_id_idx;
 CREATE TRIGGER audit_leaf_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_leaf FOR EACH STATEMENT EXECUTE FUNCTION public.audit_refuse();
 ALTER TABLE public.audit_leaf ENABLE ALWAYS TRIGGER audit_leaf_immutable;
+CREATE TRIGGER budget_account_unseen AFTER INSERT ON public.budget_account FOR EACH ROW WHEN ((new.spent_before > 0)) EXECUTE FUNCTION public.budget_account_mark();
+CREATE TRIGGER budget_lease_unseen AFTER INSERT OR UPDATE OF settled ON public.budget_lease FOR EACH ROW WHEN ((new.settled > 0)) EXECUTE FUNCTION public.budget_lease_mark();
 CREATE TRIGGER change_pending AFTER INSERT ON public.change FOR EACH ROW EXECUTE FUNCTION public.change_mark_pending();
 CREATE TRIGGER scope_node_closure AFTER INSERT ON public.scope_node FOR EACH ROW EXECUTE FUNCTION public.scope_node_insert_closure();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.budget FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_budget();
@@ -1613,6 +1711,8 @@ ALTER TABLE ONLY public.budget
     ADD CONSTRAINT budget_node_id_fkey FOREIGN KEY (node_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.budget
     ADD CONSTRAINT budget_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.budget_threshold_crossing
+    ADD CONSTRAINT budget_threshold_crossing_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.budget_account(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.budget
     ADD CONSTRAINT budget_time_zone_fkey FOREIGN KEY (time_zone) REFERENCES public.zone_offset(zone) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.change_pending
@@ -1625,6 +1725,8 @@ ALTER TABLE ONLY public.change_publication
     ADD CONSTRAINT change_publication_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.credential
     ADD CONSTRAINT credential_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.provider(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.event
+    ADD CONSTRAINT event_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.gateway_group_credential
     ADD CONSTRAINT gateway_group_credential_credential_id_fkey FOREIGN KEY (credential_id) REFERENCES public.credential(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.gateway_group_credential
@@ -1739,6 +1841,14 @@ ALTER TABLE ONLY public.virtual_key
     ADD CONSTRAINT virtual_key_project_id_fkey FOREIGN KEY (project_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.virtual_key_secret
     ADD CONSTRAINT virtual_key_secret_key_id_fkey FOREIGN KEY (key_id) REFERENCES public.virtual_key(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_event_id_fkey FOREIGN KEY (event_id) REFERENCES public.event(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.webhook_delivery
+    ADD CONSTRAINT webhook_delivery_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES public.webhook(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.webhook
+    ADD CONSTRAINT webhook_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.webhook_secret
+    ADD CONSTRAINT webhook_secret_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES public.webhook(id) ON DELETE RESTRICT;
 GRANT USAGE ON SCHEMA public TO gatehouse_app;
 REVOKE ALL ON FUNCTION public.audit_append(organization uuid, in_lane text, leaf bytea, OUT log uuid, OUT leaf_index bigint, OUT leaf_hash bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.audit_append(organization uuid, in_lane text, leaf bytea, OUT log uuid, OUT leaf_index bigint, OUT leaf_hash bytea) TO gatehouse_app;
@@ -1756,13 +1866,16 @@ GRANT SELECT ON TABLE public.audit_log TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.blob TO gatehouse_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.budget TO gatehouse_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.budget_account TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.budget_account_unseen TO gatehouse_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.budget_increase TO gatehouse_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.budget_lease TO gatehouse_app;
+GRANT SELECT,INSERT ON TABLE public.budget_threshold_crossing TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.change TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.change_pending TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.change_publication TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credential TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.deployment TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.event TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_group TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_group_credential TO gatehouse_app;
@@ -1820,4 +1933,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_tag_set TO gatehouse_app
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_unfolded TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.virtual_key TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.virtual_key_secret TO gatehouse_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.webhook TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_delivery TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_secret TO gatehouse_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.zone_offset TO gatehouse_app;

@@ -47,6 +47,13 @@ package struct ControlPlaneApp: Sendable {
             logger: self.logger
         )
         let rollups = Rollups(database: database, logger: self.logger)
+        let thresholds = ThresholdWatch(database: database, time: self.time, logger: self.logger)
+        let deliverer = WebhookDeliverer(
+            database: database, keys: keys,
+            sender: try WebhookSender(
+                targets: self.config.webhookTargets, authorities: self.config.webhookAuthorities),
+            time: self.time, logger: self.logger
+        )
         let feed = TimestampFeed(
             database: database,
             listener: Listener(config: direct, channels: [TimestampFeed.channel], logger: self.logger)
@@ -62,6 +69,7 @@ package struct ControlPlaneApp: Sendable {
             isSchemaRight: SchemaCheck(migrator, direct).isRight,
             figures: {
                 publisher.figures.text + jobs.figures.text + rollups.figures.text(at: self.time.now())
+                    + thresholds.figures.text + deliverer.figures.text(at: self.time.now())
                     + services.denials.figures.text
                     + Figure.text(of: database) + dataPlane.figures.current.text
                     + Figure.text(
@@ -86,6 +94,8 @@ package struct ControlPlaneApp: Sendable {
                 .init(service: Loop { await services.denials.run() }),
                 .init(service: Loop { await jobs.run() }),
                 .init(service: Loop { await rollups.run() }),
+                .init(service: Loop { await thresholds.run() }),
+                .init(service: Loop { await deliverer.run() }),
                 .init(service: Loop { try await publisher.run() }),
                 .init(service: Loop { await feed.run() }),
                 .init(service: server),

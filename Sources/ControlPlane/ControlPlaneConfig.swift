@@ -13,6 +13,8 @@ package import Shared
 /// - `GATEHOUSE_CONTROL_TLS_CERT`, `GATEHOUSE_CONTROL_TLS_KEY` (PEM files, both or none)
 /// - `GATEHOUSE_CONTROL_CONNECTIONS` (default 4096, 64…100000): most connections of clients at once
 /// - `GATEHOUSE_MIGRATIONS` (default `migrations` beside the executable): the folder of migrations
+/// - `GATEHOUSE_WEBHOOK_TARGETS` (default any): `public` lets webhooks reach public addresses only
+/// - `GATEHOUSE_WEBHOOK_CA` (PEM file): certificate authorities that receivers of webhooks may have, besides the system's
 /// - `GATEHOUSE_LOG_LEVEL` (default info): trace, debug, info, notice, warning, error or critical
 package struct ControlPlaneConfig: Sendable {
     package struct TLS: Sendable {
@@ -29,6 +31,8 @@ package struct ControlPlaneConfig: Sendable {
     package var connections: Int
     package var kekFile: String
     package var migrations: String
+    package var webhookTargets: WebhookTargets
+    package var webhookAuthorities: String?
     package var logLevel: Logger.Level
 
     /// - Parameter executable: the path of this program, beside which migrations are looked for.
@@ -52,6 +56,12 @@ package struct ControlPlaneConfig: Sendable {
         self.connections = try settings.integer("GATEHOUSE_CONTROL_CONNECTIONS", default: 4096, in: 64...100_000)
         let folder = executable.lastIndex(of: "/").map { String(executable[..<$0]) } ?? "."
         self.migrations = settings.text("GATEHOUSE_MIGRATIONS", default: folder + "/migrations")
+        let targets = settings.text("GATEHOUSE_WEBHOOK_TARGETS", default: "any")
+        guard let webhookTargets = WebhookTargets(rawValue: targets) else {
+            throw SettingsError("GATEHOUSE_WEBHOOK_TARGETS is '\(targets)': any or public is needed")
+        }
+        self.webhookTargets = webhookTargets
+        self.webhookAuthorities = settings.text("GATEHOUSE_WEBHOOK_CA")
         let level = settings.text("GATEHOUSE_LOG_LEVEL", default: "info")
         guard let logLevel = Logger.Level(rawValue: level) else {
             throw SettingsError(

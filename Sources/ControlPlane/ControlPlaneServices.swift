@@ -33,6 +33,10 @@ package struct ControlPlaneServices: Sendable {
             + PriceProposalRoutes.endpoints(catalog)
             + BudgetRoutes.endpoints(Budgets(database: self.database, changes: self.changes, time: self.time))
             + RateLimitRoutes.endpoints(RateLimits(database: self.database, changes: self.changes, time: self.time))
+            + EventRoutes.endpoints(Events(database: self.database))
+            + WebhookRoutes.endpoints(
+                Webhooks(database: self.database, changes: self.changes, keys: self.keys, time: self.time)
+            )
             + FleetRoutes.endpoints(fleet)
             + ChangeRoutes.endpoints(ChangeHistory(database: self.database))
             + AuditRoutes.endpoints(AuditEvents(database: self.database))

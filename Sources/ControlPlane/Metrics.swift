@@ -124,6 +124,40 @@ extension Jobs.Figures {
     }
 }
 
+extension ThresholdWatch.Figures {
+    /// Prometheus text.
+    var text: String {
+        Figure.text(
+            "budget_thresholds_reached_total", "counter", "Events that this replica raised for thresholds of budgets.",
+            self.raised)
+            + Figure.text(
+                "budget_threshold_failures_total", "counter", "Failures to look at thresholds of budgets.",
+                self.failures)
+    }
+}
+
+extension WebhookDeliverer.Figures {
+    /// Prometheus text.
+    func text(at now: Timestamp) -> String {
+        let age = self.waitingSince.map { max(0, now.seconds - $0.seconds) } ?? 0
+        var text =
+            "# HELP gatehouse_webhook_attempts_total Attempts to deliver events to webhooks, by how they ended.\n"
+        text += "# TYPE gatehouse_webhook_attempts_total counter\n"
+        for outcome in WebhookDeliverer.Outcome.allCases {
+            text += "gatehouse_webhook_attempts_total{outcome=\"\(outcome.rawValue)\"} "
+            text += "\(self.attempts[outcome] ?? 0)\n"
+        }
+        return text
+            + Figure.text(
+                "webhook_delivery_failures_total", "counter", "Failures to take or to store deliveries.",
+                self.failures)
+            + Figure.text("webhook_deliveries_waiting", "gauge", "Deliveries that wait, of all replicas.", self.waiting)
+            + Figure.text(
+                "webhook_deliveries_waiting_age_seconds", "gauge", "For how long the oldest of them has waited.",
+                Int(age))
+    }
+}
+
 extension Rollups.Figures {
     /// Prometheus text.
     func text(at now: Timestamp) -> String {

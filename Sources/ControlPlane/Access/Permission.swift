@@ -58,6 +58,14 @@ package enum Permission: String, Sendable, CaseIterable {
     case rateLimitsUpdate = "rate_limits.update"
     case rateLimitsDelete = "rate_limits.delete"
 
+    case eventsRead = "events.read"
+    case webhooksCreate = "webhooks.create"
+    case webhooksRead = "webhooks.read"
+    case webhooksUpdate = "webhooks.update"
+    case webhooksRotate = "webhooks.rotate"
+    case webhooksTest = "webhooks.test"
+    case webhooksDelete = "webhooks.delete"
+
     case gatewayGroupsCreate = "gateway_groups.create"
     case gatewayGroupsRead = "gateway_groups.read"
     case gatewayGroupsUpdate = "gateway_groups.update"

@@ -14,6 +14,7 @@ package struct Budget: Sendable, Hashable, Audited {
     package var isHard: Bool
     package var away: BudgetAwayPolicy
     package var carriesOver: Bool
+    package var thresholds: BudgetThresholds
     package let providers: [ProviderID]
     package let models: [ModelID]
     package var status: ActiveStatus
@@ -32,6 +33,7 @@ package struct Budget: Sendable, Hashable, Audited {
         if let hard = patch["hard"]?.bool { result.isHard = hard }
         if let away = patch["away"]?.string.flatMap({ BudgetAwayPolicy(name: $0) }) { result.away = away }
         if let carries = patch["carry_over"]?.bool { result.carriesOver = carries }
+        if let thresholds = patch["thresholds"] { result.thresholds = try BudgetThresholds(thresholds) }
         if let status = patch["status"]?.string.flatMap({ ActiveStatus(rawValue: $0) }) { result.status = status }
         result.stamps.advance(to: time)
         return result
@@ -58,7 +60,8 @@ package struct Budget: Sendable, Hashable, Audited {
             "id": JSONValue(self.id), "scope": .string(self.scope),
             "amount_nano_usd": .string(String(self.amount.amount)), "period": .string(self.period.name),
             "time_zone": .string(self.timeZone), "hard": .bool(self.isHard), "away": .string(self.away.name),
-            "carry_over": .bool(self.carriesOver), "providers": JSONValue(self.providers.map(\.description)),
+            "carry_over": .bool(self.carriesOver), "thresholds": self.thresholds.json,
+            "providers": JSONValue(self.providers.map(\.description)),
             "models": JSONValue(self.models.map(\.description)), "status": .string(self.status.rawValue),
             "revision": .integer(self.stamps.revision),
         ]
@@ -71,7 +74,8 @@ package struct Budget: Sendable, Hashable, Audited {
             "name": .string(self.name), "amount_nano_usd": .string(String(self.amount.amount)),
             "amount_usd": JSONValue(self.amount), "period": .string(self.period.name),
             "time_zone": .string(self.timeZone), "hard": .bool(self.isHard), "away": .string(self.away.name),
-            "carry_over": .bool(self.carriesOver), "providers": JSONValue(self.providers.map(\.description)),
+            "carry_over": .bool(self.carriesOver), "thresholds": self.thresholds.json,
+            "providers": JSONValue(self.providers.map(\.description)),
             "models": JSONValue(self.models.map(\.description)), "status": .string(self.status.rawValue),
         ].adding(self.stamps.json)
     }
@@ -107,7 +111,8 @@ package struct Budget: Sendable, Hashable, Audited {
                 .required("amount_nano_usd", .decimal), .required("amount_usd", .string(.dollars)),
                 .required("period", Self.periodSchema), .required("time_zone", Self.zoneSchema),
                 .required("hard", Self.hardSchema), .required("away", Self.awaySchema),
-                .required("carry_over", Self.carrySchema), .required("providers", Self.providersSchema),
+                .required("carry_over", Self.carrySchema), .required("thresholds", BudgetThresholds.schema),
+                .required("providers", Self.providersSchema),
                 .required("models", Self.modelsSchema), .required("status", .activeStatus),
             ] + Stamps.members)
     )
@@ -117,13 +122,15 @@ package struct Budget: Sendable, Hashable, Audited {
         .optional("amount_nano_usd", .decimal), .required("period", Self.periodSchema),
         .optional("time_zone", Self.zoneSchema), .optional("hard", Self.hardSchema),
         .optional("away", Self.awaySchema), .optional("carry_over", Self.carrySchema),
-        .optional("providers", Self.providersSchema), .optional("models", Self.modelsSchema),
+        .optional("thresholds", BudgetThresholds.schema), .optional("providers", Self.providersSchema),
+        .optional("models", Self.modelsSchema),
     ])
 
     package static let patchSchema = Schema.object([
         .optional("name", .name), .optional("amount_usd", .string(.dollars)), .optional("amount_nano_usd", .decimal),
         .optional("hard", Self.hardSchema), .optional("away", Self.awaySchema),
-        .optional("carry_over", Self.carrySchema), .optional("status", .activeStatus),
+        .optional("carry_over", Self.carrySchema), .optional("thresholds", BudgetThresholds.schema),
+        .optional("status", .activeStatus),
     ])
 }
 

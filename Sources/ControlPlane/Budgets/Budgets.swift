@@ -46,6 +46,7 @@ package struct Budgets: Sendable {
                 isHard: body["hard"]?.bool ?? true,
                 away: body["away"]?.string.flatMap { BudgetAwayPolicy(name: $0) } ?? .deny,
                 carriesOver: body["carry_over"]?.bool ?? false,
+                thresholds: try body["thresholds"].map { try BudgetThresholds($0) } ?? .standard,
                 providers: (body["providers"]?.array ?? []).compactMap { $0.string.flatMap { ProviderID($0) } },
                 models: (body["models"]?.array ?? []).compactMap { $0.string.flatMap { ModelID($0) } },
                 status: .active, stamps: Stamps(new: context.time)
@@ -66,6 +67,7 @@ package struct Budgets: Sendable {
             try Revision.check(before.stamps.revision, ifRevision)
             let after = try before.applying(patch, at: context.time)
             try BudgetStore.save(after, &tx, permit)
+            try ThresholdStore.mark(id, &tx)
             return Change(after, in: before.organization, before: before, after: after)
         }
         return try await outcome.resolved { _ in try await self.get(id) }
@@ -130,6 +132,7 @@ package struct Budgets: Sendable {
             let before = try BudgetIncreaseStore.fetch(id, &tx)
             guard before.budget == budget else { throw ControlError.notFound("budget increase") }
             try BudgetIncreaseStore.end(id, at: context.time, &tx, permit)
+            try ThresholdStore.mark(budget, &tx)
             let after = try BudgetIncreaseStore.fetch(id, &tx)
             return Change((), in: owner.organization, before: before, after: after)
         }.receipts

@@ -31,12 +31,14 @@ package struct Target: Sendable, Hashable {
         "org": "organization", "unit": "unit", "prj": "project", "vk": "virtual_key", "prv": "provider",
         "crd": "credential", "mdl": "model", "rte": "route", "prc": "price", "gwg": "gateway_group", "gw": "gateway",
         "adj": "price_adjustment", "ppr": "price_proposal", "rer": "rerating", "jt": "join_token", "tok": "api_token",
-        "dep": "deployment", "pst": "provider_statement",
+        "dep": "deployment", "pst": "provider_statement", "bud": "budget", "inc": "budget_increase", "evt": "event",
+        "whk": "webhook",
     ]
 
     /// The text of an identifier that is stored with its kind.
     package static func text(kind: String, id: UUIDValue) -> String {
-        let prefix = Self.kinds.first { $0.value == kind }?.key ?? "id"
+        // Before budgets had a name here, their prefix was stored in its place.
+        let prefix = Self.kinds.first { $0.value == kind }?.key ?? (Self.kinds[kind] == nil ? "id" : kind)
         return "\(prefix)_\(Crockford.encode(id))"
     }
 }

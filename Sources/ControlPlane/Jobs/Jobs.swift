@@ -94,6 +94,11 @@ package final class Jobs: Sendable {
             }
             if zones > 0 { self.logger.info("time zones were looked up", metadata: ["zones": "\(zones)"]) }
         }
+        await self.attempt("old events") {
+            let now = self.time.now()
+            let gone = try await self.database.transaction { tx in try Events.removeOld(&tx, at: now) }
+            self.state.withLock { $0.removed["event", default: 0] += gone }
+        }
         await self.attempt("removals") {
             let removed = try await self.database.transaction { tx in try Removals.run(&tx) }
             self.state.withLock { $0.removed.merge(removed) { $0 + $1 } }

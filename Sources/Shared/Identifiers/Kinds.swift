@@ -30,6 +30,8 @@ package enum ProviderStatementKind: IdentifierKind { package static let prefix =
 package enum BudgetKind: IdentifierKind { package static let prefix = "bud" }
 package enum BudgetIncreaseKind: IdentifierKind { package static let prefix = "inc" }
 package enum RateLimitKind: IdentifierKind { package static let prefix = "rl" }
+package enum EventKind: IdentifierKind { package static let prefix = "evt" }
+package enum WebhookKind: IdentifierKind { package static let prefix = "whk" }
 
 package typealias OrganizationID = Identifier<OrganizationKind>
 package typealias UnitID = Identifier<UnitKind>
@@ -64,6 +66,8 @@ package typealias ProviderStatementID = Identifier<ProviderStatementKind>
 package typealias BudgetID = Identifier<BudgetKind>
 package typealias BudgetIncreaseID = Identifier<BudgetIncreaseKind>
 package typealias RateLimitID = Identifier<RateLimitKind>
+package typealias EventID = Identifier<EventKind>
+package typealias WebhookID = Identifier<WebhookKind>
 
 extension Identifier {
     /// The same value as a node of the scope tree.

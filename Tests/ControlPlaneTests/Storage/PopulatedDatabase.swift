@@ -111,6 +111,21 @@ enum PopulatedDatabase {
         insert into budget_lease (account_id, gateway_id, process, renewed_at, state)
         select a.id, md5('w' || n)::uuid, 1, now(), case when a.id % 10 = 0 then 'open' else 'closed' end
         from budget_account a, generate_series(1, 2) n;
+        insert into budget_threshold_crossing (account_id, percent, event_id, crossed_at)
+        select a.id, 50, gen_random_uuid(), now() from budget_account a;
+        insert into webhook (id, organization_id, name, url, event_types, status, created_at, updated_at)
+        select md5('j' || n)::uuid, md5('o' || n % 2 + 1)::uuid, 'hook ' || n, 'https://hooks.invalid/' || n,
+            case when n < 9 then array['*'] else array['budget.threshold_crossed'] end,
+            case when n < 9 then 'active' else 'disabled' end, now(), now() from generate_series(1, 60000) n;
+        insert into webhook_secret (webhook_id, version, kek_id, wrapped_key, ciphertext, created_at)
+        select md5('j' || n)::uuid, 1, 'test', convert_to(repeat('x', 60), 'UTF8'), convert_to(repeat('x', 80), 'UTF8'),
+            now() from generate_series(1, 60000) n;
+        insert into event (id, type, organization_id, subject_kind, subject_id, occurred_at, data)
+        select md5('d' || n)::uuid, 'budget.threshold_crossed', md5('o' || n % 2 + 1)::uuid, 'budget',
+            md5('b' || n)::uuid, now() - n * interval '1 minute', '{}' from generate_series(1, 50000) n;
+        insert into webhook_delivery (webhook_id, event_id, state, attempts, next_at, created_at, done_at)
+        select md5('j' || n % 8 + 1)::uuid, md5('d' || n)::uuid, case when n > 4 then 'delivered' else 'pending' end, 1,
+            now(), now(), case when n > 4 then now() end from generate_series(1, 50000) n;
         insert into blob (sha256, bytes) select sha256(('b' || n)::bytea), 'x' from generate_series(1, 20000) n;
         """
 

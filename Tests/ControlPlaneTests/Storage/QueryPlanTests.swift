@@ -135,7 +135,10 @@ import Testing
             "from usage_tag_set where id = any", "from usage_tag_set where tags", "k.tags ->> t.name",
             "from price_item where price_id",
             "delete from snapshot_dirty", "delete from blob", "delete from idempotency_key", "from scope_closure",
-            "from virtual_key_secret s join virtual_key k", "from snapshot where group_id", "delete from join_token",
+            "from virtual_key_secret s join virtual_key k", "delete from event", "with due as materialized",
+            "update webhook_delivery set state", "insert into budget_threshold_crossing", "from budget_account a where",
+            "insert into budget_account_unseen", "insert into webhook_delivery", "from snapshot where group_id",
+            "delete from join_token",
         ] {
             #expect(plans.contains { $0.query.contains(part) }, "not exercised: \(part)")
         }
@@ -164,7 +167,7 @@ import Testing
         for (prefix, letter) in [
             ("org", "o"), ("prj", "p"), ("unit", "u"), ("vk", "k"), ("prv", "v"), ("crd", "c"), ("mdl", "m"),
             ("rte", "r"), ("prc", "x"), ("adj", "y"), ("ppr", "f"), ("rer", "a"), ("gwg", "g"), ("gw", "w"),
-            ("chg", "h"), ("req", "q"), ("pst", "y"), ("bud", "b"),
+            ("chg", "h"), ("req", "q"), ("pst", "y"), ("bud", "b"), ("evt", "d"), ("whk", "j"),
         ] {
             ids[prefix] = "\(prefix)_\(Crockford.encode(try await self.md5("\(letter)1", plane)))"
         }
@@ -172,7 +175,8 @@ import Testing
             "organizations": "org", "projects": "prj", "units": "unit", "virtual-keys": "vk", "providers": "prv",
             "credentials": "crd", "models": "mdl", "routes": "rte", "prices": "prc", "gateway-groups": "gwg",
             "gateways": "gw", "changes": "chg", "price-adjustments": "adj", "price-proposals": "ppr",
-            "reratings": "rer", "provider-statements": "pst", "budgets": "bud",
+            "reratings": "rer", "provider-statements": "pst", "budgets": "bud", "events": "evt",
+            "webhooks": "whk",
         ]
         let minute = TimeSource.system.now().microseconds / 60_000_000 * 60_000_000
         let values: [String: String?] = [
@@ -183,7 +187,8 @@ import Testing
             "unit": ids["unit"], "bucket": "day", "time_zone": "Europe/Berlin", "outcome": "completed",
             "gateway": ids["gw"], "user": nil, "limit": "200",
             "from": Timestamp(microseconds: minute - 86_400_000_000).description,
-            "to": Timestamp(microseconds: minute).description, "format": "focus",
+            "to": Timestamp(microseconds: minute).description, "format": "focus", "state": "pending",
+            "type": "budget.threshold_crossed",
         ]
         for endpoint in plane.api.catalogue.endpoints where endpoint.method == .get && endpoint.auth.permission != nil {
             let noun = endpoint.path.description.split(separator: "/").dropFirst().first.map(String.init) ?? ""
@@ -304,6 +309,7 @@ import Testing
             request: TimeSource.system.newID(), key: TimeSource.system.newID(), project: record.project)
         charged.started = TimeSource.system.now()
         charged.charges = [ask.account]
+        charged.cost = NanoUSD(1_900_000_000)
         let more = UsageBatch(
             gateway: node.gateway, stream: TimeSource.system.newID(), process: 1, from: 1, records: [charged])
         #expect(await node.call("/dp/v1/usage", "POST", body: more.wireBytes).status == 200)
@@ -352,5 +358,15 @@ import Testing
         #expect(jobs.figures.failures == 0)
         try await Rollups(database: plane.services.database, logger: TestPostgres.logger).foldAll()
         await plane.services.denials.flush()
+        let watch = ThresholdWatch(
+            database: plane.services.database, time: .system, logger: TestPostgres.logger)
+        try await watch.lookAll()
+        // Nobody listens at any address of theirs: one attempt each, and the rest is not due for some seconds.
+        let sender = try WebhookSender(targets: .any) { _ in [] }
+        let deliverer = WebhookDeliverer(
+            database: plane.services.database, keys: plane.services.keys, sender: sender, time: .system,
+            logger: TestPostgres.logger)
+        await deliverer.deliverDue()
+        #expect(watch.figures.failures == 0 && deliverer.figures.failures == 0)
     }
 }

@@ -1,0 +1,54 @@
+package import Shared
+
+/// Something that happened and that others may want to know of: stored first, whether anybody listens or not.
+package struct Event: Sendable, Hashable, Audited {
+    package let id: EventID
+    /// One of `types`, or one of a newer release.
+    package let type: String
+    package let organization: OrganizationID
+    /// What it is about.
+    package let subject: Target
+    package let occurredAt: Timestamp
+    /// An object; its members depend on the type.
+    package let data: JSONValue
+
+    /// A window of a budget reached one of its thresholds.
+    package static let budgetThresholdCrossed = "budget.threshold_crossed"
+    /// Somebody tries whether a webhook arrives; it goes to that one alone.
+    package static let webhookTest = "webhook.test"
+    /// What webhooks can ask for.
+    package static let types = [Self.budgetThresholdCrossed]
+
+    package var auditState: JSONValue {
+        ["id": JSONValue(self.id), "type": .string(self.type), "subject": .string(self.subject.text)]
+    }
+
+    package var json: JSONValue {
+        [
+            "id": JSONValue(self.id), "type": .string(self.type), "organization": JSONValue(self.organization),
+            "subject": .string(self.subject.text), "occurred_at": JSONValue(self.occurredAt), "data": self.data,
+        ]
+    }
+
+    /// What a webhook is sent: the same, with the names that receivers of Standard Webhooks look for.
+    package var payload: JSONValue {
+        [
+            "id": JSONValue(self.id), "type": .string(self.type), "organization": JSONValue(self.organization),
+            "subject": .string(self.subject.text), "timestamp": JSONValue(self.occurredAt), "data": self.data,
+        ]
+    }
+
+    package static let schema = Schema.named(
+        "Event",
+        .object([
+            .required("id", .id(EventKind.self)), .required("type", .string(.length(1...64))),
+            .required("organization", .id(OrganizationKind.self)),
+            .required("subject", Schema.string(.length(1...64)).described("What it is about.")),
+            .required("occurred_at", .timestamp),
+            .required(
+                "data",
+                Schema.anyObject.described(
+                    "Its members depend on the type; of budget.threshold_crossed, see docs/budgets.md.")),
+        ])
+    )
+}

@@ -1,0 +1,144 @@
+package import Postgres
+package import Shared
+
+/// What can be done with webhooks.
+package struct Webhooks: Sendable {
+    private let database: Database
+    private let changes: Changes
+    private let keys: KeyEncryptionKeys
+    private let time: TimeSource
+
+    /// A webhook, with its secret when that was made just now.
+    package struct Issued: Sendable {
+        package let webhook: Webhook
+        package let secret: Secret<String>?
+    }
+
+    package init(database: Database, changes: Changes, keys: KeyEncryptionKeys, time: TimeSource) {
+        self.database = database
+        self.changes = changes
+        self.keys = keys
+        self.time = time
+    }
+
+    package func get(_ id: WebhookID) async throws -> Webhook {
+        try await self.database.transaction(.readOnly) { tx in try WebhookStore.fetch(id, &tx) }
+    }
+
+    package func list(organization: OrganizationID?, _ page: PageRequest) async throws -> Page<Webhook> {
+        let found = try await self.database.transaction(.readOnly) { tx in
+            try WebhookStore.list(organization: organization, page, &tx)
+        }
+        return Page(found, page, position: \.id.bytes)
+    }
+
+    /// Of a body that `Webhook.creationSchema` accepts.
+    package func create(_ body: JSONValue, as context: OperationContext) async throws -> Resolved<Issued> {
+        let id: WebhookID = self.time.newID()
+        let secret = WebhookSignature.newSecret()
+        let keys = self.keys
+        let outcome = try await self.changes.perform(.webhooksCreate, on: Target(id), as: context) { tx, permit in
+            // Held for ourselves: two that create at once count one after the other.
+            guard let organization = body["organization"]?.string.flatMap({ OrganizationID($0) }),
+                let home = try ScopeNodeStore.find(organization.node, &tx, lock: .update),
+                home.reference == .organization(organization)
+            else { throw ControlError.invalid("There is no such organization.", at: "/organization") }
+            guard try WebhookStore.count(of: organization, &tx) < Webhook.limitOfOrganization else {
+                throw ControlError(
+                    .conflict, "too_many_webhooks",
+                    "The organization has \(Webhook.limitOfOrganization) webhooks already.", pointer: "/organization")
+            }
+            let webhook = Webhook(
+                id: id, organization: organization, name: body["name"]?.string ?? "",
+                url: body["url"]?.string ?? "",
+                eventTypes: (body["event_types"]?.array ?? []).compactMap(\.string), status: .active,
+                stamps: Stamps(new: context.time))
+            try webhook.check()
+            try WebhookStore.insert(webhook, &tx, permit)
+            let sealed = try keys.seal(secret, context: KeyEncryptionKeys.webhookContext(id, version: 1))
+            try WebhookStore.addSecret(
+                sealed, version: 1, to: id, others: context.time, at: context.time, &tx, permit)
+            let stored = try WebhookStore.fetch(id, &tx)
+            return Change(Issued(webhook: stored, secret: secret), in: organization, after: stored)
+        }
+        return try await outcome.resolved { Issued(webhook: try await self.get(WebhookID($0)), secret: nil) }
+    }
+
+    package func update(
+        _ id: WebhookID, _ patch: JSONValue, ifRevision: Int64?, as context: OperationContext
+    ) async throws -> Resolved<Webhook> {
+        let outcome = try await self.changes.perform(.webhooksUpdate, on: Target(id), as: context) { tx, permit in
+            let before = try WebhookStore.fetch(id, &tx, forUpdate: true)
+            try Revision.check(before.stamps.revision, ifRevision)
+            let after = try before.applying(patch, at: context.time)
+            try WebhookStore.save(after, &tx, permit)
+            if after.status == .disabled {
+                try WebhookDeliveryStore.abandon(id, "the webhook was disabled", at: context.time, &tx)
+            }
+            return Change(after, in: before.organization, before: before, after: after)
+        }
+        return try await outcome.resolved { _ in try await self.get(id) }
+    }
+
+    /// Gives it another secret; deliveries are signed with the one before, too, for `overlap` seconds.
+    package func rotate(
+        _ id: WebhookID, overlap: Int64, as context: OperationContext
+    ) async throws -> Resolved<Issued> {
+        let secret = WebhookSignature.newSecret()
+        let keys = self.keys
+        let outcome = try await self.changes.perform(.webhooksRotate, on: Target(id), as: context) { tx, permit in
+            let before = try WebhookStore.fetch(id, &tx, forUpdate: true)
+            let after = try before.applying([:], at: context.time)
+            try WebhookStore.save(after, &tx, permit)
+            let version = (before.secrets.last?.version ?? 0) + 1
+            let sealed = try keys.seal(secret, context: KeyEncryptionKeys.webhookContext(id, version: version))
+            try WebhookStore.addSecret(
+                sealed, version: version, to: id, others: context.time.adding(seconds: overlap), at: context.time,
+                &tx, permit)
+            let stored = try WebhookStore.fetch(id, &tx)
+            return Change(
+                Issued(webhook: stored, secret: secret), in: before.organization, before: before, after: stored)
+        }
+        return try await outcome.resolved { _ in Issued(webhook: try await self.get(id), secret: nil) }
+    }
+
+    /// Stores an event that goes to this webhook alone.
+    package func test(_ id: WebhookID, as context: OperationContext) async throws -> Resolved<Event> {
+        let eventID: EventID = self.time.newID()
+        let outcome = try await self.changes.perform(.webhooksTest, on: Target(eventID), as: context) { tx, _ in
+            let webhook = try WebhookStore.fetch(id, &tx, forUpdate: true)
+            guard webhook.status == .active else {
+                throw ControlError.conflict("webhook_disabled", "The webhook is disabled: nothing is sent to it.")
+            }
+            let event = Event(
+                id: eventID, type: Event.webhookTest, organization: webhook.organization, subject: Target(id),
+                occurredAt: context.time, data: ["webhook": JSONValue(id)])
+            try EventStore.raise(event, only: id, &tx)
+            return Change(event, in: webhook.organization, after: event)
+        }
+        return try await outcome.resolved { id in try await Events(database: self.database).get(EventID(id)) }
+    }
+
+    package func delete(
+        _ id: WebhookID, ifRevision: Int64?, as context: OperationContext
+    ) async throws -> [AuditReceipt] {
+        try await self.changes.perform(.webhooksDelete, on: Target(id), as: context) { tx, permit in
+            let before = try WebhookStore.fetch(id, &tx, forUpdate: true)
+            try Revision.check(before.stamps.revision, ifRevision)
+            try WebhookStore.remove(id, at: context.time, &tx, permit)
+            try WebhookDeliveryStore.abandon(id, "the webhook was deleted", at: context.time, &tx)
+            return Change((), in: before.organization, before: before)
+        }.receipts
+    }
+
+    /// What was, and is to be, delivered to it: newest event first.
+    package func deliveries(
+        of id: WebhookID, state: WebhookDelivery.State?, _ page: PageRequest
+    ) async throws -> Page<WebhookDelivery> {
+        let found = try await self.database.transaction(.readOnly) { tx in
+            _ = try WebhookStore.fetch(id, &tx)
+            return try WebhookDeliveryStore.list(of: id, state: state, page, &tx)
+        }
+        return Page(found, page, position: \.event.bytes)
+    }
+}
