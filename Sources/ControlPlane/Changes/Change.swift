@@ -32,7 +32,7 @@ package struct Target: Sendable, Hashable {
         "crd": "credential", "mdl": "model", "rte": "route", "prc": "price", "gwg": "gateway_group", "gw": "gateway",
         "adj": "price_adjustment", "ppr": "price_proposal", "rer": "rerating", "jt": "join_token", "tok": "api_token",
         "dep": "deployment", "pst": "provider_statement", "bud": "budget", "inc": "budget_increase", "evt": "event",
-        "whk": "webhook",
+        "whk": "webhook", "rl": "rate_limit",
     ]
 
     /// The text of an identifier that is stored with its kind.

@@ -97,9 +97,12 @@ enum GatewayMetrics {
             "gatehouse_budget_accounts", "gauge", "Budgets' windows that money is held of or charged to.",
             leases.accounts)
         metrics.single(
-            "gatehouse_lease_renewals_total", "counter", "Talks with the control plane about money.", leases.renewals)
+            "gatehouse_rate_limits", "gauge", "Rate limits that requests have counted for lately.", leases.rateLimits)
         metrics.single(
-            "gatehouse_lease_failures_total", "counter", "Talks about money that failed.", leases.failures)
+            "gatehouse_lease_renewals_total", "counter",
+            "Talks with the control plane about money and shares of rate limits.", leases.renewals)
+        metrics.single(
+            "gatehouse_lease_failures_total", "counter", "Talks about money and shares that failed.", leases.failures)
         metrics.single("gatehouse_requests_parked", "gauge", "Requests that wait for money.", figures.parked)
         if let usage {
             metrics.single(
