@@ -63,20 +63,34 @@ enum LeaseStore {
         return result
     }
 
-    /// Opens an account, unless somebody else just did.
-    static func open(
-        _ charge: Charge, of terms: Terms, spentBefore: Int64, carried: Int64, at now: Timestamp,
-        _ tx: inout Transaction
-    ) throws {
-        let end = BudgetWindow.containing(
-            Timestamp(microseconds: Int64(charge.startMinute) * 60_000_000), terms.period, in: terms.zone
-        ).end
+    /// What an account begins with.
+    struct Opening {
+        let charge: Charge
+        let terms: Terms
+        var spentBefore: Int64 = 0
+        var carried: Int64 = 0
+    }
+
+    /// Opens accounts, unless somebody else just did.
+    static func open(_ openings: [Opening], at now: Timestamp, _ tx: inout Transaction) throws {
+        guard !openings.isEmpty else { return }
+        // Microseconds since 1970; 0 for a window that never ends.
+        let ends = openings.map { opening in
+            let start = Timestamp(microseconds: Int64(opening.charge.startMinute) * 60_000_000)
+            let end = BudgetWindow.containing(start, opening.terms.period, in: opening.terms.zone).end
+            return end == .max ? 0 : end
+        }
         _ = try tx.execute(
             """
             insert into budget_account (budget_id, start_minute, ends_at, spent_before, carried, created_at)
-            values ($1, $2, $3::timestamptz, $4, $5, $6) on conflict do nothing
-            """, terms.budget, Int64(charge.startMinute), end == .max ? nil : Timestamp(microseconds: end),
-            spentBefore, carried, now
+            select w.budget, w.minute, timestamptz 'epoch' + nullif(w.ends, 0) * interval '1 microsecond', w.spent,
+                w.carried, $6
+            from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
+                as w (budget, minute, ends, spent, carried)
+            on conflict do nothing
+            """, openings.map { SQLUUID(high: $0.terms.budget.value.high, low: $0.terms.budget.value.low) },
+            openings.map { Int64($0.charge.startMinute) }, ends, openings.map(\.spentBefore),
+            openings.map(\.carried), now
         )
     }
 
@@ -105,12 +119,23 @@ enum LeaseStore {
         of accounts: [Int64], _ gateway: GatewayID, process: UInt64, at now: Timestamp, _ tx: inout Transaction
     ) throws -> [Int64: LeaseState] {
         let process = Int64(bitPattern: process)
+        var result = try Self.held(accounts, gateway, process, &tx)
+        // Mostly there are all; usage that arrives may make one at the same moment.
+        let missing = accounts.filter { result[$0] == nil }
+        guard !missing.isEmpty else { return result }
         _ = try tx.execute(
             """
             insert into budget_lease (account_id, gateway_id, process, renewed_at)
             select id, $2, $3, $4 from unnest($1::bigint[]) as id order by id on conflict do nothing
-            """, accounts.sorted(), gateway, process, now
+            """, missing.sorted(), gateway, process, now
         )
+        result.merge(try Self.held(missing, gateway, process, &tx)) { $1 }
+        return result
+    }
+
+    private static func held(
+        _ accounts: [Int64], _ gateway: GatewayID, _ process: Int64, _ tx: inout Transaction
+    ) throws -> [Int64: LeaseState] {
         let rows = try tx.query(
             """
             select account_id, granted, returned, posted, reserved, settled, sequence, state from budget_lease
@@ -200,11 +225,19 @@ enum LeaseStore {
     // MARK: Earlier processes
 
     /// Processes of a gateway other than one that hold something still.
+    ///
+    /// From one process to the next in the index, so that it does not grow with what each holds.
     static func unsettled(_ gateway: GatewayID, besides process: UInt64, _ tx: inout Transaction) throws -> [UInt64] {
         try tx.query(
             """
-            select distinct process from budget_lease where gateway_id = $1 and process <> $2 and state <> 'closed'
-            limit $3
+            with recursive found as (
+                (select process from budget_lease where gateway_id = $1 and state <> 'closed' order by process limit 1)
+                union all
+                select (select l.process from budget_lease l
+                    where l.gateway_id = $1 and l.state <> 'closed' and l.process > f.process
+                    order by l.process limit 1)
+                from found f where f.process is not null)
+            select process from found where process <> $2 limit $3
             """, gateway, Int64(bitPattern: process), Int64(LeaseRequest.settledLimit)
         ).map { UInt64(bitPattern: try $0.get("process", as: Int64.self)) }
     }

@@ -20,6 +20,8 @@ package struct LeaseBook {
     private var sequence: Int64 = 0
     /// The uptime from which on it asks also when nothing is due: what earlier processes held is only known by asking.
     private var askAt: UInt64 = 0
+    /// The uptime from which on accounts are asked for whose money is low: many at once then.
+    private var lowAt: UInt64 = 0
     /// How often an account was looked at, all told.
     package private(set) var visits = 0
     /// Earlier processes that the control plane wants to hear of.
@@ -35,6 +37,8 @@ package struct LeaseBook {
     private static let directRenewal: UInt64 = 1_000_000_000
     /// Nanoseconds until it is asked again for what waits, when the last answer gave nothing.
     private static let stuckRenewal: UInt64 = 50_000_000
+    /// Nanoseconds between two requests that are made only because money is low.
+    private static let lowPause: UInt64 = 250_000_000
     /// Accounts in one request: as many as the control plane decides on in a moment, new ones among them.
     private static let asksAtOnce = 512
 
@@ -157,6 +161,7 @@ package struct LeaseBook {
             visit(charge, &account, isEarly: !asks.isEmpty)
             self.accounts[charge] = account
         }
+        if !asks.isEmpty, uptime >= self.lowAt { self.lowAt = uptime + Self.lowPause }
         for (charge, again) in next {
             guard var account = self.accounts[charge] else { continue }
             self.look(at: charge, &account, from: again)
@@ -170,7 +175,7 @@ package struct LeaseBook {
         let next = self.table.withSlot(account.slot) { entry -> UInt64 in
             if entry.waiting.load(ordering: .relaxed) > 0 { return account.askedAt + Self.stuckRenewal }
             if account.tells(underWay: entry.reserved.load(ordering: .sequentiallyConsistent)) { return uptime + 1 }
-            return account.isLow(entry) ? account.askedAt + Self.directRenewal : account.dueAt
+            return account.isLow(entry) ? max(self.lowAt, account.askedAt + Self.directRenewal) : account.dueAt
         }
         return min(next ?? account.dueAt, account.dueAt)
     }
@@ -190,7 +195,7 @@ package struct LeaseBook {
                 (isEarly && !account.isDirect ? uptime + Self.ahead : uptime) >= account.dueAt
                 || (waiting > 0 && (!account.isStuck || sinceAsked >= Self.stuckRenewal))
                 || (isFinal && !account.isFinal) || hasSpare
-                || (sinceAsked >= Self.directRenewal && account.isLow(entry))
+                || (sinceAsked >= Self.directRenewal && uptime >= self.lowAt && account.isLow(entry))
             guard isDue else { return nil }
             if account.isDirect || account.isEnded { account.returned += entry.giveBack(upTo: .max) }
             var ask = LeaseAsk(account: charge)
