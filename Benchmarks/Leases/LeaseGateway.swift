@@ -91,8 +91,10 @@ final class LeaseGateway: Sendable {
         for row in document.nodes { budget(.node(row.id), row.id.value, 1_000_000_000_000_000) }
         for (handle, key) in keys.enumerated() {
             let id = VirtualKeyID(LeaseWorld.id(.key, key))
-            var digest = [UInt8](repeating: 0, count: 32)
-            for byte in 0..<8 { digest[byte] = UInt8(truncatingIfNeeded: handle >> (8 * (7 - byte))) }
+            // Spread as hashes are, and in the order of the keys.
+            let spread = UInt64(handle) * (.max / UInt64(keys.count)) + 0x1234_5678
+            var digest: [UInt8] = []
+            for _ in 0..<4 { withUnsafeBytes(of: spread.bigEndian) { digest += $0 } }
             document.keys.append(
                 KeyRow(
                     digest: digest, key: id, project: node(.project, key % LeaseWorld.projects), owner: nil, policy: nil,

@@ -18,13 +18,16 @@ package enum LeaseRenewal {
         var reply = LeaseReply(request: [], grants: [])
         let terms = try LeaseStore.terms(Set(request.asks.map(\.account.budget)), group: caller.group, &tx)
         let known = request.asks.filter { Self.isWindow($0.account, terms[$0.account.budget], now: now) }
-        // What needs no lock comes first: everybody who spends of the same account waits for the rest.
+        // What needs no lock on accounts comes first: everybody who spends of the same account waits for the rest. So do
+        // the process's own leases, which its usage may hold for as long as a batch takes to be stored.
         let increases = try LeaseStore.increases(of: Array(Set(terms.values.map(\.budget))), at: now, &tx)
         reply.unsettled = try LeaseStore.unsettled(caller.id, besides: caller.process, &tx)
-        let accounts = try Self.accounts(known.map(\.account), terms, now: now, &tx)
+        var accounts = try Self.accounts(known.map(\.account), terms, now: now, &tx)
         let ids = accounts.values.map(\.id)
         let since = now.adding(seconds: -LeaseRules.sharingSeconds)
         var leases = try LeaseStore.leases(of: ids, caller.id, process: caller.process, at: now, &tx)
+        let frozenUntil = try LeaseStore.lock(ids, &tx)
+        for (charge, account) in accounts { accounts[charge]?.frozenUntil = frozenUntil[account.id] }
         let sums = try LeaseStore.sums(of: ids, besides: caller.id, since: since, &tx)
         var changed: [(account: Int64, lease: LeaseState)] = []
         var frozen: [Int64] = []
@@ -70,11 +73,11 @@ package enum LeaseRenewal {
             && BudgetWindow.containing(start, terms.period, in: terms.zone).startMinute == charge.startMinute
     }
 
-    /// The accounts of charges, opened where they are new, and held.
+    /// The accounts of charges, opened where they are new.
     private static func accounts(
         _ charges: [Charge], _ terms: [UInt32: LeaseStore.Terms], now: Timestamp, _ tx: inout Transaction
     ) throws -> [Charge: LeaseStore.Account] {
-        var accounts = try LeaseStore.lock(charges, &tx)
+        let accounts = try LeaseStore.accounts(charges, &tx)
         let missing = charges.filter { accounts[$0] == nil }
         guard !missing.isEmpty else { return accounts }
         var openings: [LeaseStore.Opening] = []
@@ -83,8 +86,7 @@ package enum LeaseRenewal {
             openings.append(try Self.opening(charge, terms, &tx))
         }
         try LeaseStore.open(openings, at: now, &tx)
-        accounts = try LeaseStore.lock(charges, &tx)
-        return accounts
+        return try LeaseStore.accounts(charges, &tx)
     }
 
     /// What an account begins with: what was spent in its window before there was a budget, and what the window before

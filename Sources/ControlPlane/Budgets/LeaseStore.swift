@@ -19,7 +19,7 @@ enum LeaseStore {
         let charge: Charge
         let spentBefore: Int64
         let carried: Int64
-        let frozenUntil: Timestamp?
+        var frozenUntil: Timestamp?
     }
 
     /// Of budgets by their numbers: those of the group's organizations that there are.
@@ -39,17 +39,30 @@ enum LeaseStore {
         return result
     }
 
-    /// The accounts of charges that there are, held against every other renewal until the transaction ends; in one order,
-    /// so that two that need the same ones do not wait for each other.
-    static func lock(_ charges: [Charge], _ tx: inout Transaction) throws -> [Charge: Account] {
+    /// Holds accounts against every other renewal until the transaction ends; in one order, so that two that need the same
+    /// ones do not wait for each other.
+    ///
+    /// - Returns: until when nothing is granted of those that are frozen.
+    static func lock(_ accounts: [Int64], _ tx: inout Transaction) throws -> [Int64: Timestamp] {
+        guard !accounts.isEmpty else { return [:] }
+        let rows = try tx.query(
+            "select id, frozen_until from budget_account where id = any ($1) order by id for no key update", accounts)
+        var result: [Int64: Timestamp] = [:]
+        for row in rows {
+            if let until: Timestamp = try row.optional("frozen_until") { result[try row.get("id")] = until }
+        }
+        return result
+    }
+
+    /// The accounts of charges that there are.
+    static func accounts(_ charges: [Charge], _ tx: inout Transaction) throws -> [Charge: Account] {
         guard !charges.isEmpty else { return [:] }
         let rows = try tx.query(
             """
-            select a.id, b.number, a.start_minute, a.spent_before, a.carried, a.frozen_until
+            select a.id, b.number, a.start_minute, a.spent_before, a.carried
             from unnest($1::bigint[], $2::bigint[]) as w (number, minute)
             join budget b on b.number = w.number
             join budget_account a on a.budget_id = b.id and a.start_minute = w.minute
-            order by a.id for no key update of a
             """, charges.map { Int64($0.budget) }, charges.map { Int64($0.startMinute) }
         )
         var result: [Charge: Account] = [:]
@@ -57,7 +70,7 @@ enum LeaseStore {
             let charge = try Charge(row)
             result[charge] = Account(
                 id: try row.get("id"), charge: charge, spentBefore: try row.get("spent_before"),
-                carried: try row.get("carried"), frozenUntil: try row.optional("frozen_until")
+                carried: try row.get("carried")
             )
         }
         return result

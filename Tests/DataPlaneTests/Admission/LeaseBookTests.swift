@@ -32,7 +32,10 @@ import Testing
             ]
             for number in 0..<keys {
                 let key: VirtualKeyID = time.newID()
-                let digest = (0..<32).map { $0 < 8 ? UInt8(truncatingIfNeeded: number >> (8 * (7 - $0))) : 0 }
+                // Spread as hashes are, and in the order of the keys.
+                let spread = UInt64(number) * (.max / UInt64(keys)) + 0x1234_5678
+                var digest: [UInt8] = []
+                for _ in 0..<4 { withUnsafeBytes(of: spread.bigEndian) { digest += $0 } }
                 document.keys.append(
                     KeyRow(
                         digest: digest, key: key, project: project, owner: nil, policy: nil, expires: nil,
