@@ -97,7 +97,8 @@ final class LeaseGateway: Sendable {
             for _ in 0..<4 { withUnsafeBytes(of: spread.bigEndian) { digest += $0 } }
             document.keys.append(
                 KeyRow(
-                    digest: digest, key: id, project: node(.project, key % LeaseWorld.projects), owner: nil, policy: nil,
+                    digest: digest, key: id, project: node(.project, key % LeaseWorld.projects), owner: nil,
+                    policy: nil,
                     expires: nil, status: .active))
             budget(.key(id), id.value, 100_000_000_000)
         }
@@ -242,7 +243,7 @@ final class LeaseGateway: Sendable {
         }
     }
 
-    /// What delivery does: what there is, each second, in batches of at most 2000.
+    /// What delivery does: what there is, each second, or at once what fills a batch of 2000.
     private func ship() async {
         var next = 1
         while true {
@@ -280,7 +281,7 @@ final class LeaseGateway: Sendable {
                 self.failed(error)
                 if isLast { return }
             }
-            if !isLast { try? await Task.sleep(for: .seconds(1)) }
+            if !isLast, records.count < UsageBatch.recordsLimit { try? await Task.sleep(for: .seconds(1)) }
         }
     }
 }

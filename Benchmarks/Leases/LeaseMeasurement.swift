@@ -30,7 +30,8 @@ struct LeaseMeasurement {
             "\(Int(Double(self.figures.accounts) / self.seconds))", Self.text(all, 50), Self.text(all, 99),
             Self.text(all, 100), self.share(self.database.renewals), self.share(self.database.other),
             "\(Int(Double(self.figures.stored) / self.seconds))", Self.text(batches, 50), Self.text(batches, 99),
-            "\(self.figures.waited) of \(requests)" + (self.figures.refused > 0 ? ", \(self.figures.refused) refused" : ""),
+            "\(self.figures.waited) of \(requests)"
+                + (self.figures.refused > 0 ? ", \(self.figures.refused) refused" : ""),
             (self.holds ? "holds" : "DOES NOT HOLD")
                 + (self.figures.failures > 0 ? ", \(self.figures.failures) failures" : ""),
         ]

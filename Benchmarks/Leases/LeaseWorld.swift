@@ -4,10 +4,13 @@ import Postgres
 import Shared
 
 /// A deployment of 4 organizations, 12 units and 40 projects, each with a hard monthly budget, and as many keys, each
-/// with one too. Ids are numbered, so that nothing of them has to be asked for.
+/// with one too.
+///
+/// Ids are numbered, so that nothing of them has to be asked for.
 struct LeaseWorld: Sendable {
     enum Kind: UInt64 {
-        case organization = 1, unit, project, key, budget, group, gateway
+        case organization = 1
+        case unit, project, key, budget, group, gateway
     }
 
     static let organizations = 4
@@ -65,8 +68,9 @@ struct LeaseWorld: Sendable {
         return world
     }
 
-    /// Adds keys, each with a budget of 100 USD a month, until there are so many. Their accounts are open, and held by
-    /// two processes that ended: the tables are as large as such a deployment's.
+    /// Adds keys, each with a budget of 100 USD a month, until there are so many.
+    ///
+    /// Accounts of half of them are open, and held by two processes that ended: the tables are as large as such a deployment's.
     func fill(to keys: Int) async throws {
         try await self.execute(
             """

@@ -175,7 +175,7 @@ enum LeaseStore {
                 reserved = w.reserved, sequence = w.sequence, state = w.state, renewed_at = greatest(l.renewed_at, $3)
             from unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[])
                 as w (account_id, granted, returned, posted, reserved, sequence, state)
-            where l.account_id = w.account_id and l.gateway_id = $1 and l.process = $2
+            where l.account_id = w.account_id and l.account_id = any ($4) and l.gateway_id = $1 and l.process = $2
             """, gateway, Int64(bitPattern: process), now, leases.map(\.account), leases.map(\.lease.granted),
             leases.map(\.lease.returned), leases.map(\.lease.posted), leases.map(\.lease.reserved),
             leases.map(\.lease.sequence), leases.map(\.lease.phase.rawValue)

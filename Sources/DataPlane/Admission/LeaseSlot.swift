@@ -26,8 +26,7 @@ package struct LeaseSlot: ~Copyable {
     package let answeredAt = Atomic<UInt64>(0)
     /// The uptime until which the ceiling holds without another word of the control plane.
     package let usableUntil = Atomic<UInt64>(0)
-    /// Never more than the ceiling: as long as `posted + reserved` is within, the keeper has nothing to do. Only the
-    /// keeper writes it.
+    /// Never more than the ceiling: as long as `posted + reserved` is within, the keeper, who writes it, has nothing to do.
     let comfort = Atomic<Int64>(0)
     /// 1 for a hard budget.
     package let isHard = Atomic<UInt8>(0)

@@ -222,7 +222,7 @@ package final class LeaseTable: @unchecked Sendable {
         return result
     }
 
-    /// Has the keeper look at a slot: money of it is short. Once, however many requests say so until it has.
+    /// Has the keeper look at a slot whose money is short: once, however many requests say so until it has.
     func flag(_ index: SlotIndex) {
         _ = self.withSlot(index) { slot in
             guard slot.isFlagged.load(ordering: .sequentiallyConsistent) == 0 else { return }
