@@ -138,6 +138,18 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        // What renewing leases takes and costs, and how fast usage is taken in beside it: scripts/bench-leases.
+        .executableTarget(
+            name: "LeaseBenchmark",
+            dependencies: [
+                "ControlPlane", "DataPlane", "Postgres", "Shared",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Benchmarks/Leases",
+            swiftSettings: requestPath
+        ),
+
         // Tests. `TestKit` starts what tests need; on Linux all test targets link into one binary.
         .target(
             name: "TestKit",

@@ -106,13 +106,14 @@ final class Stack: Sendable {
 
     // MARK: Processes
 
-    func startControl() async throws -> ChildProcess {
+    /// - Parameter address: what it listens at; it is called over the loopback interface in any case.
+    func startControl(at address: String = "127.0.0.1") async throws -> ChildProcess {
         let process = try ChildProcess(
             Self.binaries + "/gatehouse-control", ["serve"],
             environment: Self.environment([
                 "GATEHOUSE_DATABASE_URL": self.postgres.url(database: "gatehouse"),
                 "GATEHOUSE_KEK_FILE": self.folder + "/kek", "GATEHOUSE_MIGRATIONS": RepositoryPaths.migrations,
-                "GATEHOUSE_CONTROL_LISTEN": "127.0.0.1:\(self.controlPort)",
+                "GATEHOUSE_CONTROL_LISTEN": "\(address):\(self.controlPort)",
             ])
         )
         try await process.waitForPort(self.controlPort)
@@ -127,6 +128,10 @@ final class Stack: Sendable {
         let name: String
         let port: Int
         let privatePort: Int
+        /// The address that it is called at.
+        var address = "127.0.0.1"
+        /// The network namespace that it runs in; nil for that of the test.
+        var namespace: String?
     }
 
     func place(_ name: String) throws -> GatewayPlace {
@@ -144,17 +149,22 @@ final class Stack: Sendable {
     ) async throws -> ChildProcess {
         var settings = [
             "GATEHOUSE_CONTROL_URL": controlURL ?? self.controlURL,
-            "GATEHOUSE_STATE_DIR": self.folder + "/" + place.name, "GATEHOUSE_LISTEN": "127.0.0.1:\(place.port)",
-            "GATEHOUSE_PRIVATE_LISTEN": "127.0.0.1:\(place.privatePort)", "GATEHOUSE_GATEWAY_NAME": place.name,
+            "GATEHOUSE_STATE_DIR": self.folder + "/" + place.name,
+            "GATEHOUSE_LISTEN": "\(place.address):\(place.port)",
+            "GATEHOUSE_PRIVATE_LISTEN": "\(place.address):\(place.privatePort)", "GATEHOUSE_GATEWAY_NAME": place.name,
             "GATEHOUSE_LOOPS": "2",
         ]
         if let joinToken { settings["GATEHOUSE_JOIN_TOKEN"] = joinToken }
         settings.merge(more) { $1 }
-        let process = try ChildProcess(Self.binaries + "/gatehouse-gateway", environment: Self.environment(settings))
+        let program = Self.binaries + "/gatehouse-gateway"
+        // `ip netns exec` becomes the program: signals reach it.
+        let command = place.namespace.map { ["ip", "netns", "exec", $0, program] } ?? [program]
+        let process = try ChildProcess(
+            command[0], Array(command.dropFirst()), environment: Self.environment(settings))
         if waitReady {
-            try await process.waitForPort(place.privatePort)
+            if place.namespace == nil { try await process.waitForPort(place.privatePort) }
             try await self.eventually("the gateway is ready") {
-                try await self.send("GET", "http://127.0.0.1:\(place.privatePort)/readyz").status == 200
+                try await self.send("GET", "http://\(place.address):\(place.privatePort)/readyz").status == 200
             }
         }
         return process
@@ -242,7 +252,7 @@ final class Stack: Sendable {
         _ place: GatewayPlace, _ key: String, content: String = "Hello there", members: String = "", seconds: Int64 = 20
     ) async throws -> Reply {
         try await self.send(
-            "POST", "http://127.0.0.1:\(place.port)/v1/chat/completions", ["authorization": "Bearer \(key)"],
+            "POST", "http://\(place.address):\(place.port)/v1/chat/completions", ["authorization": "Bearer \(key)"],
             body: "{\"model\":\"mock\"\(members),\"messages\":[{\"role\":\"user\",\"content\":\"\(content)\"}]}",
             seconds: seconds
         )

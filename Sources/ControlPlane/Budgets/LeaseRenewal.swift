@@ -18,12 +18,17 @@ package enum LeaseRenewal {
         var reply = LeaseReply(request: [], grants: [])
         let terms = try LeaseStore.terms(Set(request.asks.map(\.account.budget)), group: caller.group, &tx)
         let known = request.asks.filter { Self.isWindow($0.account, terms[$0.account.budget], now: now) }
-        let accounts = try Self.accounts(known.map(\.account), terms, now: now, &tx)
+        // What needs no lock on accounts comes first: everybody who spends of the same account waits for the rest. So do
+        // the process's own leases, which its usage may hold for as long as a batch takes to be stored.
+        let increases = try LeaseStore.increases(of: Array(Set(terms.values.map(\.budget))), at: now, &tx)
+        reply.unsettled = try LeaseStore.unsettled(caller.id, besides: caller.process, &tx)
+        var accounts = try Self.accounts(known.map(\.account), terms, now: now, &tx)
         let ids = accounts.values.map(\.id)
         let since = now.adding(seconds: -LeaseRules.sharingSeconds)
         var leases = try LeaseStore.leases(of: ids, caller.id, process: caller.process, at: now, &tx)
+        let frozenUntil = try LeaseStore.lock(ids, &tx)
+        for (charge, account) in accounts { accounts[charge]?.frozenUntil = frozenUntil[account.id] }
         let sums = try LeaseStore.sums(of: ids, besides: caller.id, since: since, &tx)
-        let increases = try LeaseStore.increases(of: Array(Set(terms.values.map(\.budget))), at: now, &tx)
         var changed: [(account: Int64, lease: LeaseState)] = []
         var frozen: [Int64] = []
         for ask in request.asks {
@@ -50,7 +55,6 @@ package enum LeaseRenewal {
         }
         try LeaseStore.save(changed, caller.id, process: caller.process, at: now, &tx)
         try LeaseStore.freeze(frozen, until: now.adding(seconds: LeaseRules.freezeSeconds), &tx)
-        reply.unsettled = try LeaseStore.unsettled(caller.id, besides: caller.process, &tx)
         return reply
     }
 
@@ -69,34 +73,34 @@ package enum LeaseRenewal {
             && BudgetWindow.containing(start, terms.period, in: terms.zone).startMinute == charge.startMinute
     }
 
-    /// The accounts of charges, opened where they are new, and held.
+    /// The accounts of charges, opened where they are new.
     private static func accounts(
         _ charges: [Charge], _ terms: [UInt32: LeaseStore.Terms], now: Timestamp, _ tx: inout Transaction
     ) throws -> [Charge: LeaseStore.Account] {
-        var accounts = try LeaseStore.lock(charges, &tx)
+        let accounts = try LeaseStore.accounts(charges, &tx)
         let missing = charges.filter { accounts[$0] == nil }
         guard !missing.isEmpty else { return accounts }
+        var openings: [LeaseStore.Opening] = []
         for charge in missing.sorted() {
             guard let terms = terms[charge.budget] else { continue }
-            try Self.open(charge, terms, now: now, &tx)
+            openings.append(try Self.opening(charge, terms, &tx))
         }
-        accounts = try LeaseStore.lock(charges, &tx)
-        return accounts
+        try LeaseStore.open(openings, at: now, &tx)
+        return try LeaseStore.accounts(charges, &tx)
     }
 
-    /// Opens an account with what was spent in its window before there was a budget, and with what the window before
+    /// What an account begins with: what was spent in its window before there was a budget, and what the window before
     /// left over.
-    static func open(
-        _ charge: Charge, _ terms: LeaseStore.Terms, now: Timestamp, _ tx: inout Transaction
-    ) throws {
+    static func opening(
+        _ charge: Charge, _ terms: LeaseStore.Terms, _ tx: inout Transaction
+    ) throws -> LeaseStore.Opening {
         let start = Timestamp(microseconds: Int64(charge.startMinute) * 60_000_000)
-        var before: Int64 = 0
+        var opening = LeaseStore.Opening(charge: charge, terms: terms)
         if terms.period != .total, start < terms.createdAt {
-            before = try BudgetSpending.spent(by: terms.budget, from: start, &tx)
+            opening.spentBefore = try BudgetSpending.spent(by: terms.budget, from: start, &tx)
         }
-        try LeaseStore.open(
-            charge, of: terms, spentBefore: before,
-            carried: terms.carriesOver ? try Self.leftOver(before: charge, terms, &tx) : 0, at: now, &tx)
+        if terms.carriesOver { opening.carried = try Self.leftOver(before: charge, terms, &tx) }
+        return opening
     }
 
     /// What the window before left over for certain: its limit less everything that leases of it hold; at most the

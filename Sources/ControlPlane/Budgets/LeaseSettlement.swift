@@ -69,6 +69,6 @@ enum LeaseSettlement {
         )
         guard let terms = try row.map({ try LeaseStore.Terms($0) }) else { return }
         guard LeaseRenewal.isWindow(charge, terms, now: now) else { return }
-        try LeaseRenewal.open(charge, terms, now: now, &tx)
+        try LeaseStore.open([try LeaseRenewal.opening(charge, terms, &tx)], at: now, &tx)
     }
 }

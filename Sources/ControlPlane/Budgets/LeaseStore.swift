@@ -19,7 +19,7 @@ enum LeaseStore {
         let charge: Charge
         let spentBefore: Int64
         let carried: Int64
-        let frozenUntil: Timestamp?
+        var frozenUntil: Timestamp?
     }
 
     /// Of budgets by their numbers: those of the group's organizations that there are.
@@ -39,17 +39,30 @@ enum LeaseStore {
         return result
     }
 
-    /// The accounts of charges that there are, held against every other renewal until the transaction ends; in one order,
-    /// so that two that need the same ones do not wait for each other.
-    static func lock(_ charges: [Charge], _ tx: inout Transaction) throws -> [Charge: Account] {
+    /// Holds accounts against every other renewal until the transaction ends; in one order, so that two that need the same
+    /// ones do not wait for each other.
+    ///
+    /// - Returns: until when nothing is granted of those that are frozen.
+    static func lock(_ accounts: [Int64], _ tx: inout Transaction) throws -> [Int64: Timestamp] {
+        guard !accounts.isEmpty else { return [:] }
+        let rows = try tx.query(
+            "select id, frozen_until from budget_account where id = any ($1) order by id for no key update", accounts)
+        var result: [Int64: Timestamp] = [:]
+        for row in rows {
+            if let until: Timestamp = try row.optional("frozen_until") { result[try row.get("id")] = until }
+        }
+        return result
+    }
+
+    /// The accounts of charges that there are.
+    static func accounts(_ charges: [Charge], _ tx: inout Transaction) throws -> [Charge: Account] {
         guard !charges.isEmpty else { return [:] }
         let rows = try tx.query(
             """
-            select a.id, b.number, a.start_minute, a.spent_before, a.carried, a.frozen_until
+            select a.id, b.number, a.start_minute, a.spent_before, a.carried
             from unnest($1::bigint[], $2::bigint[]) as w (number, minute)
             join budget b on b.number = w.number
             join budget_account a on a.budget_id = b.id and a.start_minute = w.minute
-            order by a.id for no key update of a
             """, charges.map { Int64($0.budget) }, charges.map { Int64($0.startMinute) }
         )
         var result: [Charge: Account] = [:]
@@ -57,26 +70,40 @@ enum LeaseStore {
             let charge = try Charge(row)
             result[charge] = Account(
                 id: try row.get("id"), charge: charge, spentBefore: try row.get("spent_before"),
-                carried: try row.get("carried"), frozenUntil: try row.optional("frozen_until")
+                carried: try row.get("carried")
             )
         }
         return result
     }
 
-    /// Opens an account, unless somebody else just did.
-    static func open(
-        _ charge: Charge, of terms: Terms, spentBefore: Int64, carried: Int64, at now: Timestamp,
-        _ tx: inout Transaction
-    ) throws {
-        let end = BudgetWindow.containing(
-            Timestamp(microseconds: Int64(charge.startMinute) * 60_000_000), terms.period, in: terms.zone
-        ).end
+    /// What an account begins with.
+    struct Opening {
+        let charge: Charge
+        let terms: Terms
+        var spentBefore: Int64 = 0
+        var carried: Int64 = 0
+    }
+
+    /// Opens accounts, unless somebody else just did.
+    static func open(_ openings: [Opening], at now: Timestamp, _ tx: inout Transaction) throws {
+        guard !openings.isEmpty else { return }
+        // Microseconds since 1970; 0 for a window that never ends.
+        let ends = openings.map { opening in
+            let start = Timestamp(microseconds: Int64(opening.charge.startMinute) * 60_000_000)
+            let end = BudgetWindow.containing(start, opening.terms.period, in: opening.terms.zone).end
+            return end == .max ? 0 : end
+        }
         _ = try tx.execute(
             """
             insert into budget_account (budget_id, start_minute, ends_at, spent_before, carried, created_at)
-            values ($1, $2, $3::timestamptz, $4, $5, $6) on conflict do nothing
-            """, terms.budget, Int64(charge.startMinute), end == .max ? nil : Timestamp(microseconds: end),
-            spentBefore, carried, now
+            select w.budget, w.minute, timestamptz 'epoch' + nullif(w.ends, 0) * interval '1 microsecond', w.spent,
+                w.carried, $6
+            from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
+                as w (budget, minute, ends, spent, carried)
+            on conflict do nothing
+            """, openings.map { SQLUUID(high: $0.terms.budget.value.high, low: $0.terms.budget.value.low) },
+            openings.map { Int64($0.charge.startMinute) }, ends, openings.map(\.spentBefore),
+            openings.map(\.carried), now
         )
     }
 
@@ -105,12 +132,23 @@ enum LeaseStore {
         of accounts: [Int64], _ gateway: GatewayID, process: UInt64, at now: Timestamp, _ tx: inout Transaction
     ) throws -> [Int64: LeaseState] {
         let process = Int64(bitPattern: process)
+        var result = try Self.held(accounts, gateway, process, &tx)
+        // Mostly there are all; usage that arrives may make one at the same moment.
+        let missing = accounts.filter { result[$0] == nil }
+        guard !missing.isEmpty else { return result }
         _ = try tx.execute(
             """
             insert into budget_lease (account_id, gateway_id, process, renewed_at)
             select id, $2, $3, $4 from unnest($1::bigint[]) as id order by id on conflict do nothing
-            """, accounts.sorted(), gateway, process, now
+            """, missing.sorted(), gateway, process, now
         )
+        result.merge(try Self.held(missing, gateway, process, &tx)) { $1 }
+        return result
+    }
+
+    private static func held(
+        _ accounts: [Int64], _ gateway: GatewayID, _ process: Int64, _ tx: inout Transaction
+    ) throws -> [Int64: LeaseState] {
         let rows = try tx.query(
             """
             select account_id, granted, returned, posted, reserved, settled, sequence, state from budget_lease
@@ -137,7 +175,7 @@ enum LeaseStore {
                 reserved = w.reserved, sequence = w.sequence, state = w.state, renewed_at = greatest(l.renewed_at, $3)
             from unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[])
                 as w (account_id, granted, returned, posted, reserved, sequence, state)
-            where l.account_id = w.account_id and l.gateway_id = $1 and l.process = $2
+            where l.account_id = w.account_id and l.account_id = any ($4) and l.gateway_id = $1 and l.process = $2
             """, gateway, Int64(bitPattern: process), now, leases.map(\.account), leases.map(\.lease.granted),
             leases.map(\.lease.returned), leases.map(\.lease.posted), leases.map(\.lease.reserved),
             leases.map(\.lease.sequence), leases.map(\.lease.phase.rawValue)
@@ -200,11 +238,25 @@ enum LeaseStore {
     // MARK: Earlier processes
 
     /// Processes of a gateway other than one that hold something still, of budgets or of rate limits.
+    ///
+    /// From one process to the next in the indices, so that it does not grow with what each holds.
     static func unsettled(_ gateway: GatewayID, besides process: UInt64, _ tx: inout Transaction) throws -> [UInt64] {
         try tx.query(
             """
-            select process from budget_lease where gateway_id = $1 and process <> $2 and state <> 'closed'
-            union select process from rate_limit_share where gateway_id = $1 and process <> $2
+            with recursive found as (
+                (select process from budget_lease where gateway_id = $1 and state <> 'closed' order by process limit 1)
+                union all
+                select (select l.process from budget_lease l
+                    where l.gateway_id = $1 and l.state <> 'closed' and l.process > f.process
+                    order by l.process limit 1)
+                from found f where f.process is not null),
+            shared as (
+                (select process from rate_limit_share where gateway_id = $1 order by process limit 1)
+                union all
+                select (select s.process from rate_limit_share s where s.gateway_id = $1 and s.process > f.process
+                    order by s.process limit 1)
+                from shared f where f.process is not null)
+            select process from found where process <> $2 union select process from shared where process <> $2
             limit $3
             """, gateway, Int64(bitPattern: process), Int64(LeaseRequest.settledLimit)
         ).map { UInt64(bitPattern: try $0.get("process", as: Int64.self)) }

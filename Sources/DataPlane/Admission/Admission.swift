@@ -106,7 +106,7 @@ package enum Admission {
             }
             // An amount that was granted long ago without another word is not spent any more.
             let isUsable = uptime < slot.usableUntil.load(ordering: .acquiring)
-            if isUsable && slot.reserve(amount) { return }
+            if isUsable && slot.reserve(amount, at: index, in: table) { return }
             if away && budget.away == .open {
                 slot.reserveAnyway(amount)
                 return
@@ -125,7 +125,7 @@ package enum Admission {
             } else if away {
                 verdict = .refused(self.unavailable(budget))
             } else {
-                slot.waiting.wrappingAdd(amount, ordering: .relaxed)
+                slot.wait(for: amount, at: index, in: table)
                 verdict = .wait(asks: true)
             }
         }

@@ -3,31 +3,27 @@ import Synchronization
 
 /// What one task keeps of the accounts of a process: when to ask for what, and what was answered.
 ///
+/// A look costs what is due, not what is held: an account is looked at when its time has come, when a request flagged it
+/// because its money is short, and, for as long as something is under way, when that should be told at once.
+///
 /// Knows no network and no clock: the simulation runs it as it is.
 package struct LeaseBook {
-    private struct Account {
-        let slot: LeaseTable.SlotIndex
-        var granted: Int64 = 0
-        var returned: Int64 = 0
-        /// `posted` when it was last asked for.
-        var askedPosted: Int64 = 0
-        var askedAt: UInt64 = 0
-        var dueAt: UInt64 = 0
-        var isDirect = false
-        /// The last answer gave nothing to what waited.
-        var isStuck = false
-        /// The window is over, and every loop has had a turn since: nobody reserves any more.
-        var isEnded = false
-        /// The last ask said that it is final.
-        var isFinal = false
-    }
-
     private let table: LeaseTable
     private let gateway: GatewayID
-    private var accounts: [Charge: Account] = [:]
+    private var accounts: [Charge: HeldAccount] = [:]
+    /// When to look at which account next: at least once until it is due.
+    private var looks = DueQueue<UInt64>()
+    /// When windows end, in microseconds since 1970.
+    private var ends = DueQueue<Int64>()
+    /// Accounts to look at before those that are due, because requests wait or may soon.
+    private var flagged: [Charge] = []
     private var sequence: Int64 = 0
     /// The uptime from which on it asks also when nothing is due: what earlier processes held is only known by asking.
     private var askAt: UInt64 = 0
+    /// The uptime from which on accounts are asked for whose money is low: many at once then.
+    private var lowAt: UInt64 = 0
+    /// How often an account was looked at, all told.
+    package private(set) var visits = 0
     /// Earlier processes that the control plane wants to hear of.
     package private(set) var unsettled: [UInt64] = []
 
@@ -35,14 +31,16 @@ package struct LeaseBook {
     package static let renewal: UInt64 = 20_000_000_000
     /// Nanoseconds that what was granted may be spent for without another word (DESIGN: hard TTL).
     package static let hardTime: UInt64 = 1_800_000_000_000
+    /// Nanoseconds before an account is due in which it is renewed with others that are: one request then, not one for each.
+    private static let ahead: UInt64 = LeaseBook.renewal / 5
     /// Nanoseconds between two asks for an account of which money is short.
     private static let directRenewal: UInt64 = 1_000_000_000
     /// Nanoseconds until it is asked again for what waits, when the last answer gave nothing.
     private static let stuckRenewal: UInt64 = 50_000_000
+    /// Nanoseconds between two requests that are made only because money is low.
+    private static let lowPause: UInt64 = 250_000_000
     /// Accounts in one request: as many as the control plane decides on in a moment, new ones among them.
     private static let asksAtOnce = 512
-    /// The least that it asks for: a cent.
-    private static let leastWant: Int64 = 10_000_000
 
     package init(table: LeaseTable, gateway: GatewayID) {
         self.table = table
@@ -55,39 +53,54 @@ package struct LeaseBook {
     /// Takes in the accounts that requests opened since.
     package mutating func collect(uptime: UInt64) {
         for slot in self.table.takeFresh() {
-            guard
-                let charge = self.table.withSlot(slot, { Charge(value: $0.account.load(ordering: .acquiring)) }) ?? nil
-            else { continue }
-            var account = Account(slot: slot)
+            let opened = self.table.withSlot(slot) { entry in
+                Charge(value: entry.account.load(ordering: .acquiring)).map {
+                    ($0, entry.endsAt.load(ordering: .relaxed))
+                }
+            }
+            guard let (charge, endsAt) = opened ?? nil else { continue }
+            var account = HeldAccount(slot: slot)
             account.dueAt = uptime
+            self.look(at: charge, &account, from: uptime)
             self.accounts[charge] = account
+            if endsAt < .max { self.ends.insert(charge, at: endsAt) }
         }
         self.table.prepare()
     }
 
-    /// The accounts whose window is over: from now on no loop finds them.
+    /// The accounts whose window is over, each once: from now on no loop finds them.
     ///
     /// Call `end` with them after every loop has had a turn.
-    package func ending(now: Timestamp) -> [Charge] {
-        self.accounts.compactMap { charge, account in
-            guard !account.isEnded,
-                self.table.withSlot(account.slot, { $0.endsAt.load(ordering: .relaxed) <= now.microseconds }) == true
-            else { return nil }
+    package mutating func ending(now: Timestamp) -> [Charge] {
+        var result: [Charge] = []
+        while let (_, charge) = self.ends.takeFirst(until: now.microseconds) {
+            guard let account = self.accounts[charge], !account.isEnded else { continue }
             self.table.unlink(account.slot, budget: charge.budget)
-            return charge
+            result.append(charge)
         }
+        return result
     }
 
     package mutating func end(_ charges: [Charge]) {
-        for charge in charges { self.accounts[charge]?.isEnded = true }
+        for charge in charges {
+            guard var account = self.accounts[charge] else { continue }
+            account.isEnded = true
+            self.look(at: charge, &account, from: 0)
+            self.accounts[charge] = account
+        }
     }
 
     /// The process stops, and no request is under way any more: every account is asked for a last time.
     package mutating func endAll() {
-        for (charge, account) in self.accounts {
-            self.table.unlink(account.slot, budget: charge.budget)
-            self.accounts[charge]?.isEnded = true
-        }
+        for (charge, account) in self.accounts { self.table.unlink(account.slot, budget: charge.budget) }
+        self.end(Array(self.accounts.keys))
+    }
+
+    /// Has an account looked at from an uptime on, or before.
+    private mutating func look(at charge: Charge, _ account: inout HeldAccount, from uptime: UInt64) {
+        guard uptime < account.lookAt else { return }
+        account.lookAt = uptime
+        self.looks.insert(charge, at: uptime)
     }
 
     /// What to ask now; nil when nothing is due.
@@ -98,16 +111,7 @@ package struct LeaseBook {
     package mutating func request(
         uptime: UInt64, settled: [UInt64] = [], shares: [ShareAsk] = []
     ) -> LeaseRequest? {
-        var asks: [LeaseAsk] = []
-        // Those that are left out are due again with the next request, and those that are in it are not for a while.
-        for charge in Array(self.accounts.keys) where asks.count < Self.asksAtOnce {
-            guard var account = self.accounts[charge], let ask = self.ask(charge, &account, uptime: uptime) else {
-                continue
-            }
-            asks.append(ask)
-            self.accounts[charge] = account
-        }
-        asks.sort { $0.account < $1.account }
+        let asks = self.asks(uptime: uptime)
         guard !asks.isEmpty || !settled.isEmpty || !shares.isEmpty || uptime >= self.askAt else { return nil }
         self.askAt = uptime + Self.renewal
         self.sequence += 1
@@ -118,25 +122,86 @@ package struct LeaseBook {
         return request
     }
 
-    private func ask(_ charge: Charge, _ account: inout Account, uptime: UInt64) -> LeaseAsk? {
+    /// Those that are left out are asked for with the next request.
+    private mutating func asks(uptime: UInt64) -> [LeaseAsk] {
+        var asks: [LeaseAsk] = []
+        /// When to look next at those that were looked at: put into the queue when nothing more is taken from it.
+        var next: [(charge: Charge, uptime: UInt64)] = []
+        func visit(_ charge: Charge, _ account: inout HeldAccount, isEarly: Bool) {
+            self.visits += 1
+            let again: UInt64
+            if account.sequence > self.sequence {
+                // It is in this request already.
+                again = uptime + 1
+            } else if let ask = self.ask(charge, &account, uptime: uptime, isEarly: isEarly) {
+                asks.append(ask)
+                account.sequence = self.sequence + 1
+                again = account.tells(underWay: ask.reserved) ? uptime + 1 : account.dueAt
+            } else {
+                again = max(uptime + 1, self.nextLook(account, uptime: uptime))
+            }
+            next.append((charge, again))
+        }
+        self.table.takeFlagged { charge in
+            guard let account = self.accounts[charge], !account.isFlagged else { return }
+            self.accounts[charge]?.isFlagged = true
+            self.flagged.append(charge)
+        }
+        var done = 0
+        while done < self.flagged.count, asks.count < Self.asksAtOnce {
+            let charge = self.flagged[done]
+            done += 1
+            guard var account = self.accounts[charge] else { continue }
+            account.isFlagged = false
+            // This is that look, too.
+            if account.lookAt <= uptime { account.lookAt = .max }
+            visit(charge, &account, isEarly: false)
+            self.accounts[charge] = account
+        }
+        self.flagged.removeFirst(done)
+        while asks.count < Self.asksAtOnce,
+            let (time, charge) = self.looks.takeFirst(until: asks.isEmpty ? uptime : uptime + Self.ahead)
+        {
+            guard var account = self.accounts[charge], account.lookAt == time else { continue }
+            account.lookAt = .max
+            visit(charge, &account, isEarly: !asks.isEmpty)
+            self.accounts[charge] = account
+        }
+        if !asks.isEmpty, uptime >= self.lowAt { self.lowAt = uptime + Self.lowPause }
+        for (charge, again) in next {
+            guard var account = self.accounts[charge] else { continue }
+            self.look(at: charge, &account, from: again)
+            self.accounts[charge] = account
+        }
+        return asks.sorted { $0.account < $1.account }
+    }
+
+    /// When to look again at an account that is not due.
+    private func nextLook(_ account: HeldAccount, uptime: UInt64) -> UInt64 {
+        let next = self.table.withSlot(account.slot) { entry -> UInt64 in
+            if entry.waiting.load(ordering: .relaxed) > 0 { return account.askedAt + Self.stuckRenewal }
+            if account.tells(underWay: entry.reserved.load(ordering: .sequentiallyConsistent)) { return uptime + 1 }
+            return account.isLow(entry) ? max(self.lowAt, account.askedAt + Self.directRenewal) : account.dueAt
+        }
+        return min(next ?? account.dueAt, account.dueAt)
+    }
+
+    /// - Parameter isEarly: it is renewed also when it is due only within a moment.
+    private func ask(_ charge: Charge, _ account: inout HeldAccount, uptime: UInt64, isEarly: Bool) -> LeaseAsk? {
         let slot = account.slot
         return self.table.withSlot(slot) { entry -> LeaseAsk? in
             let posted = entry.posted.load(ordering: .sequentiallyConsistent)
             let reserved = entry.reserved.load(ordering: .sequentiallyConsistent)
             let isFinal = account.isEnded && reserved == 0
-            let isHard = entry.isHard.load(ordering: .relaxed) == 1
-            let waiting = entry.waiting.load(ordering: .relaxed)
-            let free = entry.free
-            let spent = max(0, posted - account.askedPosted)
-            let largest = entry.largest.load(ordering: .relaxed)
-            let wish = isHard && !account.isEnded ? Self.wish(spent: spent, largest: largest, account.isDirect) : 0
-            let isLow = isHard && !account.isEnded && free * 10 < wish * 3 && wish > 0
-            let hasSpare = account.isDirect && free > 0 && waiting == 0
+            let waiting = entry.waiting.load(ordering: .sequentiallyConsistent)
+            let wish = account.wish(entry)
+            let hasSpare = account.isDirect && waiting == 0 && entry.free > 0
             let sinceAsked = uptime - min(uptime, account.askedAt)
             let isDue =
-                uptime >= account.dueAt || (waiting > 0 && (!account.isStuck || sinceAsked >= Self.stuckRenewal))
+                (isEarly && !account.isDirect ? uptime + Self.ahead : uptime) >= account.dueAt
+                || (waiting > 0 && (!account.isStuck || sinceAsked >= Self.stuckRenewal))
                 || (isFinal && !account.isFinal) || hasSpare
-                || (isLow && sinceAsked >= Self.directRenewal)
+                || (sinceAsked >= Self.directRenewal && uptime >= self.lowAt && account.isLow(entry))
             guard isDue else { return nil }
             if account.isDirect || account.isEnded { account.returned += entry.giveBack(upTo: .max) }
             var ask = LeaseAsk(account: charge)
@@ -151,17 +216,11 @@ package struct LeaseBook {
             ask.isFinal = isFinal
             account.askedPosted = posted
             account.askedAt = uptime
-            account.dueAt = uptime + (account.isDirect ? Self.directRenewal : Self.renewal)
+            // Where money is short, what is under way is told of each second; what holds nothing has nothing to tell.
+            account.dueAt = uptime + (account.isDirect && reserved > 0 ? Self.directRenewal : Self.renewal)
             account.isFinal = isFinal
             return ask
         } ?? nil
-    }
-
-    /// What it would like to have free: what was spent since the last ask twice, or a few of the largest requests.
-    private static func wish(spent: Int64, largest: Int64, _ isDirect: Bool) -> Int64 {
-        guard !isDirect else { return 0 }
-        let twice = min(spent, LeaseRequest.amountLimit / 8) * 2
-        return max(twice, min(largest, LeaseRequest.amountLimit / 8) * 4, Self.leastWant)
     }
 
     /// Takes the answer to a request in.
@@ -190,8 +249,11 @@ package struct LeaseBook {
                     account.returned += back
                     if back > 0 { account.dueAt = uptime }
                 }
+                account.isDirect = grant.isDirect
+                account.setComfort(entry)
             }
-            account.isDirect = grant.isDirect
+            // What is not needed where money is short goes back at once.
+            self.look(at: grant.account, &account, from: account.isDirect ? uptime : account.dueAt)
             self.accounts[grant.account] = account
         }
     }

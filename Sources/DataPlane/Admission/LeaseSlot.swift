@@ -26,10 +26,16 @@ package struct LeaseSlot: ~Copyable {
     package let answeredAt = Atomic<UInt64>(0)
     /// The uptime until which the ceiling holds without another word of the control plane.
     package let usableUntil = Atomic<UInt64>(0)
+    /// Never more than the ceiling: as long as `posted + reserved` is within, the keeper, who writes it, has nothing to do.
+    let comfort = Atomic<Int64>(0)
     /// 1 for a hard budget.
     package let isHard = Atomic<UInt8>(0)
     /// The next one in whichever list the slot is in.
     let link = Atomic<UInt32>(0)
+    /// 1 from when the slot is put among those that the keeper should look at, until the keeper takes it from there.
+    let isFlagged = Atomic<UInt8>(0)
+    /// The next one of those.
+    let flagLink = Atomic<UInt32>(0)
 
     /// What could be reserved now.
     package var free: Int64 {
@@ -39,6 +45,22 @@ package struct LeaseSlot: ~Copyable {
     }
 
     /// Reserves `amount`; false, and nothing is changed, when there is not so much.
+    ///
+    /// - Parameter index: its own in the table, to which the keeper is pointed when money becomes short.
+    func reserve(_ amount: Int64, at index: LeaseTable.SlotIndex, in table: LeaseTable) -> Bool {
+        let reserved = self.reserved.wrappingAdd(amount, ordering: .sequentiallyConsistent).newValue
+        let posted = self.posted.load(ordering: .sequentiallyConsistent)
+        // What is within comfort is within the ceiling: whoever lowers the ceiling lowers comfort first.
+        if reserved + posted <= self.comfort.load(ordering: .sequentiallyConsistent) { return true }
+        table.flag(index)
+        guard reserved + posted <= self.ceiling.load(ordering: .sequentiallyConsistent) else {
+            self.reserved.wrappingSubtract(amount, ordering: .sequentiallyConsistent)
+            return false
+        }
+        return true
+    }
+
+    /// The same where no keeper has to be pointed to it.
     func reserve(_ amount: Int64) -> Bool {
         let reserved = self.reserved.wrappingAdd(amount, ordering: .sequentiallyConsistent).newValue
         let posted = self.posted.load(ordering: .sequentiallyConsistent)
@@ -47,6 +69,12 @@ package struct LeaseSlot: ~Copyable {
             return false
         }
         return true
+    }
+
+    /// Notes that a request waits for `amount`.
+    func wait(for amount: Int64, at index: LeaseTable.SlotIndex, in table: LeaseTable) {
+        self.waiting.wrappingAdd(amount, ordering: .sequentiallyConsistent)
+        table.flag(index)
     }
 
     /// Reserves without a bound.
@@ -64,6 +92,10 @@ package struct LeaseSlot: ~Copyable {
     func giveBack(upTo amount: Int64) -> Int64 {
         let wanted = min(amount, self.free)
         guard wanted > 0 else { return 0 }
+        let lower = self.ceiling.load(ordering: .relaxed) - wanted
+        if self.comfort.load(ordering: .relaxed) > lower {
+            self.comfort.store(lower, ordering: .sequentiallyConsistent)
+        }
         self.ceiling.wrappingSubtract(wanted, ordering: .sequentiallyConsistent)
         let shortfall = max(0, -self.free)
         guard shortfall > 0 else { return wanted }
@@ -81,6 +113,7 @@ package struct LeaseSlot: ~Copyable {
     func open(_ account: UInt64, endsAt: Int64, isHard: Bool) {
         self.endsAt.store(endsAt, ordering: .relaxed)
         self.ceiling.store(0, ordering: .relaxed)
+        self.comfort.store(0, ordering: .relaxed)
         self.posted.store(0, ordering: .relaxed)
         self.reserved.store(0, ordering: .relaxed)
         self.largest.store(0, ordering: .relaxed)

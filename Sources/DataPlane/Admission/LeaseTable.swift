@@ -34,6 +34,8 @@ package final class LeaseTable: @unchecked Sendable {
     private let freeHead = Atomic<UInt64>(0)
     /// The stack of slots that were opened and that the keeper has not taken yet.
     private let freshHead = Atomic<UInt32>(0)
+    /// The stack of slots that requests want the keeper to look at.
+    private let flaggedHead = Atomic<UInt32>(0)
     private let cells = Mutex<[UInt32: Cell]>([:])
     /// The control plane did not answer the last time.
     package let isAway = Atomic<Bool>(false)
@@ -220,5 +222,42 @@ package final class LeaseTable: @unchecked Sendable {
             index = self.withSlot(index) { $0.link.load(ordering: .relaxed) } ?? 0
         }
         return result
+    }
+
+    /// Has the keeper look at a slot whose money is short: once, however many requests say so until it has.
+    func flag(_ index: SlotIndex) {
+        _ = self.withSlot(index) { slot in
+            guard slot.isFlagged.load(ordering: .sequentiallyConsistent) == 0 else { return }
+            self.pushFlagged(slot, index)
+        }
+    }
+
+    @inline(never)
+    private func pushFlagged(_ slot: borrowing LeaseSlot, _ index: SlotIndex) {
+        guard slot.isFlagged.exchange(1, ordering: .sequentiallyConsistent) == 0 else { return }
+        var head = self.flaggedHead.load(ordering: .relaxed)
+        while true {
+            slot.flagLink.store(head, ordering: .relaxed)
+            let (won, found) = self.flaggedHead.compareExchange(
+                expected: head, desired: index, ordering: .acquiringAndReleasing)
+            if won { return }
+            head = found
+        }
+    }
+
+    /// The accounts of the slots that were flagged since the last time; for one task.
+    func takeFlagged(_ body: (Charge) -> Void) {
+        guard self.flaggedHead.load(ordering: .relaxed) != 0 else { return }
+        var index = self.flaggedHead.exchange(0, ordering: .acquiringAndReleasing)
+        while index != 0 {
+            index =
+                self.withSlot(index) { slot in
+                    let next = slot.flagLink.load(ordering: .relaxed)
+                    // From here on it is put there again. What was noted before the flag was seen is read after this.
+                    slot.isFlagged.store(0, ordering: .sequentiallyConsistent)
+                    if let charge = Charge(value: slot.account.load(ordering: .acquiring)) { body(charge) }
+                    return next
+                } ?? 0
+        }
     }
 }
