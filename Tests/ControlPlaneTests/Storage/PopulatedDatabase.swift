@@ -111,6 +111,12 @@ enum PopulatedDatabase {
         insert into budget_lease (account_id, gateway_id, process, renewed_at, state)
         select a.id, md5('w' || n)::uuid, 1, now(), case when a.id % 10 = 0 then 'open' else 'closed' end
         from budget_account a, generate_series(1, 2) n;
+        insert into rate_limit (id, organization_id, key_id, name, meter, amount, period, burst, strict, away, status)
+        select md5('l' || n)::uuid, md5('o' || (n % 2000 + 1) % 2 + 1)::uuid, md5('k' || n)::uuid, 'limit ' || n,
+            'requests', 60, 'minute', 60, false, 'open', 'active' from generate_series(1, 5000) n;
+        insert into rate_limit_pool (limit_id, granules, filled_at) select id, 60000, now() from rate_limit;
+        insert into rate_limit_share (limit_id, gateway_id, process, renewed_at)
+        select l.id, md5('w' || n)::uuid, n, now() - interval '1 minute' from rate_limit l, generate_series(1, 2) n;
         insert into budget_threshold_crossing (account_id, percent, event_id, crossed_at)
         select a.id, 50, gen_random_uuid(), now() from budget_account a;
         insert into webhook (id, organization_id, name, url, event_types, status, created_at, updated_at)

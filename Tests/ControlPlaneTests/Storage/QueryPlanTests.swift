@@ -31,6 +31,11 @@ import Testing
             Self.wholeChunk
         ),
         (
+            "l.models from rate_limit l join gateway_group_organization g",
+            ["rate_limit", "virtual_key", "scope_node"],
+            Self.wholeChunk
+        ),
+        (
             "with b as (select * from budget where id = $1), series as", ["usage_series"],
             "once for a budget, in the window that it was made in: all series of its organization"
         ),
@@ -168,6 +173,7 @@ import Testing
             ("org", "o"), ("prj", "p"), ("unit", "u"), ("vk", "k"), ("prv", "v"), ("crd", "c"), ("mdl", "m"),
             ("rte", "r"), ("prc", "x"), ("adj", "y"), ("ppr", "f"), ("rer", "a"), ("gwg", "g"), ("gw", "w"),
             ("chg", "h"), ("req", "q"), ("pst", "y"), ("bud", "b"), ("evt", "d"), ("whk", "j"),
+            ("rl", "l"),
         ] {
             ids[prefix] = "\(prefix)_\(Crockford.encode(try await self.md5("\(letter)1", plane)))"
         }
@@ -176,7 +182,7 @@ import Testing
             "credentials": "crd", "models": "mdl", "routes": "rte", "prices": "prc", "gateway-groups": "gwg",
             "gateways": "gw", "changes": "chg", "price-adjustments": "adj", "price-proposals": "ppr",
             "reratings": "rer", "provider-statements": "pst", "budgets": "bud", "events": "evt",
-            "webhooks": "whk",
+            "webhooks": "whk", "rate-limits": "rl",
         ]
         let minute = TimeSource.system.now().microseconds / 60_000_000 * 60_000_000
         let values: [String: String?] = [
@@ -303,7 +309,16 @@ import Testing
         let window = BudgetWindow.containing(TimeSource.system.now(), .month, in: .utc)
         var ask = LeaseAsk(account: Charge(budget: UInt32(number), startMinute: window.startMinute))
         ask.want = 1000
-        let leases = LeaseRequest(gateway: node.gateway, sequence: 1, asks: [ask], settled: [9])
+        _ = try await plane.make(
+            "/v1/rate-limits",
+            ["scope": .string(organization), "name": "l", "meter": "requests", "amount": 5, "period": "hour"])
+        let limit: Int64 = try await plane.database.database.transaction(.readOnly) { tx in
+            try tx.query("select max(number) as number from rate_limit")[0].get("number")
+        }
+        var share = ShareAsk(limit: UInt32(limit))
+        share.want = BucketRate.parts
+        var leases = LeaseRequest(gateway: node.gateway, sequence: 1, asks: [ask], settled: [9])
+        leases.shares = [share]
         #expect(await node.call("/dp/v1/leases:renew", "POST", body: leases.wireBytes).status == 200)
         var charged = UsageRecord(
             request: TimeSource.system.newID(), key: TimeSource.system.newID(), project: record.project)
