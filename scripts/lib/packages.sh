@@ -2,13 +2,14 @@
 
 needs() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed' || MISSING+=("$1"); }
 
+# install_packages [PACKAGE...]: those of the product, and more that a test needs.
 install_packages() {
     MISSING=()
     if ! command -v dpkg-query >/dev/null; then
         say "This is not Debian or Ubuntu: libpq, libcurl, OpenSSL, OpenLDAP, zlib (with headers), PostgreSQL and curl must be there."
         return
     fi
-    for package in libpq-dev libcurl4-openssl-dev libssl-dev libldap2-dev zlib1g-dev curl ca-certificates; do
+    for package in libpq-dev libcurl4-openssl-dev libssl-dev libldap2-dev zlib1g-dev curl ca-certificates "$@"; do
         needs "$package"
     done
     # A server only when none is given and none is there.
