@@ -114,7 +114,7 @@ package enum LeaseRenewal {
         guard terms.createdAt.microseconds < Int64(charge.startMinute) * 60_000_000 else { return 0 }
         let row = try tx.queryOne(
             """
-            select a.carried, a.spent_before, coalesce((select sum(greatest(granted - returned, posted, settled))
+            select a.carried, a.spent_before, coalesce((select least(sum(greatest(granted - returned, posted, settled)), 2305843009213693952)
                 from budget_lease l where l.account_id = a.id), 0)::bigint as held
             from budget_account a where a.budget_id = $1 and a.start_minute = $2
             """, terms.budget, Int64(window.startMinute)

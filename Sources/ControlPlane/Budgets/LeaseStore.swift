@@ -113,7 +113,9 @@ enum LeaseStore {
     ) throws -> [Int64: (held: Int64, others: Int)] {
         let rows = try tx.query(
             """
-            select account_id, sum(greatest(granted - returned, posted, settled))::bigint as held,
+            select account_id,
+                -- Whatever is said: a number, and twice as much is one too.
+                least(sum(greatest(granted - returned, posted, settled)), 2305843009213693952)::bigint as held,
                 count(distinct gateway_id) filter (where state = 'open' and gateway_id <> $2 and renewed_at > $3) as others
             from budget_lease where account_id = any ($1) group by account_id
             """, accounts, gateway, since

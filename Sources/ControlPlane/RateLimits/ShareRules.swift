@@ -118,10 +118,12 @@ package enum ShareRules {
         }
         if rate.period == nil {
             // What is taken is put back: what nobody has is there.
-            pool.granules = rate.capacity - others.held - (state.granted - state.returned)
+            pool.granules = rate.capacity - others.held - max(0, state.granted - state.returned)
         } else {
             let room = self.room(rate, whole - state.share, others.fresh + state.fresh)
-            pool.granules = min(pool.granules + returned - borrowed, room)
+            // Bounded, whatever is said: what is owed no process could have used.
+            let sum = pool.granules + min(returned, rate.capacity) - min(borrowed, self.mostOwed)
+            pool.granules = max(-self.mostOwed, min(sum, room))
         }
         guard !isFrozen, !isLost else {
             if state.target != state.share {
@@ -139,6 +141,9 @@ package enum ShareRules {
         state.fresh += given
     }
 
+    /// Granules that are owed at most.
+    private static let mostOwed = BucketRate.amountLimit * BucketRate.granules
+
     /// Decides on the share, and hands granules over with what it grows by.
     private static func move(
         _ state: inout ShareState, _ pool: inout SharePool, _ rate: BucketRate, _ others: ShareOthers
@@ -149,8 +154,9 @@ package enum ShareRules {
         if free < 0 { target = min(target, max(0, state.share + free)) }
         // A share that does not hold two of its requests at once keeps granules where nobody can use them.
         if target < BucketRate.parts, rate.capacity(of: target) < 2 * state.largest { target = 0 }
-        // Small changes are not worth a message.
-        let isSmall = abs(target - state.share) <= state.share / 8
+        // Small changes are not worth a message; where there is not enough for all, others wait for small parts too.
+        let isContended = others.wants.reduce(state.want, +) > BucketRate.parts
+        let isSmall = abs(target - state.share) <= (isContended ? BucketRate.parts / 512 : state.share / 8)
         guard target != state.share, !isSmall || target == BucketRate.parts || free < 0 else {
             if state.target != state.share {
                 state.target = state.share

@@ -65,8 +65,8 @@ enum ShareStore {
     ) throws -> [RateLimitID: ShareOthers] {
         let rows = try tx.query(
             """
-            select limit_id, sum(share)::bigint as shares, sum(fresh)::bigint as fresh,
-                sum(granted - returned)::bigint as held,
+            select limit_id, sum(share)::bigint as shares, least(sum(fresh), 1000000000000000000)::bigint as fresh,
+                least(sum(greatest(granted - returned, 0)), 1000000000000000000)::bigint as held,
                 coalesce(array_agg(want) filter (where renewed_at > $5 and want > 0), '{}') as wants
             from rate_limit_share
             where limit_id = any ($1) and renewed_at > $4 and not (gateway_id = $2 and process = $3)
