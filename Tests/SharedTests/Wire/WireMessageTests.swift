@@ -99,8 +99,8 @@ import Testing
                 #expect(throws: WireError.self, "without \(required)") { try message.recode(rest) }
             }
             for field in fields {
-                // As a fixed32, which no field is.
-                let bytes = fields.flatMap(\.bytes) + RawFields.tag(field.number, 5) + [0, 0, 0, 0]
+                // As a fixed32, which no field is; first, where no list is full yet.
+                let bytes = RawFields.tag(field.number, 5) + [0, 0, 0, 0] + fields.flatMap(\.bytes)
                 #expect(throws: WireError.badTag, "\(field.number)") { try message.recode(bytes) }
             }
         }
