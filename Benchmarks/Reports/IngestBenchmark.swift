@@ -21,16 +21,20 @@ struct IngestBenchmark: Sendable {
     private struct Counts: Sendable {
         var stored = 0
         var slowestBatch = Duration.zero
+        /// From when a batch was due to when it was stored, at most.
+        var latest = Duration.zero
+        /// When the last batch was stored.
+        var last: ContinuousClock.Instant
         var reports: [Duration] = []
         var oldest = 0.0
         var failures = 0
     }
 
     func run() async throws -> Result {
-        let counts = Mutex(Counts())
+        let began = ContinuousClock.now
+        let counts = Mutex(Counts(last: began))
         let rollups = Rollups(
             database: self.world.database, logger: Logger(label: "fold") { _ in SwiftLogNoOpLogHandler() })
-        let began = ContinuousClock.now
         let end = began + .seconds(self.seconds)
         let shared = Shared(counts)
         await withTaskGroup(of: Void.self) { group in
@@ -44,9 +48,9 @@ struct IngestBenchmark: Sendable {
             folding.cancel()
             _ = await folding.value
         }
-        let took = (ContinuousClock.now - began).seconds
+        let ended = ContinuousClock.now
         try await rollups.foldAll()
-        let done = (ContinuousClock.now - began).seconds
+        let folded = (ContinuousClock.now - ended).text
         let checking = ContinuousClock.now
         let check = try await self.world.database.transaction(.repeatableReadWrite) { tx in
             try LedgerCheck.run(&tx, now: TimeSource.system.now())
@@ -54,14 +58,16 @@ struct IngestBenchmark: Sendable {
         let checked = (ContinuousClock.now - checking).text
         let found = shared.counts.withLock { $0 }
         let times = found.reports.sorted()
+        let took = (found.last - began).seconds
         let median = times.isEmpty ? "none" : times[times.count / 2].text
         let slowest = times.last?.text ?? "none"
         return Result(
             description: """
                 ingest \(self.rate.map { "paced at \($0) a second" } ?? "as fast as it goes") for \(self.seconds) s: \
                 \(found.stored) records, \(Int(Double(found.stored) / took)) a second; slowest batch of \
-                \(Self.batch): \(found.slowestBatch.text); folding behind by at most \
-                \(Int(found.oldest * 1000)) ms, all folded \(Int((done - took) * 1000)) ms after the end; reports \
+                \(Self.batch): \(found.slowestBatch.text)\
+                \(self.rate == nil ? "" : ", stored at most \(found.latest.text) after it was due"); folding behind \
+                by at most \(Int(found.oldest * 1000)) ms, all folded \(folded) after the end; reports \
                 beside it: \(times.count), median \(median), slowest \(slowest); failures: \(found.failures); \
                 the ledger, checked in \(checked), \(check.holds ? "holds" : "DOES NOT HOLD: \(check.identities)")
                 """)
@@ -83,9 +89,12 @@ struct IngestBenchmark: Sendable {
             standing: ProcessStanding(own: nil, newest: nil))
         var next = 1
         while ContinuousClock.now < end {
+            var due: ContinuousClock.Instant?
             if let rate = self.rate {
-                let due = began + .seconds(Double(next - 1) * Double(Self.gateways) / Double(rate))
-                if due > .now { try? await Task.sleep(until: due, clock: .continuous) }
+                let paced = began + .seconds(Double(next - 1) * Double(Self.gateways) / Double(rate))
+                guard paced < end else { return }
+                if paced > .now { try? await Task.sleep(until: paced, clock: .continuous) }
+                due = paced
             }
             let bytes = UsageBatch(
                 gateway: gateway, stream: stream, from: next,
@@ -98,10 +107,12 @@ struct IngestBenchmark: Sendable {
                     try UsageIngest.ingest(&tx, batch, from: caller, now: TimeSource.system.now())
                 }
                 next += Self.batch
-                let took = ContinuousClock.now - start
+                let stored = ContinuousClock.now
                 shared.counts.withLock { counts in
                     counts.stored += result.stored
-                    counts.slowestBatch = max(counts.slowestBatch, took)
+                    counts.slowestBatch = max(counts.slowestBatch, stored - start)
+                    if let due { counts.latest = max(counts.latest, stored - due) }
+                    counts.last = max(counts.last, stored)
                 }
             } catch {
                 shared.counts.withLock { $0.failures += 1 }

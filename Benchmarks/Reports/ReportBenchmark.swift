@@ -44,7 +44,7 @@ enum ReportBenchmark {
             measured.append(ReportMeasurement(size: size, figures: figures, sizes: try await world.tableSizes()))
             Self.say(ReportMeasurement.table(measured))
         }
-        let rate = 10_000
+        let rate = 10_500
         for paced in [rate, nil] {
             let result = try await IngestBenchmark(world: world, rate: paced, seconds: seconds).run()
             Self.say("\n\(result)")
