@@ -10,6 +10,8 @@ final class LoopState {
     let pool: UpstreamPool
     /// Money of budgets, shared with the other loops.
     let leases: LeaseTable
+    /// How many tokens requests had lately.
+    var learned = LearnedUse()
     /// Has the control plane asked for money, soon.
     let askForMoney: @Sendable () -> Void
     /// Requests that wait for money.

@@ -173,7 +173,9 @@ extension Sampler {
         return BudgetRow(
             id: self.id(), number: UInt32(self.integer(1...Int(UInt32.max))), subject: self.pick(subjects),
             period: self.pick(BudgetPeriod.allCases), zone: self.zone(), amount: NanoUSD(max(1, self.count())),
-            isHard: self.chance(), away: self.pick(BudgetAwayPolicy.allCases), providers: self.many(0...3) { $0.id() },
+            isHard: self.chance(), away: self.pick(BudgetAwayPolicy.allCases),
+            estimate: self.pick(BudgetEstimate.allCases), lowersOutput: self.chance(),
+            providers: self.many(0...3) { $0.id() },
             models: self.many(0...3) { $0.id() })
     }
     mutating func charge() -> Charge {

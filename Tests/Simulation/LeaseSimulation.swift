@@ -41,10 +41,17 @@ struct LeaseSimulation {
     /// What was truly spent of each account, and the highest limit that its budget had.
     private var spent: [Charge: Int64] = [:]
     private var highest: [UInt32: Int64] = [:]
+    /// What requests cost beyond what they had reserved, of budgets that go by what was learned: those may be overspent by it.
+    private var excess: [Charge: Int64] = [:]
+    private let key: VirtualKeyID
     private(set) var admitted = 0
     private(set) var refused = 0
     private(set) var refusedThatFitted = 0
     private(set) var faults = 0
+    private(set) var cut = 0
+    private(set) var grown = 0
+    /// The most that a budget was overspent by, in thousandths of what its requests may have cost beyond their reservations.
+    private(set) var overspent: Int64 = 0
 
     init(seed: UInt64) throws {
         var random = SimulationRandom(seed: seed)
@@ -52,6 +59,7 @@ struct LeaseSimulation {
         let organization: NodeID = random.id()
         let project: NodeID = random.id()
         let key: VirtualKeyID = random.id()
+        self.key = key
         var document = SnapshotDocument()
         document.nodes = [
             NodeRow(id: organization, kind: .organization, parent: nil, status: .active),
@@ -70,10 +78,11 @@ struct LeaseSimulation {
             // From a few requests to a few thousand.
             let limit = Int64(1_000_000) * Int64(1 << random.below(11))
             let isHard = index == 1 || random.chance(2)
+            let estimate: BudgetEstimate = random.chance(2) ? .bound : .learned
             document.budgets.append(
                 BudgetRow(
                     id: random.id(), number: number, subject: subject, period: period, amount: NanoUSD(limit),
-                    isHard: isHard))
+                    isHard: isHard, estimate: estimate))
             self.bank.budgets[number] = (limit, isHard)
             self.highest[number] = limit
             periods.append(period)
@@ -96,6 +105,7 @@ struct LeaseSimulation {
         let table = LeaseTable()
         self.gateways[index].table = table
         self.gateways[index].book = LeaseBook(table: table, gateway: self.gateways[index].id)
+        self.gateways[index].learned = SimulatedLearning()
         self.gateways[index].process = self.nextProcess
         self.gateways[index].pending = nil
         self.gateways[index].isDown = false
@@ -130,6 +140,7 @@ struct LeaseSimulation {
         for index in self.gateways.indices where !self.gateways[index].isDown {
             self.finish(index)
             if self.gateways[index].pausedUntil > self.now { continue }
+            self.stream(index)
             for _ in 0..<self.random.below(6) { self.request(index) }
             self.keep(index)
             self.ship(index)
@@ -176,17 +187,17 @@ struct LeaseSimulation {
     /// kill -9: what is in memory is gone, what is on the disk is not.
     private mutating func crash(_ index: Int) {
         guard !self.gateways[index].isDown else { return }
-        for request in self.gateways[index].requests { request.reservation.settle(0, self.gateways[index].table) }
+        let last = self.gateways[index].streams.count - 1
+        for request in self.gateways[index].requests {
+            // What the spool says of them: it counts from now on.
+            let cost = self.gateways[index].streams[last].entries[request.entry].open
+            self.exceed(request, cost)
+            self.close(index, last, request.entry, cost: cost)
+            request.reservation.settle(0, self.gateways[index].table)
+        }
         self.gateways[index].requests = []
         self.gateways[index].isDown = true
         self.gateways[index].pending = nil
-        // Requests that were open count at their bound from now on: that is what the spool says of them.
-        for stream in self.gateways[index].streams.indices {
-            for entry in self.gateways[index].streams[stream].entries.indices
-            where self.gateways[index].streams[stream].entries[entry].cost == nil {
-                self.close(index, stream, entry, cost: self.gateways[index].streams[stream].entries[entry].bound)
-            }
-        }
     }
 
     /// The database goes on from what it was some moments ago; gateways keep what they were told.
@@ -207,13 +218,14 @@ struct LeaseSimulation {
     // MARK: Requests
 
     private mutating func request(_ index: Int) {
-        let bound = Int64(1000 + self.random.below(400_000))
-        // Mostly far less than the bound, sometimes all of it.
-        let cost = self.random.chance(5) ? bound : Int64(self.random.below(Int(bound) / 4 + 1))
+        let work = self.work()
+        let bound = SimulatedWork.cost(work.bound)
         let gateway = self.gateways[index]
+        let growth = gateway.learned.growth(work, self.key)
         let reservation = SimulatedReservation()
         let verdict = reservation.reserve(
-            NanoUSD(bound), BudgetPath(gateway.policy, key: 0, model: 0), gateway.table,
+            CostEstimate(bound: NanoUSD(bound), learned: NanoUSD(SimulatedWork.cost(growth.reserved))),
+            BudgetPath(gateway.policy, key: 0, model: 0), gateway.table,
             now: self.wallClock(), uptime: gateway.uptime(self.now),
             away: gateway.table.isAway.load(ordering: .relaxed))
         guard case .admitted = verdict else {
@@ -230,11 +242,55 @@ struct LeaseSimulation {
         }
         self.admitted += 1
         let stream = self.gateways[index].streams.count - 1
-        self.gateways[index].streams[stream].entries.append((reservation.charges, bound, nil))
+        let open = reservation.holdsBound || !reservation.learns ? bound : SimulatedWork.cost(growth.reserved)
+        self.gateways[index].streams[stream].entries.append((reservation.charges, open, nil))
         self.gateways[index].requests.append(
             .init(
-                reservation: reservation, entry: self.gateways[index].streams[stream].entries.count - 1, cost: cost,
-                ends: self.now + Int64(self.random.below(self.random.chance(10) ? 60_000_000 : 3_000_000))))
+                reservation: reservation, entry: self.gateways[index].streams[stream].entries.count - 1, work: work,
+                began: self.now,
+                ends: self.now + Int64(self.random.below(self.random.chance(10) ? 60_000_000 : 3_000_000)) + 1,
+                growth: work.streams && reservation.learns ? growth : .none))
+    }
+
+    /// Mostly far less than the bound, sometimes all of it.
+    private mutating func work() -> SimulatedWork {
+        let bodyBytes = Int64(500 + self.random.below(100_000))
+        let most = Int64(500 + self.random.below(300_000))
+        let isFull = self.random.chance(5)
+        return SimulatedWork(
+            bodyBytes: bodyBytes, prompt: isFull ? bodyBytes : bodyBytes / Int64(2 + self.random.below(5)), most: most,
+            output: isFull ? most : 1 + Int64(self.random.below(Int(most))) / Int64(1 + self.random.below(30)),
+            hidden: self.random.chance(3) ? 2 : 0, streams: self.random.chance(2))
+    }
+
+    /// Streams go on: what they have reserved grows with their text, and those that get no more are cut.
+    private mutating func stream(_ index: Int) {
+        let gateway = self.gateways[index]
+        let away = gateway.table.isAway.load(ordering: .relaxed)
+        for position in gateway.requests.indices where gateway.requests[position].cutAt == nil {
+            let request = gateway.requests[position]
+            let produced = request.work.output * (self.now - request.began) / (request.ends - request.began)
+            let text = request.work.text(min(request.work.output, produced))
+            guard text >= request.growth.nextLook else { continue }
+            let next = request.growth.next(text)
+            if request.reservation.grow(
+                to: NanoUSD(SimulatedWork.cost(next)), BudgetPath(gateway.policy, key: 0, model: 0), gateway.table,
+                uptime: gateway.uptime(self.now), away: away)
+            {
+                self.grown += 1
+                self.gateways[index].requests[position].growth.grow(to: next)
+            } else if self.gateways[index].requests[position].growth.stay(at: text) {
+                self.cut += 1
+                self.gateways[index].requests[position].cutAt = min(request.work.output, produced)
+            }
+        }
+    }
+
+    /// What a request cost in truth beyond what it had reserved.
+    private mutating func exceed(_ request: SimulatedGateway.Request, _ cost: Int64) {
+        for (charge, amount) in request.reservation.excess(of: cost) where amount > 0 {
+            self.excess[charge, default: 0] += amount
+        }
     }
 
     /// What a gateway takes the time for: put right by fractions of a second, forth and back.
@@ -244,12 +300,17 @@ struct LeaseSimulation {
 
     private mutating func finish(_ index: Int) {
         let stream = self.gateways[index].streams.count - 1
-        let over = self.gateways[index].requests.filter { $0.ends <= self.now }
-        self.gateways[index].requests.removeAll { $0.ends <= self.now }
-        for request in over {
-            self.close(index, stream, request.entry, cost: request.cost)
-            request.reservation.settle(request.cost, self.gateways[index].table)
-        }
+        let over = self.gateways[index].requests.filter { $0.ends <= self.now || $0.cutAt != nil }
+        self.gateways[index].requests.removeAll { $0.ends <= self.now || $0.cutAt != nil }
+        for request in over { self.settle(index, stream, request) }
+    }
+
+    private mutating func settle(_ index: Int, _ stream: Int, _ request: SimulatedGateway.Request) {
+        let cost = request.work.prompt + (request.cutAt ?? request.work.output)
+        self.exceed(request, cost)
+        self.close(index, stream, request.entry, cost: cost)
+        if request.cutAt == nil { self.gateways[index].learned.note(request.work, self.key) }
+        request.reservation.settle(cost, self.gateways[index].table)
     }
 
     private mutating func close(_ index: Int, _ stream: Int, _ entry: Int, cost: Int64) {
@@ -356,16 +417,20 @@ struct LeaseSimulation {
 
     // MARK: What must hold
 
-    private func check(_ place: String) throws {
+    private mutating func check(_ place: String) throws {
         for (charge, spent) in self.spent {
             guard let budget = self.bank.budgets[charge.budget], budget.isHard else { continue }
             let limit = self.highest[charge.budget] ?? 0
-            guard spent <= limit else { throw Violation(description: "\(place): \(charge) spent \(spent) of \(limit)") }
+            let excess = self.excess[charge] ?? 0
+            guard spent <= limit + excess else {
+                throw Violation(description: "\(place): \(charge) spent \(spent) of \(limit), excess \(excess)")
+            }
+            if spent > limit { self.overspent = max(self.overspent, (spent - limit) * 1000 / excess) }
         }
         // A database that lost commits does not know yet what was given back; what is spent is within the limit also then.
         guard self.now >= self.quietUntil else { return }
         for (charge, account) in self.bank.accounts where account.isHard {
-            let limit = self.highest[charge.budget] ?? 0
+            let limit = (self.highest[charge.budget] ?? 0) + (self.excess[charge] ?? 0)
             guard account.held <= limit else {
                 throw Violation(
                     description:
@@ -394,13 +459,8 @@ struct LeaseSimulation {
             }
         }
         for index in self.gateways.indices {
-            for request in self.gateways[index].requests {
-                request.reservation.settle(request.cost, self.gateways[index].table)
-            }
             let stream = self.gateways[index].streams.count - 1
-            for request in self.gateways[index].requests {
-                self.close(index, stream, request.entry, cost: request.cost)
-            }
+            for request in self.gateways[index].requests { self.settle(index, stream, request) }
             self.gateways[index].requests = []
         }
         // Some end in order, some are killed; what comes after them says that all their usage was delivered.

@@ -23,6 +23,12 @@ package struct BudgetPath: Sendable {
         self.model = model
     }
 
+    /// Of a request that has a model.
+    init(_ exchange: borrowing Exchange) {
+        self.init(
+            exchange.policy, node: exchange.caller.node, own: exchange.caller.budgets, model: exchange.model)
+    }
+
     var isEmpty: Bool { self.line.isEmpty && self.own.isEmpty }
 
     var count: Int { self.line.count + self.own.count }
@@ -50,29 +56,29 @@ package enum Admission {
     /// Nanoseconds for which the control plane's word that a budget is spent is gone by.
     static let refusalTime: UInt64 = 1_000_000_000
 
-    /// Reserves an amount of every budget of a path.
+    /// Reserves what a request may cost of every budget of a path.
     ///
     /// - Parameters:
-    ///   - amount: the most that the request can cost; nil when nothing bounds it.
     ///   - away: nobody can be asked, or has been for long enough: budgets' away-policies decide.
     ///   - reservation: empty; holds what was reserved when the verdict is that the request is admitted.
     package static func reserve(
-        _ amount: NanoUSD?, of path: BudgetPath, in table: LeaseTable, now: Timestamp, uptime: UInt64, away: Bool,
+        _ cost: CostEstimate, of path: BudgetPath, in table: LeaseTable, now: Timestamp, uptime: UInt64, away: Bool,
         _ reservation: inout Reservation
     ) -> Verdict {
         // Something in any case, so that its accounts stay until it is settled.
-        let reserved = max(1, min(amount ?? .zero, self.largest).amount)
-        reservation.begin(reserved)
+        reservation.begin(
+            bound: max(1, min(cost.bound ?? .zero, self.largest).amount),
+            learned: max(1, min(cost.learned ?? .zero, self.largest).amount))
         var verdict = Verdict.admitted
         for position in 0..<path.count {
             let handle = path.budget(position)
             guard handle >= 0 else { continue }
             let budget = path.policy.budgets[handle]
             let found: Verdict =
-                if amount == nil && budget.isHard {
+                if cost.bound == nil && budget.isHard {
                     .refused(GatewayError(.costUnbounded, source: .gateway, subject: .budget(BudgetRefusal(budget))))
                 } else {
-                    self.take(budget, reserved, in: table, now: now, uptime: uptime, away: away, &reservation)
+                    self.take(budget, in: table, now: now, uptime: uptime, away: away, &reservation)
                 }
             switch found {
             case .admitted: continue
@@ -89,10 +95,69 @@ package enum Admission {
         return verdict
     }
 
+    /// Raises what a request has reserved of budgets that go by what was learned: of all of them, or of none.
+    ///
+    /// - Parameters:
+    ///   - learned: what is to be reserved of each.
+    ///   - path: as it was when the reservation was made.
+    /// - Returns: nil when it was raised. Else which budget has no money for it: the request may end for that, and unless
+    ///   nobody can be asked the budget's money is waited for.
+    package static func grow(
+        to learned: NanoUSD, of path: BudgetPath, in table: LeaseTable, uptime: UInt64, away: Bool,
+        _ reservation: inout Reservation
+    ) -> GatewayError? {
+        let more = min(learned, self.largest).amount - reservation.learned
+        guard more > 0 else { return nil }
+        var index = 0
+        for position in 0..<path.count where index < reservation.count {
+            let handle = path.budget(position)
+            guard handle >= 0 else { continue }
+            defer { index += 1 }
+            guard reservation.isLearned(index) else { continue }
+            let budget = path.policy.budgets[handle]
+            let slot = reservation.slot(index)
+            guard let error = self.take(more, of: budget, at: slot, in: table, uptime: uptime, away: away) else {
+                continue
+            }
+            for earlier in 0..<index where reservation.isLearned(earlier) {
+                _ = table.withSlot(reservation.slot(earlier)) { $0.settle(reserved: more, cost: 0) }
+            }
+            return error
+        }
+        reservation.grew(by: more)
+        return nil
+    }
+
     private static func take(
-        _ budget: borrowing BudgetEntry, _ amount: Int64, in table: LeaseTable, now: Timestamp, uptime: UInt64,
-        away: Bool, _ reservation: inout Reservation
+        _ more: Int64, of budget: borrowing BudgetEntry, at index: LeaseTable.SlotIndex, in table: LeaseTable,
+        uptime: UInt64, away: Bool
+    ) -> GatewayError? {
+        var error: GatewayError?
+        _ = table.withSlot(index) { slot in
+            guard budget.isHard else {
+                slot.reserveAnyway(more)
+                return
+            }
+            LeaseSlot.raise(slot.largest, to: more)
+            let isUsable = uptime < slot.usableUntil.load(ordering: .acquiring)
+            if isUsable && slot.reserve(more, at: index, in: table) { return }
+            guard away else {
+                slot.wait(for: more, at: index, in: table)
+                let left = slot.left.load(ordering: .relaxed) + max(0, slot.free)
+                error = self.exceeded(budget, left: left, until: slot.endsAt.load(ordering: .relaxed))
+                return
+            }
+            if budget.away == .open { slot.reserveAnyway(more) } else { error = self.unavailable(budget) }
+        }
+        return error
+    }
+
+    private static func take(
+        _ budget: borrowing BudgetEntry, in table: LeaseTable, now: Timestamp, uptime: UInt64, away: Bool,
+        _ reservation: inout Reservation
     ) -> Verdict {
+        let isLearned = budget.estimate == .learned
+        let amount = reservation.amount(isLearned: isLearned)
         let index = table.slot(of: budget, at: now)
         guard index != 0 else { return away ? .refused(self.unavailable(budget)) : .wait(asks: false) }
         var verdict = Verdict.admitted
@@ -130,22 +195,11 @@ package enum Admission {
             }
         }
         guard case .admitted = verdict else { return verdict }
-        guard reservation.add(index, account: account) else {
+        guard reservation.add(index, account: account, isLearned: isLearned, isHard: budget.isHard) else {
             _ = table.withSlot(index) { $0.settle(reserved: amount, cost: 0) }
             return .refused(self.unavailable(budget))
         }
         return .admitted
-    }
-
-    /// The most that a request can cost at its model; nil when nothing bounds it.
-    static func bound(_ exchange: borrowing Exchange) -> NanoUSD? {
-        let policy = exchange.policy
-        guard exchange.model >= 0, let price = policy.price(of: exchange.model, at: exchange.began) else {
-            return .zero
-        }
-        let adjustment = policy.adjustment(at: exchange.caller.node, model: exchange.model, exchange.began)
-        return CostBound(exchange, model: policy.models[Int(exchange.model)]).cost(
-            items: price.items, uplift: price.uplift, adjustment: adjustment?.factor ?? .one)
     }
 
     /// A million dollars: no request costs more, and sums of reservations stay numbers.

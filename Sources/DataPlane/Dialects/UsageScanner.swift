@@ -13,6 +13,8 @@ package struct UsageScanner: ~Copyable {
         package static let usage = EventNote(rawValue: 2)
         /// The event carries nothing but usage (`choices: []`): a client that did not ask for usage must not see it.
         package static let usageOnly = EventNote(rawValue: 4)
+        /// The event ends a choice or the answer.
+        package static let finish = EventNote(rawValue: 8)
     }
 
     private var scanner = JSONScanner(UsageScanner.table)
@@ -73,8 +75,9 @@ package struct UsageScanner: ~Copyable {
         guard events.dataLineCount > 0, !events.isTruncated else { return [] }
         var hints: UsageHints = []
         for index in 0..<events.dataLineCount { hints.formUnion(.find(in: bytes, events.data(index))) }
+        let end: EventNote = hints.contains(.finish) ? .finish : []
         if hints.contains(.finish) { self.finished = true }
-        guard hints.contains(.usage) || !self.sawEvent else { return [] }
+        guard hints.contains(.usage) || !self.sawEvent else { return end }
         self.sawEvent = true
         self.scanner.reset()
         do throws(JSONError) {
@@ -85,9 +88,9 @@ package struct UsageScanner: ~Copyable {
             try self.scanner.finish()
         } catch {
             if hints.contains(.usage) { self.usage = nil }
-            return []
+            return end
         }
-        return self.take()
+        return self.take().union(end)
     }
 
     private static let lineFeed: InlineArray<1, UInt8> = [0x0A]

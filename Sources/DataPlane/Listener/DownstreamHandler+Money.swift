@@ -13,21 +13,68 @@ extension DownstreamHandler {
     /// - Returns: false when it waits: `lookForMoneyAgain` goes on.
     func reserve() throws(GatewayError) -> Bool {
         // Where nothing applies nothing is looked at, and the exchange is not copied.
-        let limits = self.rateLimitPath
-        let budgets = self.budgetPath
-        guard limits != nil || budgets != nil else { return true }
+        guard self.exchange?.isAccounted == true, let exchange = self.exchange else { return true }
         let uptime = self.loop.time.uptime()
         let isLate = self.parkedUntil > 0 && uptime >= self.parkedUntil
         let away = isLate || self.loop.leases.isAway.load(ordering: .relaxed)
+        let bound = CostBound(exchange, model: exchange.policy.models[Int(exchange.model)])
         if !self.rates.isEmpty { self.rates.settle(.none, in: self.loop.leases.rates) }
-        if let limits {
+        let limits = RateLimitPath(exchange)
+        if !limits.isEmpty {
             let verdict = RateLimiting.reserve(
-                self.rateDemand, of: limits, in: self.loop.leases.rates, uptime: uptime, away: away, &self.rates)
+                RateDemand(bound, bodyBytes: exchange.intent.bodyBytes), of: limits, in: self.loop.leases.rates,
+                uptime: uptime, away: away, &self.rates)
             guard try self.isAdmitted(verdict, uptime: uptime) else { return false }
         }
         if !self.reservation.isEmpty { self.reservation.settle(.zero, in: self.loop.leases) }
-        guard let budgets, let verdict = self.verdict(budgets, uptime: uptime, away: away) else { return true }
+        let budgets = BudgetPath(exchange)
+        guard !budgets.isEmpty else { return true }
+        let learned = self.expected(exchange, within: bound)
+        let verdict = Admission.reserve(
+            CostEstimate(bound: exchange.cost(bound), learned: learned.flatMap { exchange.cost($0.reserved) }),
+            of: budgets, in: self.loop.leases, now: self.loop.now(), uptime: uptime, away: away, &self.reservation)
+        if let learned { self.growth = learned }
         return try self.isAdmitted(verdict, uptime: uptime)
+    }
+
+    /// What is to be expected of the request; nil where no budget goes by that.
+    private func expected(_ exchange: borrowing Exchange, within bound: CostBound) -> StreamGrowth? {
+        guard exchange.policy.learnsBudgets else { return nil }
+        let figures = self.loop.learned.figures(exchange.caller.key, exchange.modelID)
+        let expected = figures.expected(within: bound, bodyBytes: exchange.promptBytes)
+        return StreamGrowth(reserved: expected, most: bound.output, perKiB: Int64(figures.outputPerKiB))
+    }
+
+    /// A stream has brought more text than what is reserved was meant for: reserves more, or ends it when nothing is left.
+    func growReservation() {
+        guard self.reservation.learns, let exchange = self.exchange else { return }
+        let text = self.relay.text.bytes
+        let next = self.growth.next(text)
+        let uptime = self.loop.time.uptime()
+        let away = self.loop.leases.isAway.load(ordering: .relaxed)
+        let failure = Admission.grow(
+            to: exchange.cost(next) ?? .zero, of: BudgetPath(exchange), in: self.loop.leases, uptime: uptime,
+            away: away, &self.reservation)
+        guard let failure else {
+            self.growth.grow(to: next)
+            return
+        }
+        if self.growth.stay(at: text) {
+            self.cut(failure)
+        } else if !away {
+            self.loop.askForMoney()
+        }
+    }
+
+    /// Takes in what a finished request had, for those like it.
+    func learn(_ exchange: borrowing Exchange, _ counters: UsageCounters) {
+        guard self.reservation.learns, let usage = self.relay.usage.usage else { return }
+        let use = RateUse(counters)
+        self.loop.learned.note(
+            LearnedUse.Sample(
+                output: use.outputTokens, input: usage.uncachedInput + usage.cacheRead + usage.cacheWrite,
+                bodyBytes: exchange.promptBytes ?? 0, textBytes: self.relay.text.bytes),
+            exchange.caller.key, exchange.modelID)
     }
 
     /// Goes by a verdict: goes on, waits, or refuses.
@@ -46,37 +93,6 @@ extension DownstreamHandler {
             self.setDeadline(after: .nanoseconds(Int64(clamping: self.parkedUntil - min(uptime, self.parkedUntil))))
             return false
         }
-    }
-
-    private var budgetPath: BudgetPath? {
-        guard let policy = self.exchange?.policy, let node = self.exchange?.caller.node,
-            let own = self.exchange?.caller.budgets, let model = self.exchange?.model
-        else { return nil }
-        let path = BudgetPath(policy, node: node, own: own, model: model)
-        return path.isEmpty ? nil : path
-    }
-
-    private var rateLimitPath: RateLimitPath? {
-        guard let policy = self.exchange?.policy, let node = self.exchange?.caller.node,
-            let own = self.exchange?.caller.rateLimits, let model = self.exchange?.model,
-            let key = self.exchange?.caller.key
-        else { return nil }
-        let path = RateLimitPath(policy, node: node, own: own, model: model, key: key)
-        return path.isEmpty ? nil : path
-    }
-
-    private var rateDemand: RateDemand {
-        guard let exchange = self.exchange, exchange.model >= 0 else {
-            return RateDemand(inputBound: 0, usualInput: 0, outputBound: 0)
-        }
-        return RateDemand(exchange, model: exchange.policy.models[Int(exchange.model)])
-    }
-
-    private func verdict(_ path: BudgetPath, uptime: UInt64, away: Bool) -> Admission.Verdict? {
-        guard let exchange = self.exchange else { return nil }
-        return Admission.reserve(
-            Admission.bound(exchange), of: path, in: self.loop.leases, now: self.loop.now(), uptime: uptime,
-            away: away, &self.reservation)
     }
 
     /// There is word of money, or the time to wait for it is over.

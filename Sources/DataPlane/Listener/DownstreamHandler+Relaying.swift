@@ -50,7 +50,9 @@ extension DownstreamHandler {
         case .document:
             self.relay.scanDocument(buffer.readableBytesUInt8Span.extracting(range))
             self.emit(buffer, range)
-        case .events: self.takeEvents(buffer, range)
+        case .events:
+            self.takeEvents(buffer, range)
+            if self.relay.text.bytes >= self.growth.nextLook { self.growReservation() }
         }
     }
 
@@ -201,8 +203,12 @@ extension DownstreamHandler {
         self.requestEnd = .distantFuture
         let record = Settle.record(
             exchange, outcome: outcome, code: code, usage: self.isAnswered ? self.relay.usage.usage : nil,
-            serviceTier: self.relay.usage.serviceTier, answered: self.isAnswered, uptime: self.loop.time.uptime()
+            serviceTier: self.relay.usage.serviceTier, answered: self.isAnswered,
+            expected: self.reservation.learns ? self.growth.reserved : nil, text: self.relay.text,
+            uptime: self.loop.time.uptime()
         )
+        self.learn(exchange, record.counters)
+        self.growth = .none
         if exchange.isOpen {
             self.loop.journal.close(record, charges: self.reservation.charges)
         } else if !self.loop.journal.note(record) {

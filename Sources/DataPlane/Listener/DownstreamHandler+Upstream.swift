@@ -31,19 +31,24 @@ extension DownstreamHandler {
     func sendToTarget() throws(GatewayError) {
         guard let policy = self.exchange?.policy, let model = self.exchange?.model else { return }
         if let exchange = self.exchange, !exchange.isOpen {
-            guard self.loop.journal.open(Settle.bound(exchange), charges: self.reservation.charges) else {
+            guard self.loop.journal.open(Settle.bound(exchange, expected: self.expected), charges: self.reservation.charges) else {
                 throw GatewayError(.noUsageSpace, source: .gateway, retryAfter: 5)
             }
             self.exchange?.isOpen = true
         } else if let exchange = self.exchange, !self.reservation.isEmpty {
             // Another target may cost more, or pay into other budgets.
-            guard self.loop.journal.reopen(Settle.bound(exchange), charges: self.reservation.charges) else {
+            guard self.loop.journal.reopen(Settle.bound(exchange, expected: self.expected), charges: self.reservation.charges) else {
                 throw GatewayError(.noUsageSpace, source: .gateway, retryAfter: 5)
             }
         }
         self.exchange?.attempts += 1
         self.loop.counters.attempts += 1
         self.connect(policy, model, fresh: false)
+    }
+
+    /// What the request is recorded with until it is over, where no budget has to hold its bound.
+    private var expected: CostBound? {
+        self.reservation.learns && !self.reservation.holdsBound ? self.growth.reserved : nil
     }
 
     private func nextTarget(of route: Handle, _ policy: PolicyIndex) -> TargetEntry? {

@@ -54,6 +54,8 @@ final class DownstreamHandler: ChannelDuplexHandler {
     var exchange: Exchange?
     /// What it has reserved of budgets.
     var reservation = Reservation()
+    /// How what it has reserved goes with its stream.
+    var growth = StreamGrowth.none
     /// What it has reserved of rate limits.
     var rates = RateReservation()
     /// The uptime until which it waits for money; 0 when it has not begun to.

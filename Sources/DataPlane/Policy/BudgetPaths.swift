@@ -20,6 +20,7 @@ struct BudgetPaths {
                 BudgetEntry(
                     id: row.id, number: row.number, cell: cell, level: level, period: row.period, zone: row.zone,
                     amount: row.amount, isHard: row.isHard, away: row.away,
+                    estimate: row.estimate, lowersOutput: row.lowersOutput,
                     models: narrowing.models(row.models, of: row.providers)
                 )
             )

@@ -95,6 +95,8 @@ package struct BudgetEntry: Sendable {
     package let amount: NanoUSD
     package let isHard: Bool
     package let away: BudgetAwayPolicy
+    package let estimate: BudgetEstimate
+    let lowersOutput: Bool
     let models: ModelSet
 
     /// Whether requests that go to a model pay into it.

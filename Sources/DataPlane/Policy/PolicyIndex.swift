@@ -22,6 +22,8 @@ package final class PolicyIndex: Sendable {
     /// Discounts and margins: each organization's in one run, in the order of `PriceAdjustment.precedes`.
     package let adjustments: [PriceAdjustment]
     package let budgets: [BudgetEntry]
+    /// Whether a budget goes by what was learned.
+    let learnsBudgets: Bool
     /// Handles of budgets: of each node and of each key in one run.
     package let budgetPaths: [Handle]
     package let rateLimits: [RateLimitEntry]
@@ -53,6 +55,7 @@ package final class PolicyIndex: Sendable {
         self.fallbackPrices = fallbackPrices
         self.adjustments = adjustments
         self.budgets = budgets
+        self.learnsBudgets = budgets.contains { $0.estimate == .learned }
         self.budgetPaths = budgetPaths
         self.rateLimits = rateLimits
         self.rateLimitPaths = rateLimitPaths

@@ -53,6 +53,13 @@ package struct RateLimitPath: Sendable {
         self.cell = FairUse.cell(of: key)
     }
 
+    /// Of a request that has a model.
+    init(_ exchange: borrowing Exchange) {
+        self.init(
+            exchange.policy, node: exchange.caller.node, own: exchange.caller.rateLimits, model: exchange.model,
+            key: exchange.caller.key)
+    }
+
     var isEmpty: Bool { self.line.isEmpty && self.own.isEmpty }
 
     var count: Int { self.line.count + self.own.count }

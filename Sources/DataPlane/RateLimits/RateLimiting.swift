@@ -15,11 +15,10 @@ package struct RateDemand: Sendable {
         self.outputBound = outputBound
     }
 
-    /// Of a request that goes to a model.
-    init(_ exchange: borrowing Exchange, model: ModelEntry) {
-        let bound = CostBound(exchange, model: model)
+    /// Of a request within bounds.
+    init(_ bound: CostBound, bodyBytes: Int) {
         self.init(
-            inputBound: bound.prompt, usualInput: max(1, Int64(exchange.intent.bodyBytes) / Self.usualBytes),
+            inputBound: bound.prompt, usualInput: max(1, Int64(bodyBytes) / Self.usualBytes),
             outputBound: bound.output)
     }
 

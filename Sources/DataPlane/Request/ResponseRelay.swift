@@ -17,6 +17,8 @@ struct ResponseRelay: ~Copyable {
     /// The usage event was asked for by the gateway: the client does not get it.
     private var dropsUsageEvent = false
     private(set) var usage = UsageScanner()
+    /// What of a stream was text.
+    private(set) var text = StreamedText()
     private var events = SSEScanner()
     /// The last event ended with a CR at the end of what there was: a LF after it is still a part of it.
     private var endedWithCR = false
@@ -28,6 +30,7 @@ struct ResponseRelay: ~Copyable {
         self.mode = mode
         self.dropsUsageEvent = dropsUsageEvent
         self.usage.reset()
+        self.text = StreamedText()
         self.events.reset()
         self.endedWithCR = false
         self.wasDropped = false
@@ -47,6 +50,7 @@ struct ResponseRelay: ~Copyable {
             switch self.events.next(bytes, &start) {
             case .event(let range):
                 let note = self.usage.read(bytes, self.events)
+                if self.isText(note, bytes) { self.text.note(range.count) }
                 let kept = self.kept(range, of: bytes, drops: self.dropsUsageEvent && note.contains(.usageOnly))
                 if kept.lowerBound == run.upperBound {
                     run = run.lowerBound..<kept.upperBound
@@ -65,6 +69,13 @@ struct ResponseRelay: ~Copyable {
                 return bytes.count
             }
         }
+    }
+
+    /// Whether the event just found brings a part of the text: events of a type do when the type says so (`….delta`).
+    private func isText(_ note: UsageScanner.EventNote, _ bytes: Span<UInt8>) -> Bool {
+        guard self.events.dataLineCount > 0, note.isDisjoint(with: [.done, .usageOnly, .finish]) else { return false }
+        let type = self.events.eventType
+        return type.isEmpty || (type.count >= 5 && bytes.hasPrefix("delta", at: type.upperBound - 5))
     }
 
     /// The part of an event that is relayed: nothing of one that is dropped, but the LF that ends the one before.

@@ -2,11 +2,12 @@ package import Shared
 
 /// What a request used and cost, whatever became of it.
 package enum Settle {
-    /// The record that stands if the process ends before the request does: every unit at its bound.
-    static func bound(_ exchange: borrowing Exchange) -> UsageRecord {
+    /// The record that stands if the process ends before the request does: every unit at its bound, or as expected where
+    /// no budget has to hold the bound.
+    static func bound(_ exchange: borrowing Exchange, expected: CostBound?) -> UsageRecord {
         let policy = exchange.policy
         var record = Self.base(exchange, policy)
-        record.counters = Self.boundedCounters(exchange, policy, output: nil)
+        record.counters = Self.boundedCounters(exchange, policy, output: expected?.output, expected: expected)
         record.isEstimate = true
         Self.price(&record, exchange, policy)
         return record
@@ -17,9 +18,12 @@ package enum Settle {
     /// - Parameters:
     ///   - usage: what the provider counted; nil when it did not say.
     ///   - answered: whether the provider accepted the request: only then is there something to pay.
+    ///   - expected: what was expected of it by what was learned; nil where nothing goes by that.
+    ///   - text: what of a stream was text, to go by when the provider did not say what it counted.
     static func record(
         _ exchange: borrowing Exchange, outcome: RequestOutcome, code: GatewayError.Code?, usage: TokenUsage?,
-        serviceTier: Intent.ServiceTier, answered: Bool, uptime: UInt64
+        serviceTier: Intent.ServiceTier, answered: Bool, expected: CostBound?, text: StreamedText,
+        uptime: UInt64
     ) -> UsageRecord {
         let policy = exchange.policy
         var record = Self.base(exchange, policy)
@@ -44,7 +48,8 @@ package enum Settle {
                 record.counters.output = 0
             }
         } else if exchange.operation != .moderations {
-            record.counters = Self.boundedCounters(exchange, policy, output: Int64(exchange.relayedBytes))
+            let output = text.isEmpty ? Int64(exchange.relayedBytes) : text.usualTokens
+            record.counters = Self.boundedCounters(exchange, policy, output: output, expected: expected)
             record.isEstimate = true
         }
         record.counters.requests = 1
@@ -104,7 +109,7 @@ package enum Settle {
     ///
     /// Never more than what `CostBound` reserved for it.
     private static func boundedCounters(
-        _ exchange: borrowing Exchange, _ policy: PolicyIndex, output: Int64?
+        _ exchange: borrowing Exchange, _ policy: PolicyIndex, output: Int64?, expected: CostBound?
     ) -> UsageCounters {
         var counters = UsageCounters()
         counters.input = Int64(exchange.intent.bodyBytes)
@@ -116,6 +121,7 @@ package enum Settle {
             let cap = Int64(model.maxOutput > 0 ? model.maxOutput : model.contextWindow)
             if cap > 0 { bound = min(bound, cap) }
         }
+        if let expected { counters.input = min(counters.input, expected.prompt) }
         // Without usage, by what such models are priced: characters, of which there are no more than bytes, and images.
         if exchange.operation == .speech { counters.characters = counters.input }
         if exchange.operation == .imageGenerations { counters.images = max(1, exchange.intent.choices) }

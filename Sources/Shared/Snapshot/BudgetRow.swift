@@ -20,6 +20,28 @@ package enum BudgetAwayPolicy: UInt8, Sendable, CaseIterable {
     }
 }
 
+/// What a gateway reserves of a budget before it sends a request.
+///
+/// Numbers are part of the wire format: append only.
+package enum BudgetEstimate: UInt8, Sendable, CaseIterable {
+    /// The most that the request can cost.
+    case bound = 1
+    /// What requests of its key to its model cost lately, at most the bound; more while a stream grows.
+    case learned = 2
+
+    package var name: String {
+        switch self {
+        case .bound: "bound"
+        case .learned: "learned"
+        }
+    }
+
+    package init?(name: String) {
+        guard let estimate = Self.allCases.first(where: { $0.name == name }) else { return nil }
+        self = estimate
+    }
+}
+
 /// Whose spending a budget bounds.
 package enum BudgetSubject: Hashable, Sendable {
     /// Everything below an organization, a unit or a project.
@@ -42,6 +64,9 @@ package struct BudgetRow: SnapshotRow, Hashable {
     /// Requests that it has no money for are refused; a soft budget only counts.
     package var isHard: Bool
     package var away: BudgetAwayPolicy
+    package var estimate: BudgetEstimate
+    /// A request that it has too little for is sent with a lower bound of its answer, where that makes it fit.
+    package var lowersOutput: Bool
     /// What it is narrowed to; empty lists narrow nothing.
     package var providers: [ProviderID]
     package var models: [ModelID]
@@ -50,8 +75,8 @@ package struct BudgetRow: SnapshotRow, Hashable {
 
     package init(
         id: BudgetID, number: UInt32, subject: BudgetSubject, period: BudgetPeriod, zone: ZoneOffsets = .utc,
-        amount: NanoUSD, isHard: Bool = true, away: BudgetAwayPolicy = .deny, providers: [ProviderID] = [],
-        models: [ModelID] = []
+        amount: NanoUSD, isHard: Bool = true, away: BudgetAwayPolicy = .deny, estimate: BudgetEstimate = .bound,
+        lowersOutput: Bool = false, providers: [ProviderID] = [], models: [ModelID] = []
     ) {
         self.id = id
         self.number = number
@@ -61,6 +86,8 @@ package struct BudgetRow: SnapshotRow, Hashable {
         self.amount = amount
         self.isHard = isHard
         self.away = away
+        self.estimate = estimate
+        self.lowersOutput = lowersOutput
         self.providers = providers
         self.models = models
     }
@@ -74,6 +101,8 @@ package struct BudgetRow: SnapshotRow, Hashable {
         var entries: [ZoneOffsets.Entry] = []
         self.amount = .zero
         self.isHard = false
+        self.estimate = .bound
+        self.lowersOutput = false
         self.providers = []
         self.models = []
         while let field = try reader.next() {
@@ -96,6 +125,8 @@ package struct BudgetRow: SnapshotRow, Hashable {
             case 12:
                 self.models.append(try reader.identifier("budget.model"))
                 guard self.models.count <= Self.narrowingLimit else { throw .invalid("budget.model") }
+            case 13: self.estimate = try reader.enumeration("budget.estimate")
+            case 14: self.lowersOutput = try reader.bool("budget.lowers_output")
             default: try reader.skip()
             }
         }
@@ -133,6 +164,8 @@ package struct BudgetRow: SnapshotRow, Hashable {
         writer.enumeration(10, self.away)
         for id in self.providers { writer.identifier(11, id) }
         for id in self.models { writer.identifier(12, id) }
+        writer.enumeration(13, self.estimate)
+        writer.bool(14, self.lowersOutput)
     }
 }
 

@@ -64,7 +64,7 @@ import Testing
 
         func reserve(_ amount: Int64, key: Int, _ reservation: inout Reservation) -> Bool {
             let verdict = Admission.reserve(
-                NanoUSD(amount), of: BudgetPath(self.policy, key: Handle(key), model: 0), in: self.table, now: self.now,
+                CostEstimate(bound: NanoUSD(amount)), of: BudgetPath(self.policy, key: Handle(key), model: 0), in: self.table, now: self.now,
                 uptime: self.uptime, away: false, &reservation)
             if case .admitted = verdict { return true }
             return false
@@ -241,7 +241,7 @@ import Testing
                     var reservation = Reservation()
                     let amount = Int64.random(in: 1...9, using: &random)
                     let verdict = Admission.reserve(
-                        NanoUSD(amount),
+                        CostEstimate(bound: NanoUSD(amount)),
                         of: BudgetPath(policy, key: Handle.random(in: 0..<Handle(keys), using: &random), model: 0),
                         in: table, now: now, uptime: 1, away: false, &reservation)
                     if case .wait(asks: true) = verdict { waited.wrappingAdd(amount, ordering: .relaxed) }

@@ -40,7 +40,7 @@ import Testing
                     var reservation = Reservation()
                     let amount = Int64.random(in: 1...900, using: &random)
                     let verdict = Admission.reserve(
-                        NanoUSD(amount), of: path, in: table, now: now, uptime: 10, away: false, &reservation)
+                        CostEstimate(bound: NanoUSD(amount)), of: path, in: table, now: now, uptime: 10, away: false, &reservation)
                     guard case .admitted = verdict else { continue }
                     let cost = Int64.random(in: 0...amount, using: &random)
                     // Counted before it is posted: what is free again was spent before.
@@ -77,7 +77,7 @@ import Testing
         let now = TimeSource.system.now()
         guard
             case .wait = Admission.reserve(
-                NanoUSD(500), of: path, in: table, now: now, uptime: 1, away: false, &reservation)
+                CostEstimate(bound: NanoUSD(500)), of: path, in: table, now: now, uptime: 1, away: false, &reservation)
         else {
             Issue.record("nothing was granted yet")
             return
@@ -89,7 +89,7 @@ import Testing
         var asked: [LeaseAsk] = []
         for _ in 0..<3 {
             let verdict = Admission.reserve(
-                NanoUSD(500), of: path, in: table, now: now, uptime: 3, away: false, &reservation)
+                CostEstimate(bound: NanoUSD(500)), of: path, in: table, now: now, uptime: 3, away: false, &reservation)
             guard case .refused(let error) = verdict else {
                 Issue.record("\(verdict)")
                 return
@@ -103,7 +103,7 @@ import Testing
         #expect(asked.count == 3 && asked.allSatisfy { $0.reserved == 0 && $0.posted == 0 })
         guard
             case .admitted = Admission.reserve(
-                NanoUSD(500), of: path, in: table, now: now, uptime: 30_000_000_001, away: false, &reservation)
+                CostEstimate(bound: NanoUSD(500)), of: path, in: table, now: now, uptime: 30_000_000_001, away: false, &reservation)
         else {
             Issue.record("there is enough of all")
             return
@@ -127,7 +127,7 @@ import Testing
         func isAdmitted(at uptime: UInt64) -> Bool {
             var reservation = Reservation()
             let verdict = Admission.reserve(
-                NanoUSD(10), of: path, in: table, now: now, uptime: uptime, away: false, &reservation)
+                CostEstimate(bound: NanoUSD(10)), of: path, in: table, now: now, uptime: uptime, away: false, &reservation)
             guard case .admitted = verdict else { return false }
             reservation.settle(.zero, in: table)
             return true
@@ -151,10 +151,10 @@ import Testing
         for window in 0..<3000 {
             var reservation = Reservation()
             var verdict = Admission.reserve(
-                NanoUSD(10), of: path, in: table, now: now, uptime: uptime, away: false, &reservation)
+                CostEstimate(bound: NanoUSD(10)), of: path, in: table, now: now, uptime: uptime, away: false, &reservation)
             self.ask(&book, at: uptime) { $0.granted + 100 }
             verdict = Admission.reserve(
-                NanoUSD(10), of: path, in: table, now: now, uptime: uptime, away: false, &reservation)
+                CostEstimate(bound: NanoUSD(10)), of: path, in: table, now: now, uptime: uptime, away: false, &reservation)
             guard case .admitted = verdict else {
                 Issue.record("window \(window): \(verdict)")
                 return
@@ -186,7 +186,7 @@ import Testing
             for _ in 0..<2 {
                 uptime += 1_000_000_000
                 let verdict = Admission.reserve(
-                    NanoUSD(10), of: path, in: table, now: now, uptime: uptime, away: false, &reservation)
+                    CostEstimate(bound: NanoUSD(10)), of: path, in: table, now: now, uptime: uptime, away: false, &reservation)
                 if case .admitted = verdict {
                     let account = Charge(value: reservation.charges[0])
                     reservation.settle(NanoUSD(10), in: table)
