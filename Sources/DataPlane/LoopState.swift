@@ -102,7 +102,7 @@ final class LoopState {
         self.looksSoon = false
         let waiting = self.parked
         self.parked.removeAll(keepingCapacity: true)
-        for handler in waiting where handler.phase == .parked { handler.lookForMoneyAgain() }
+        for handler in waiting { handler.lookForMoneyAgain() }
     }
 
     // MARK: Connections

@@ -13,6 +13,9 @@ package struct Budget: Sendable, Hashable, Audited {
     package let timeZone: String
     package var isHard: Bool
     package var away: BudgetAwayPolicy
+    package var estimate: BudgetEstimate
+    /// A request that it has too little for is sent with a lower bound of its answer, where that makes it fit.
+    package var lowersOutput: Bool
     package var carriesOver: Bool
     package var thresholds: BudgetThresholds
     package let providers: [ProviderID]
@@ -32,6 +35,8 @@ package struct Budget: Sendable, Hashable, Audited {
         if let amount = try Self.amount(patch) { result.amount = amount }
         if let hard = patch["hard"]?.bool { result.isHard = hard }
         if let away = patch["away"]?.string.flatMap({ BudgetAwayPolicy(name: $0) }) { result.away = away }
+        if let estimate = patch["estimate"]?.string.flatMap({ BudgetEstimate(name: $0) }) { result.estimate = estimate }
+        if let lowers = patch["lower_max_tokens"]?.bool { result.lowersOutput = lowers }
         if let carries = patch["carry_over"]?.bool { result.carriesOver = carries }
         if let thresholds = patch["thresholds"] { result.thresholds = try BudgetThresholds(thresholds) }
         if let status = patch["status"]?.string.flatMap({ ActiveStatus(rawValue: $0) }) { result.status = status }
@@ -60,6 +65,7 @@ package struct Budget: Sendable, Hashable, Audited {
             "id": JSONValue(self.id), "scope": .string(self.scope),
             "amount_nano_usd": .string(String(self.amount.amount)), "period": .string(self.period.name),
             "time_zone": .string(self.timeZone), "hard": .bool(self.isHard), "away": .string(self.away.name),
+            "estimate": .string(self.estimate.name), "lower_max_tokens": .bool(self.lowersOutput),
             "carry_over": .bool(self.carriesOver), "thresholds": self.thresholds.json,
             "providers": JSONValue(self.providers.map(\.description)),
             "models": JSONValue(self.models.map(\.description)), "status": .string(self.status.rawValue),
@@ -74,6 +80,7 @@ package struct Budget: Sendable, Hashable, Audited {
             "name": .string(self.name), "amount_nano_usd": .string(String(self.amount.amount)),
             "amount_usd": JSONValue(self.amount), "period": .string(self.period.name),
             "time_zone": .string(self.timeZone), "hard": .bool(self.isHard), "away": .string(self.away.name),
+            "estimate": .string(self.estimate.name), "lower_max_tokens": .bool(self.lowersOutput),
             "carry_over": .bool(self.carriesOver), "thresholds": self.thresholds.json,
             "providers": JSONValue(self.providers.map(\.description)),
             "models": JSONValue(self.models.map(\.description)), "status": .string(self.status.rawValue),
@@ -94,6 +101,13 @@ package struct Budget: Sendable, Hashable, Audited {
         "Requests that it has no money for are refused; a soft one only counts. True when absent.")
     private static let awaySchema = Schema.string(.oneOf(BudgetAwayPolicy.allCases.map(\.name))).described(
         "What a gateway does without money of it while it cannot ask for more; deny when absent.")
+    private static let estimateSchema = Schema.string(.oneOf(BudgetEstimate.allCases.map(\.name))).described(
+        "What is reserved before a request is sent: 'bound', the most that it can cost, so that nothing is overspent; or "
+            + "'learned', what requests of its key to its model cost lately, and more while its answer grows. 'bound' when "
+            + "absent.")
+    private static let lowerSchema = Schema.bool.described(
+        "A request that it has too little money for is sent with a lower 'max_tokens', where that makes it fit. False when "
+            + "absent.")
     private static let carrySchema = Schema.bool.described(
         "What a window leaves over is added to the next one, at most the amount once. False when absent.")
     private static let providersSchema = Schema.array(
@@ -111,6 +125,7 @@ package struct Budget: Sendable, Hashable, Audited {
                 .required("amount_nano_usd", .decimal), .required("amount_usd", .string(.dollars)),
                 .required("period", Self.periodSchema), .required("time_zone", Self.zoneSchema),
                 .required("hard", Self.hardSchema), .required("away", Self.awaySchema),
+                .required("estimate", Self.estimateSchema), .required("lower_max_tokens", Self.lowerSchema),
                 .required("carry_over", Self.carrySchema), .required("thresholds", BudgetThresholds.schema),
                 .required("providers", Self.providersSchema),
                 .required("models", Self.modelsSchema), .required("status", .activeStatus),
@@ -121,7 +136,8 @@ package struct Budget: Sendable, Hashable, Audited {
         .required("scope", Self.scopeSchema), .required("name", .name), .optional("amount_usd", .string(.dollars)),
         .optional("amount_nano_usd", .decimal), .required("period", Self.periodSchema),
         .optional("time_zone", Self.zoneSchema), .optional("hard", Self.hardSchema),
-        .optional("away", Self.awaySchema), .optional("carry_over", Self.carrySchema),
+        .optional("away", Self.awaySchema), .optional("estimate", Self.estimateSchema),
+        .optional("lower_max_tokens", Self.lowerSchema), .optional("carry_over", Self.carrySchema),
         .optional("thresholds", BudgetThresholds.schema), .optional("providers", Self.providersSchema),
         .optional("models", Self.modelsSchema),
     ])
@@ -129,6 +145,7 @@ package struct Budget: Sendable, Hashable, Audited {
     package static let patchSchema = Schema.object([
         .optional("name", .name), .optional("amount_usd", .string(.dollars)), .optional("amount_nano_usd", .decimal),
         .optional("hard", Self.hardSchema), .optional("away", Self.awaySchema),
+        .optional("estimate", Self.estimateSchema), .optional("lower_max_tokens", Self.lowerSchema),
         .optional("carry_over", Self.carrySchema), .optional("thresholds", BudgetThresholds.schema),
         .optional("status", .activeStatus),
     ])

@@ -6,7 +6,7 @@ package enum BudgetStore {
     private static let columns: SQL = """
         select b.id, b.organization_id, b.node_id, n.kind as node_kind, b.key_id, b.owner_id, b.name,
             b.amount_nano_usd, b.period, b.time_zone, b.hard, b.away, b.carry_over, b.thresholds, b.providers, b.models, b.status,
-            b.revision, b.created_at, b.updated_at
+            b.estimate, b.lower_max_tokens, b.revision, b.created_at, b.updated_at
         from budget b left join scope_node n on n.id = b.node_id
         """
 
@@ -43,14 +43,15 @@ package enum BudgetStore {
             """
             insert into budget (id, organization_id, node_id, key_id, owner_id, name, amount_nano_usd, period,
                 time_zone, hard, away, carry_over, providers, models, status, revision, created_at, updated_at,
-                thresholds)
+                thresholds, estimate, lower_max_tokens)
             values ($1, $2, $3::uuid, $4::uuid, $5::uuid, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17,
-                $18)
+                $18, $19, $20)
             """,
             budget.id, budget.organization, node, key, owner, budget.name, budget.amount, budget.period.name,
             budget.timeZone, budget.isHard, budget.away.name, budget.carriesOver,
             budget.providers.map { SQLUUID($0) }, budget.models.map { SQLUUID($0) }, budget.status.rawValue,
-            budget.stamps.revision, budget.stamps.createdAt, budget.thresholds.percents
+            budget.stamps.revision, budget.stamps.createdAt, budget.thresholds.percents, budget.estimate.name,
+            budget.lowersOutput
         )
     }
 
@@ -58,11 +59,12 @@ package enum BudgetStore {
         _ = try tx.execute(
             """
             update budget set name = $2, amount_nano_usd = $3, hard = $4, away = $5, carry_over = $6, status = $7,
-                revision = $8, updated_at = $9, thresholds = $10
+                revision = $8, updated_at = $9, thresholds = $10, estimate = $11, lower_max_tokens = $12
             where id = $1
             """,
             budget.id, budget.name, budget.amount, budget.isHard, budget.away.name, budget.carriesOver,
-            budget.status.rawValue, budget.stamps.revision, budget.stamps.updatedAt, budget.thresholds.percents
+            budget.status.rawValue, budget.stamps.revision, budget.stamps.updatedAt, budget.thresholds.percents,
+            budget.estimate.name, budget.lowersOutput
         )
     }
 
@@ -116,6 +118,8 @@ package enum BudgetStore {
             subject: subject, scope: scope, name: try row.get("name"), amount: try row.get("amount_nano_usd"),
             period: BudgetPeriod(name: try row.get("period")) ?? .total, timeZone: try row.get("time_zone"),
             isHard: try row.get("hard"), away: BudgetAwayPolicy(name: try row.get("away")) ?? .deny,
+            estimate: BudgetEstimate(name: try row.get("estimate")) ?? .bound,
+            lowersOutput: try row.get("lower_max_tokens"),
             carriesOver: try row.get("carry_over"), thresholds: BudgetThresholds(stored: try row.get("thresholds")),
             providers: providers.map { ProviderID(UUIDValue(high: $0.high, low: $0.low)) },
             models: models.map { ModelID(UUIDValue(high: $0.high, low: $0.low)) },

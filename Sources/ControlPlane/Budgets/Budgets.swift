@@ -45,6 +45,8 @@ package struct Budgets: Sendable {
                 name: body["name"]?.string ?? "", amount: amount, period: period, timeZone: zone,
                 isHard: body["hard"]?.bool ?? true,
                 away: body["away"]?.string.flatMap { BudgetAwayPolicy(name: $0) } ?? .deny,
+                estimate: body["estimate"]?.string.flatMap { BudgetEstimate(name: $0) } ?? .bound,
+                lowersOutput: body["lower_max_tokens"]?.bool ?? false,
                 carriesOver: body["carry_over"]?.bool ?? false,
                 thresholds: try body["thresholds"].map { try BudgetThresholds($0) } ?? .standard,
                 providers: (body["providers"]?.array ?? []).compactMap { $0.string.flatMap { ProviderID($0) } },

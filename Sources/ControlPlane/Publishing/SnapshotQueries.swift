@@ -196,7 +196,7 @@ struct SnapshotQueries {
         try tx.query(
             """
             select b.id, b.number, b.node_id, b.key_id, b.owner_id, b.period, z.since, z.offsets, b.amount_nano_usd,
-                b.hard, b.away, b.providers, b.models
+                b.hard, b.away, b.estimate, b.lower_max_tokens, b.providers, b.models
             from budget b
             join gateway_group_organization g on g.organization_id = b.organization_id and g.group_id = $1
             join zone_offset z on z.zone = b.time_zone
@@ -208,6 +208,7 @@ struct SnapshotQueries {
             let id: BudgetID = try row.get("id")
             guard let period = BudgetPeriod(name: try row.get("period")),
                 let away = BudgetAwayPolicy(name: try row.get("away")),
+                let estimate = BudgetEstimate(name: try row.get("estimate")),
                 let number = UInt32(exactly: try row.get("number", as: Int64.self))
             else { throw PublishingFailure("budget \(id) is of a newer release") }
             let providers: [SQLUUID] = try row.get("providers")
@@ -216,6 +217,7 @@ struct SnapshotQueries {
                 id: id, number: number, subject: try Self.subject(row), period: period,
                 zone: try ZoneOffsetStore.offsets(row),
                 amount: try row.get("amount_nano_usd"), isHard: try row.get("hard"), away: away,
+                estimate: estimate, lowersOutput: try row.get("lower_max_tokens"),
                 providers: providers.map { ProviderID(UUIDValue(high: $0.high, low: $0.low)) },
                 models: models.map { ModelID(UUIDValue(high: $0.high, low: $0.low)) }
             )

@@ -95,6 +95,30 @@ package enum Admission {
         return verdict
     }
 
+    /// What a refused request may cost at most so that it is admitted, of budgets that take its bound and of those that go by
+    /// what was learned; nil where a budget that has too little does not want it to be made to fit.
+    ///
+    /// - Parameter cost: what it was refused with.
+    package static func room(
+        for cost: CostEstimate, of path: BudgetPath, in table: LeaseTable, now: Timestamp
+    ) -> (bound: Int64, learned: Int64)? {
+        var room = (bound: Int64.max, learned: Int64.max)
+        for position in 0..<path.count {
+            let handle = path.budget(position)
+            guard handle >= 0 else { continue }
+            let budget = path.policy.budgets[handle]
+            guard budget.isHard else { continue }
+            let there = table.withSlot(table.slot(of: budget, at: now)) { slot in
+                slot.there
+            }
+            let isLearned = budget.estimate == .learned
+            guard let there, let wanted = isLearned ? cost.learned : cost.bound else { return nil }
+            if there < wanted.amount && !budget.lowersOutput { return nil }
+            if isLearned { room.learned = min(room.learned, there) } else { room.bound = min(room.bound, there) }
+        }
+        return room
+    }
+
     /// Raises what a request has reserved of budgets that go by what was learned: of all of them, or of none.
     ///
     /// - Parameters:
@@ -143,8 +167,7 @@ package enum Admission {
             if isUsable && slot.reserve(more, at: index, in: table) { return }
             guard away else {
                 slot.wait(for: more, at: index, in: table)
-                let left = slot.left.load(ordering: .relaxed) + max(0, slot.free)
-                error = self.exceeded(budget, left: left, until: slot.endsAt.load(ordering: .relaxed))
+                error = self.exceeded(budget, left: slot.there, until: slot.endsAt.load(ordering: .relaxed))
                 return
             }
             if budget.away == .open { slot.reserveAnyway(more) } else { error = self.unavailable(budget) }
@@ -177,16 +200,16 @@ package enum Admission {
                 return
             }
             let answered = slot.answeredAt.load(ordering: .acquiring)
-            let left = slot.left.load(ordering: .relaxed)
-            if answered > 0, left < amount, uptime < answered + Self.refusalTime || away {
+            // What is here does with what is left elsewhere, when that is granted.
+            let there = slot.there
+            if answered > 0, there < amount, uptime < answered + Self.refusalTime || away {
                 // What others have reserved and will not spend may do.
-                let free = slot.free
-                guard away || free + slot.reserved.load(ordering: .relaxed) < amount else {
+                guard away || slot.free + slot.reserved.load(ordering: .relaxed) < amount else {
                     verdict = .wait(asks: false)
                     return
                 }
                 let ends = slot.endsAt.load(ordering: .relaxed)
-                verdict = .refused(self.exceeded(budget, left: left + max(0, free), until: ends))
+                verdict = .refused(self.exceeded(budget, left: there, until: ends))
             } else if away {
                 verdict = .refused(self.unavailable(budget))
             } else {

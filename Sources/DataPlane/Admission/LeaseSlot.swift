@@ -44,6 +44,12 @@ package struct LeaseSlot: ~Copyable {
             - self.posted.load(ordering: .sequentiallyConsistent)
     }
 
+    /// What is free here, and what others had left when the control plane last answered.
+    var there: Int64 {
+        let (sum, overflow) = max(0, self.left.load(ordering: .relaxed)).addingReportingOverflow(max(0, self.free))
+        return overflow ? .max : sum
+    }
+
     /// Reserves `amount`; false, and nothing is changed, when there is not so much.
     ///
     /// - Parameter index: its own in the table, to which the keeper is pointed when money becomes short.

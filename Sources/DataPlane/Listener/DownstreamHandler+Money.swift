@@ -29,13 +29,62 @@ extension DownstreamHandler {
         if !self.reservation.isEmpty { self.reservation.settle(.zero, in: self.loop.leases) }
         let budgets = BudgetPath(exchange)
         guard !budgets.isEmpty else { return true }
-        let learned = self.expected(exchange, within: bound)
-        let verdict = Admission.reserve(
-            CostEstimate(bound: exchange.cost(bound), learned: learned.flatMap { exchange.cost($0.reserved) }),
-            of: budgets, in: self.loop.leases, now: self.loop.now(), uptime: uptime, away: away, &self.reservation)
-        if let learned { self.growth = learned }
+        var verdict = self.reserve(bound, exchange, of: budgets, uptime: uptime, away: away)
+        if case .refused(let error) = verdict, error.code == .budgetExceeded,
+            let fitting = self.fitting(bound, exchange, of: budgets)
+        {
+            // What it fits in may have to be asked for, so it waits once more.
+            self.parkedUntil = 0
+            self.exchange?.intent.outputBound = fitting.output / max(1, exchange.intent.choices)
+            self.exchange?.intent.isLowered = true
+            verdict = self.reserve(fitting, exchange, of: budgets, uptime: uptime, away: away)
+        }
         return try self.isAdmitted(verdict, uptime: uptime)
     }
+
+    private func reserve(
+        _ bound: CostBound, _ exchange: borrowing Exchange, of budgets: BudgetPath, uptime: UInt64, away: Bool
+    ) -> Admission.Verdict {
+        let learned = self.expected(exchange, within: bound)
+        if let learned { self.growth = learned }
+        return Admission.reserve(
+            CostEstimate(bound: exchange.cost(bound), learned: learned.flatMap { exchange.cost($0.reserved) }),
+            of: budgets, in: self.loop.leases, now: self.loop.now(), uptime: uptime, away: away, &self.reservation)
+    }
+
+    /// The longest answer that there is money for, where the budgets that have too little want requests made to fit, and it
+    /// is long enough to be of use; once for a request.
+    private func fitting(
+        _ bound: CostBound, _ exchange: borrowing Exchange, of budgets: BudgetPath
+    ) -> CostBound? {
+        guard exchange.operation.generates, !exchange.intent.isLowered else { return nil }
+        let expected = self.expected(exchange, within: bound)?.reserved ?? bound
+        let asked = CostEstimate(bound: exchange.cost(bound), learned: exchange.cost(expected))
+        guard let room = Admission.room(for: asked, of: budgets, in: self.loop.leases, now: self.loop.now())
+        else { return nil }
+        func fits(_ output: Int64) -> Bool {
+            var (most, usual) = (bound, expected)
+            most.output = output
+            usual.output = min(usual.output, output)
+            guard let most = exchange.cost(most), let usual = exchange.cost(usual) else { return false }
+            return most.amount <= room.bound && usual.amount <= room.learned
+        }
+        let choices = max(1, exchange.intent.choices)
+        // Per choice: from the least that is of use to what was asked for.
+        var (low, high) = (Self.leastOutput, min(bound.output / choices, Self.mostOutput))
+        guard low < high, fits(low * choices) else { return nil }
+        while high - low > 1 {
+            let middle = low + (high - low) / 2
+            if fits(middle * choices) { low = middle } else { high = middle }
+        }
+        var fitting = bound
+        fitting.output = low * choices
+        return fitting
+    }
+
+    /// Tokens of an answer that is still of use, and that none is longer than.
+    private static let leastOutput: Int64 = 256
+    private static let mostOutput: Int64 = 1 << 32
 
     /// What is to be expected of the request; nil where no budget goes by that.
     private func expected(_ exchange: borrowing Exchange, within bound: CostBound) -> StreamGrowth? {
@@ -57,13 +106,33 @@ extension DownstreamHandler {
             away: away, &self.reservation)
         guard let failure else {
             self.growth.grow(to: next)
+            self.letFlow()
             return
         }
-        if self.growth.stay(at: text) {
+        if !self.growth.stay(at: text) {
+            if !away { self.loop.askForMoney() }
+        } else if away || !self.hold(uptime) {
             self.cut(failure)
-        } else if !away {
-            self.loop.askForMoney()
         }
+    }
+
+    /// Takes no more of the answer until there is word of money, for a moment.
+    ///
+    /// - Returns: false when the moment is over, or too many wait.
+    private func hold(_ uptime: UInt64) -> Bool {
+        if self.heldUntil == 0 {
+            self.heldUntil = uptime + Self.parkTime
+            self.setDeadline(after: .nanoseconds(Int64(Self.parkTime)))
+            self.upstream?.setPaused(true)
+        }
+        return uptime < self.heldUntil && self.loop.park(self, asks: true)
+    }
+
+    private func letFlow() {
+        guard self.heldUntil > 0 else { return }
+        self.heldUntil = 0
+        self.setDeadline(after: self.loop.waits.write)
+        self.upstream?.setPaused(!self.isWritable)
     }
 
     /// Takes in what a finished request had, for those like it.
@@ -97,6 +166,7 @@ extension DownstreamHandler {
 
     /// There is word of money, or the time to wait for it is over.
     func lookForMoneyAgain() {
+        if self.phase == .relaying && self.heldUntil > 0 { return self.growReservation() }
         guard self.phase == .parked else { return }
         do throws(GatewayError) {
             if try self.reserve() { try self.sendToTarget() }

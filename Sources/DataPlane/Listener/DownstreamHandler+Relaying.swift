@@ -20,11 +20,13 @@ extension DownstreamHandler {
         self.phase = .relaying
         let closes = self.closesAfterAnswer
         let framing = self.framing
+        let lowered = self.exchange?.intent.isLowered == true ? self.exchange?.intent.outputBound : nil
         let date = self.loop.date
         self.withOutput { output in
             output.gather(room: bytes.count + 512) { sink in
                 ResponseWriter.write(
-                    answer, from: bytes, framing: framing, request: text, closes: closes, date: date, to: &sink
+                    answer, from: bytes, framing: framing, request: text, lowered: lowered, closes: closes, date: date,
+                    to: &sink
                 )
             }
         }
@@ -52,7 +54,7 @@ extension DownstreamHandler {
             self.emit(buffer, range)
         case .events:
             self.takeEvents(buffer, range)
-            if self.relay.text.bytes >= self.growth.nextLook { self.growReservation() }
+            if self.heldUntil == 0, self.relay.text.bytes >= self.growth.nextLook { self.growReservation() }
         }
     }
 
@@ -112,7 +114,7 @@ extension DownstreamHandler {
     func upstreamReadComplete() {
         guard self.phase == .relaying else { return }
         if self.needsFlush || self.output != nil { self.flush() }
-        self.setDeadline(after: self.loop.waits.write)
+        if self.heldUntil == 0 { self.setDeadline(after: self.loop.waits.write) }
     }
 
     /// The answer is complete.
@@ -204,11 +206,13 @@ extension DownstreamHandler {
         let record = Settle.record(
             exchange, outcome: outcome, code: code, usage: self.isAnswered ? self.relay.usage.usage : nil,
             serviceTier: self.relay.usage.serviceTier, answered: self.isAnswered,
-            expected: self.reservation.learns ? self.growth.reserved : nil, text: self.relay.text,
+            expected: self.reservation.learns ? self.growth.reserved : nil,
+            text: self.relay.mode == .events ? self.relay.text : StreamedText(),
             uptime: self.loop.time.uptime()
         )
         self.learn(exchange, record.counters)
         self.growth = .none
+        self.heldUntil = 0
         if exchange.isOpen {
             self.loop.journal.close(record, charges: self.reservation.charges)
         } else if !self.loop.journal.note(record) {

@@ -37,7 +37,9 @@ extension DownstreamHandler: NIOScheduledCallbackHandler {
         case .parked: self.lookForMoneyAgain()
         case .waiting: self.answerIsLate()
         case .relaying:
-            if !self.isWritable {
+            if self.heldUntil > 0 {
+                self.growReservation()
+            } else if !self.isWritable {
                 self.clientStalled()
             } else {
                 self.cut(GatewayError(.upstreamTimeout, source: .upstream))

@@ -31,13 +31,19 @@ extension DownstreamHandler {
     func sendToTarget() throws(GatewayError) {
         guard let policy = self.exchange?.policy, let model = self.exchange?.model else { return }
         if let exchange = self.exchange, !exchange.isOpen {
-            guard self.loop.journal.open(Settle.bound(exchange, expected: self.expected), charges: self.reservation.charges) else {
+            guard
+                self.loop.journal.open(
+                    Settle.bound(exchange, expected: self.expected), charges: self.reservation.charges)
+            else {
                 throw GatewayError(.noUsageSpace, source: .gateway, retryAfter: 5)
             }
             self.exchange?.isOpen = true
         } else if let exchange = self.exchange, !self.reservation.isEmpty {
             // Another target may cost more, or pay into other budgets.
-            guard self.loop.journal.reopen(Settle.bound(exchange, expected: self.expected), charges: self.reservation.charges) else {
+            guard
+                self.loop.journal.reopen(
+                    Settle.bound(exchange, expected: self.expected), charges: self.reservation.charges)
+            else {
                 throw GatewayError(.noUsageSpace, source: .gateway, retryAfter: 5)
             }
         }
@@ -91,9 +97,14 @@ extension DownstreamHandler {
     private func prepareSplice() -> Bool {
         guard let policy = self.exchange?.policy, let model = self.exchange?.model else { return false }
         let name = policy.models[Int(model)].name
+        let kind = policy.providers[Int(policy.models[Int(model)].provider)].kind
         return self.withIntent { intent, operation in
             self.splice.reset(for: intent)
             guard self.splice.replaceModel(name.span, in: intent) else { return false }
+            if intent.isLowered, let bound = intent.outputBound {
+                let member = operation.outputBoundMember(at: kind)
+                guard self.splice.replaceBound(bound, in: intent, or: member) else { return false }
+            }
             guard intent.streams && operation.asksForStreamUsage else { return true }
             return self.splice.includeUsage(in: intent)
         } ?? false

@@ -60,6 +60,8 @@ final class DownstreamHandler: ChannelDuplexHandler {
     var rates = RateReservation()
     /// The uptime until which it waits for money; 0 when it has not begun to.
     var parkedUntil: UInt64 = 0
+    /// The uptime until which its stream is held back for money; 0 while it flows.
+    var heldUntil: UInt64 = 0
     var closesAfterAnswer = false
 
     // Upstream.
@@ -189,8 +191,10 @@ final class DownstreamHandler: ChannelDuplexHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         self.isWritable = context.channel.isWritable
-        self.upstream?.setPaused(!self.isWritable)
-        if self.isWritable && self.phase == .relaying { self.setDeadline(after: self.loop.waits.write) }
+        self.upstream?.setPaused(!self.isWritable || self.heldUntil > 0)
+        if self.isWritable && self.phase == .relaying && self.heldUntil == 0 {
+            self.setDeadline(after: self.loop.waits.write)
+        }
         context.fireChannelWritabilityChanged()
     }
 

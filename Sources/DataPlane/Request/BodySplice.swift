@@ -67,6 +67,41 @@ package struct BodySplice: ~Copyable {
         return self.add(options.range, from: start)
     }
 
+    /// Sends `bound` as the output bound of each choice, in place of every one that the client gave.
+    ///
+    /// - Parameter member: what a bound is called where the client gave none.
+    package mutating func replaceBound(_ bound: Int64, in intent: borrowing Intent, or member: StaticString) -> Bool {
+        if intent.boundRange.isEmpty, intent.otherBoundRange.isEmpty {
+            let start = self.text.count
+            self.append("\"")
+            self.append(member)
+            self.append("\":")
+            self.appendDecimal(bound)
+            self.append(",")
+            return self.add(intent.insertionOffset..<intent.insertionOffset, from: start)
+        }
+        guard self.replace(intent.boundRange, with: bound) else { return false }
+        return self.replace(intent.otherBoundRange, with: bound)
+    }
+
+    private mutating func replace(_ range: Range<Int>, with number: Int64) -> Bool {
+        guard !range.isEmpty else { return true }
+        let start = self.text.count
+        self.appendDecimal(number)
+        return self.add(range, from: start)
+    }
+
+    private mutating func appendDecimal(_ number: Int64) {
+        var divisor: Int64 = 1
+        while number / divisor >= 10 { divisor *= 10 }
+        var rest = number
+        while divisor > 0 {
+            self.text.append(0x30 &+ UInt8(truncatingIfNeeded: rest / divisor))
+            rest %= divisor
+            divisor /= 10
+        }
+    }
+
     /// Length of the outgoing body, for its Content-Length.
     package var contentLength: Int {
         var length = self.bodyBytes

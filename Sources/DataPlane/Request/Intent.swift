@@ -45,6 +45,9 @@ package struct Intent: Sendable {
     /// Length of the whole body in bytes.
     package var bodyBytes = 0
 
+    /// The gateway has set `outputBound` lower than the client did.
+    package var isLowered = false
+
     // Where the members are that may be rewritten, as absolute offsets into the body.
     package var modelRange = 0..<0
     /// The offset after the outermost `{`.
@@ -53,6 +56,10 @@ package struct Intent: Sendable {
     package var streamOptions: JSONValue?
     /// The value of `stream_options.include_usage`; nil when absent.
     package var includeUsageValue: JSONValue?
+    /// The values that make the output bound; empty when absent, kept when null.
+    package var boundRange = 0..<0
+    /// Those of `max_completion_tokens`, where `max_tokens` may stand beside it.
+    package var otherBoundRange = 0..<0
 }
 
 /// Why a body does not say clearly what is wanted; always the client's fault (400).

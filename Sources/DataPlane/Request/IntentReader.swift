@@ -144,7 +144,17 @@ extension IntentReader {
             case .responses: output
             case .embeddings: nil
             }
+        switch endpoint {
+        case .chatCompletions:
+            intent.boundRange = self.range(.maxTokens)
+            intent.otherBoundRange = self.range(.maxCompletionTokens)
+        case .completions: intent.boundRange = self.range(.maxTokens)
+        case .responses: intent.boundRange = self.range(.maxOutputTokens)
+        case .embeddings: break
+        }
     }
+
+    private func range(_ member: Member) -> Range<Int> { self.scanner.value(member.rawValue)?.range ?? 0..<0 }
 
     private func serviceTier() throws(IntentError) -> Intent.ServiceTier {
         guard let value = self.value(.serviceTier) else { return .absent }

@@ -1,3 +1,5 @@
+import Shared
+
 /// What of the OpenAI API a request asks for; everything else is refused by name.
 ///
 /// Operations on things that a provider stores (files, batches, stored responses, assistants) are not here: they would
@@ -21,6 +23,16 @@ enum Operation: UInt8, CaseIterable {
 
     /// Whether the provider generates text that is charged as output.
     var generates: Bool { self == .chatCompletions || self == .completions || self == .responses }
+
+    /// What a bound of the output is called where the client gave none.
+    func outputBoundMember(at provider: ProviderKind) -> StaticString {
+        switch self {
+        case .responses: "max_output_tokens"
+        // OpenAI's newer models refuse the old name, and only they know the new one.
+        case .chatCompletions where provider == .openAI: "max_completion_tokens"
+        default: "max_tokens"
+        }
+    }
 
     private var path: StaticString {
         switch self {

@@ -50,7 +50,7 @@ struct ResponseRelay: ~Copyable {
             switch self.events.next(bytes, &start) {
             case .event(let range):
                 let note = self.usage.read(bytes, self.events)
-                if self.isText(note, bytes) { self.text.note(range.count) }
+                if self.isText(note, bytes) { self.text.note(bytes.extracting(range)) }
                 let kept = self.kept(range, of: bytes, drops: self.dropsUsageEvent && note.contains(.usageOnly))
                 if kept.lowerBound == run.upperBound {
                     run = run.lowerBound..<kept.upperBound

@@ -13,7 +13,7 @@ enum ResponseWriter {
     /// Not passed on: cookies, the provider's account and its limits (they are shared by tenants), hop-by-hop fields.
     static func write<Sink: ByteWriting>(
         _ head: borrowing ResponseHead, from bytes: Span<UInt8>, framing: Framing, request: borrowing RequestIDText,
-        closes: Bool, date: borrowing HTTPDate, to sink: inout Sink
+        lowered: Int64?, closes: Bool, date: borrowing HTTPDate, to sink: inout Sink
     ) {
         sink.writeStatusLine(head.status)
         sink.writeDate(date)
@@ -25,6 +25,7 @@ enum ResponseWriter {
         if let id = head.fields[.xRequestID] ?? head.fields[.requestID] {
             sink.writeField("x-upstream-request-id", bytes.extracting(id))
         }
+        if let lowered { sink.writeField("gatehouse-max-tokens", decimal: Int(lowered)) }
         switch framing {
         case .none: if head.status != 204 && head.status != 304 { sink.write("content-length: 0\r\n") }
         case .length(let length): sink.writeField("content-length", decimal: length)

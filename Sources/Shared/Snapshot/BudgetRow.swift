@@ -164,7 +164,8 @@ package struct BudgetRow: SnapshotRow, Hashable {
         writer.enumeration(10, self.away)
         for id in self.providers { writer.identifier(11, id) }
         for id in self.models { writer.identifier(12, id) }
-        writer.enumeration(13, self.estimate)
+        // Critical to a gateway that does not know it, and only then.
+        if self.estimate != .bound { writer.enumeration(13, self.estimate) }
         writer.bool(14, self.lowersOutput)
     }
 }

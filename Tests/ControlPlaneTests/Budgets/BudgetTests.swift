@@ -19,15 +19,24 @@ import Testing
                 #expect(made["scope"]?.string == scope && made["organization"]?.string == organization)
                 #expect(made["amount_nano_usd"] == "12500000000" && made["amount_usd"] == "12.50")
                 #expect(made["hard"] == true && made["away"] == "deny" && made["carry_over"] == false)
+                #expect(made["estimate"] == "bound" && made["lower_max_tokens"] == false)
                 #expect(try await plane.send("GET", "/v1/budgets/\(made.id)").json == made.json)
             }
             let all = try await plane.send("GET", "/v1/budgets?organization=\(organization)")["items"]?.array ?? []
             #expect(all.count == 3)
             let id = all[0]["id"]?.string ?? ""
             let changed = try await plane.send(
-                "PATCH", "/v1/budgets/\(id)", ["amount_nano_usd": "7", "hard": false, "status": "disabled"],
+                "PATCH", "/v1/budgets/\(id)",
+                [
+                    "amount_nano_usd": "7", "hard": false, "status": "disabled", "estimate": "learned",
+                    "lower_max_tokens": true,
+                ],
                 ifMatch: "*")
             #expect(changed["amount_nano_usd"] == "7" && changed["hard"] == false && changed["status"] == "disabled")
+            #expect(changed["estimate"] == "learned" && changed["lower_max_tokens"] == true)
+            let learned = try await plane.make(
+                "/v1/budgets", self.body(key, ["estimate": "learned", "lower_max_tokens": true]))
+            #expect(learned["estimate"] == "learned" && learned["lower_max_tokens"] == true)
             let until = TimeSource.system.now().adding(seconds: 3600)
             let increase = try await plane.make(
                 "/v1/budgets/\(id)/increases",
@@ -57,6 +66,7 @@ import Testing
             #expect(try await refusal([:], scope: nobody) == "/scope")
             #expect(try await refusal(["amount_nano_usd": "5"]) == "/amount_usd")
             #expect(try await refusal(["amount_usd": "0"]) == "/amount_usd")
+            #expect(try await refusal(["estimate": "guess"]) == "/estimate")
             #expect(try await refusal(["amount_usd": "-1"]) == "/amount_usd")
             #expect(try await refusal(["amount_usd": "1000000001"]) == "/amount_usd")
             #expect(try await refusal(["period": "fortnight"]) == "/period")

@@ -64,7 +64,8 @@ import Testing
 
         func reserve(_ amount: Int64, key: Int, _ reservation: inout Reservation) -> Bool {
             let verdict = Admission.reserve(
-                CostEstimate(bound: NanoUSD(amount)), of: BudgetPath(self.policy, key: Handle(key), model: 0), in: self.table, now: self.now,
+                CostEstimate(bound: NanoUSD(amount)), of: BudgetPath(self.policy, key: Handle(key), model: 0),
+                in: self.table, now: self.now,
                 uptime: self.uptime, away: false, &reservation)
             if case .admitted = verdict { return true }
             return false

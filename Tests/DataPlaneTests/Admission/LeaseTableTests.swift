@@ -40,7 +40,8 @@ import Testing
                     var reservation = Reservation()
                     let amount = Int64.random(in: 1...900, using: &random)
                     let verdict = Admission.reserve(
-                        CostEstimate(bound: NanoUSD(amount)), of: path, in: table, now: now, uptime: 10, away: false, &reservation)
+                        CostEstimate(bound: NanoUSD(amount)), of: path, in: table, now: now, uptime: 10, away: false,
+                        &reservation)
                     guard case .admitted = verdict else { continue }
                     let cost = Int64.random(in: 0...amount, using: &random)
                     // Counted before it is posted: what is free again was spent before.
@@ -103,7 +104,8 @@ import Testing
         #expect(asked.count == 3 && asked.allSatisfy { $0.reserved == 0 && $0.posted == 0 })
         guard
             case .admitted = Admission.reserve(
-                CostEstimate(bound: NanoUSD(500)), of: path, in: table, now: now, uptime: 30_000_000_001, away: false, &reservation)
+                CostEstimate(bound: NanoUSD(500)), of: path, in: table, now: now, uptime: 30_000_000_001, away: false,
+                &reservation)
         else {
             Issue.record("there is enough of all")
             return
@@ -127,7 +129,8 @@ import Testing
         func isAdmitted(at uptime: UInt64) -> Bool {
             var reservation = Reservation()
             let verdict = Admission.reserve(
-                CostEstimate(bound: NanoUSD(10)), of: path, in: table, now: now, uptime: uptime, away: false, &reservation)
+                CostEstimate(bound: NanoUSD(10)), of: path, in: table, now: now, uptime: uptime, away: false,
+                &reservation)
             guard case .admitted = verdict else { return false }
             reservation.settle(.zero, in: table)
             return true
@@ -151,10 +154,12 @@ import Testing
         for window in 0..<3000 {
             var reservation = Reservation()
             var verdict = Admission.reserve(
-                CostEstimate(bound: NanoUSD(10)), of: path, in: table, now: now, uptime: uptime, away: false, &reservation)
+                CostEstimate(bound: NanoUSD(10)), of: path, in: table, now: now, uptime: uptime, away: false,
+                &reservation)
             self.ask(&book, at: uptime) { $0.granted + 100 }
             verdict = Admission.reserve(
-                CostEstimate(bound: NanoUSD(10)), of: path, in: table, now: now, uptime: uptime, away: false, &reservation)
+                CostEstimate(bound: NanoUSD(10)), of: path, in: table, now: now, uptime: uptime, away: false,
+                &reservation)
             guard case .admitted = verdict else {
                 Issue.record("window \(window): \(verdict)")
                 return
@@ -186,7 +191,8 @@ import Testing
             for _ in 0..<2 {
                 uptime += 1_000_000_000
                 let verdict = Admission.reserve(
-                    CostEstimate(bound: NanoUSD(10)), of: path, in: table, now: now, uptime: uptime, away: false, &reservation)
+                    CostEstimate(bound: NanoUSD(10)), of: path, in: table, now: now, uptime: uptime, away: false,
+                    &reservation)
                 if case .admitted = verdict {
                     let account = Charge(value: reservation.charges[0])
                     reservation.settle(NanoUSD(10), in: table)

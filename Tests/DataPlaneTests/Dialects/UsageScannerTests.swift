@@ -133,7 +133,7 @@ func tellStream(_ pieces: [[UInt8]]) -> Told {
             model: "gpt-x",
             finished: true,
             serviceTier: .standard,
-            notes: [[], [], [.usage, .usageOnly], .done]
+            notes: [[], .finish, [.usage, .usageOnly], .done]
         )
         for at in 0...bytes.count { #expect(tellStream([Array(bytes[..<at]), Array(bytes[at...])]) == expected) }
     }
@@ -155,7 +155,7 @@ func tellStream(_ pieces: [[UInt8]]) -> Told {
         let told = tellStream([Array(text.utf8)])
         #expect(told.usage == usage(3, 7, read: 2, reasoning: 1))
         #expect(told.finished && told.model == "m" && told.serviceTier == .flex)
-        #expect(told.notes == [[], .usage])
+        #expect(told.notes == [[], [.usage, .finish]])
     }
 
     @Test func `usage repeated in every chunk counts once, the last`() {

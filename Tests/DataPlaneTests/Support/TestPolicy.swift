@@ -39,6 +39,8 @@ struct TestPolicy {
         var period = BudgetPeriod.total
         var isHard = true
         var away = BudgetAwayPolicy.deny
+        var estimate = BudgetEstimate.bound
+        var lowersOutput = false
     }
     /// What the project declares, by ascending name, and what the key has of its own.
     var tags: [TagDeclaration] = []
@@ -137,7 +139,8 @@ struct TestPolicy {
             document.budgets.append(
                 BudgetRow(
                     id: time.newID(), number: UInt32(index + 1), subject: subject, period: budget.period,
-                    amount: NanoUSD(budget.amount), isHard: budget.isHard, away: budget.away))
+                    amount: NanoUSD(budget.amount), isHard: budget.isHard, away: budget.away,
+                    estimate: budget.estimate, lowersOutput: budget.lowersOutput))
         }
         for (index, limit) in self.rateLimits.enumerated() {
             let subject: BudgetSubject =
