@@ -1,0 +1,1 @@
+-- Nothing: another change has this number.
