@@ -97,9 +97,9 @@ package struct Budget: Sendable, Hashable, Audited {
     private static let carrySchema = Schema.bool.described(
         "What a window leaves over is added to the next one, at most the amount once. False when absent.")
     private static let providersSchema = Schema.array(
-        of: .id(ProviderKindID.self), count: 0...BudgetRow.narrowingLimit
+        of: .id(ProviderKindID.self), count: 0...SubjectNarrowing.limit
     ).described("Only what these providers answer; empty for all.")
-    private static let modelsSchema = Schema.array(of: .id(ModelKind.self), count: 0...BudgetRow.narrowingLimit)
+    private static let modelsSchema = Schema.array(of: .id(ModelKind.self), count: 0...SubjectNarrowing.limit)
         .described("Only what these models answer; empty for all.")
 
     package static let schema = Schema.named(

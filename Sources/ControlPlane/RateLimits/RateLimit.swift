@@ -108,9 +108,9 @@ package struct RateLimit: Sendable, Hashable, Audited {
         "What a gateway does that hears nothing of the control plane: go on with the share that it has, or without a "
             + "limit where it has none (open); or refuse (deny). Open when absent.")
     private static let providersSchema = Schema.array(
-        of: .id(ProviderKindID.self), count: 0...RateLimitRow.narrowingLimit
+        of: .id(ProviderKindID.self), count: 0...SubjectNarrowing.limit
     ).described("Only what these providers answer; empty for all.")
-    private static let modelsSchema = Schema.array(of: .id(ModelKind.self), count: 0...RateLimitRow.narrowingLimit)
+    private static let modelsSchema = Schema.array(of: .id(ModelKind.self), count: 0...SubjectNarrowing.limit)
         .described("Only what these models answer; empty for all.")
 
     package static let schema = Schema.named(
