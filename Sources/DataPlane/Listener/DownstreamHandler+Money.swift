@@ -50,18 +50,19 @@ extension DownstreamHandler {
 
     private var budgetPath: BudgetPath? {
         guard let policy = self.exchange?.policy, let node = self.exchange?.caller.node,
-            let own = self.exchange?.caller.budgets, let model = self.exchange?.model
+            let own = self.exchange?.caller.budgets, let model = self.exchange?.model,
+            let tags = self.exchange?.tagged.budgets
         else { return nil }
-        let path = BudgetPath(policy, node: node, own: own, model: model)
+        let path = BudgetPath(policy, node: node, own: own, model: model, tags: tags)
         return path.isEmpty ? nil : path
     }
 
     private var rateLimitPath: RateLimitPath? {
         guard let policy = self.exchange?.policy, let node = self.exchange?.caller.node,
             let own = self.exchange?.caller.rateLimits, let model = self.exchange?.model,
-            let key = self.exchange?.caller.key
+            let key = self.exchange?.caller.key, let tags = self.exchange?.tagged.rateLimits
         else { return nil }
-        let path = RateLimitPath(policy, node: node, own: own, model: model, key: key)
+        let path = RateLimitPath(policy, node: node, own: own, model: model, key: key, tags: tags)
         return path.isEmpty ? nil : path
     }
 

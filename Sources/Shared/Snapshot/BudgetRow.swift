@@ -107,6 +107,7 @@ package struct BudgetRow: SnapshotRow, Hashable {
         writer.enumeration(10, self.away)
         for id in self.providers { writer.identifier(11, id) }
         for id in self.models { writer.identifier(12, id) }
+        writer.subjectTag(self.subject)
     }
 }
 

@@ -146,5 +146,6 @@ package struct RateLimitRow: SnapshotRow, Hashable {
         writer.enumeration(11, self.away)
         for id in self.providers { writer.identifier(12, id) }
         for id in self.models { writer.identifier(13, id) }
+        writer.subjectTag(self.subject)
     }
 }
