@@ -374,15 +374,20 @@ CREATE TABLE public.budget (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
     thresholds bigint[] DEFAULT '{50,80,100}'::bigint[] NOT NULL,
+    tag_name text,
+    tag_value text,
     estimate text DEFAULT 'bound'::text NOT NULL,
     lower_max_tokens boolean DEFAULT false NOT NULL,
     CONSTRAINT budget_amount_nano_usd_check CHECK (((amount_nano_usd >= 1) AND (amount_nano_usd <= '1000000000000000000'::bigint))),
     CONSTRAINT budget_away_check CHECK ((away = ANY (ARRAY['deny'::text, 'open'::text]))),
     CONSTRAINT budget_check CHECK ((num_nonnulls(node_id, key_id, owner_id) = 1)),
+    CONSTRAINT budget_check1 CHECK ((((tag_name IS NULL) = (tag_value IS NULL)) AND ((tag_name IS NULL) OR (node_id IS NOT NULL)))),
     CONSTRAINT budget_estimate_check CHECK ((estimate = ANY (ARRAY['bound'::text, 'learned'::text]))),
     CONSTRAINT budget_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
     CONSTRAINT budget_period_check CHECK ((period = ANY (ARRAY['minute'::text, 'hour'::text, 'day'::text, 'week'::text, 'month'::text, 'quarter'::text, 'year'::text, 'total'::text]))),
     CONSTRAINT budget_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text]))),
+    CONSTRAINT budget_tag_name_check CHECK (((length(tag_name) >= 1) AND (length(tag_name) <= 40))),
+    CONSTRAINT budget_tag_value_check CHECK (((length(tag_value) >= 1) AND (length(tag_value) <= 64))),
     CONSTRAINT budget_thresholds_check CHECK (((cardinality(thresholds) <= 8) AND (1 <= ALL (thresholds)) AND (1000 >= ALL (thresholds))))
 );
 CREATE TABLE public.budget_account (
@@ -802,15 +807,20 @@ CREATE TABLE public.rate_limit (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
+    tag_name text,
+    tag_value text,
     CONSTRAINT rate_limit_amount_check CHECK (((amount >= 1) AND (amount <= '100000000000'::bigint))),
     CONSTRAINT rate_limit_away_check CHECK ((away = ANY (ARRAY['deny'::text, 'open'::text]))),
     CONSTRAINT rate_limit_burst_check CHECK (((burst >= 1) AND (burst <= '100000000000'::bigint))),
     CONSTRAINT rate_limit_check CHECK ((num_nonnulls(node_id, key_id, owner_id) = 1)),
     CONSTRAINT rate_limit_check1 CHECK (((meter = 'concurrent_requests'::text) = (period IS NULL))),
+    CONSTRAINT rate_limit_check2 CHECK ((((tag_name IS NULL) = (tag_value IS NULL)) AND ((tag_name IS NULL) OR (node_id IS NOT NULL)))),
     CONSTRAINT rate_limit_meter_check CHECK ((meter = ANY (ARRAY['concurrent_requests'::text, 'requests'::text, 'input_tokens'::text, 'output_tokens'::text, 'total_tokens'::text]))),
     CONSTRAINT rate_limit_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
     CONSTRAINT rate_limit_period_check CHECK ((period = ANY (ARRAY['second'::text, 'minute'::text, 'hour'::text, 'day'::text]))),
-    CONSTRAINT rate_limit_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text])))
+    CONSTRAINT rate_limit_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text]))),
+    CONSTRAINT rate_limit_tag_name_check CHECK (((length(tag_name) >= 1) AND (length(tag_name) <= 40))),
+    CONSTRAINT rate_limit_tag_value_check CHECK (((length(tag_value) >= 1) AND (length(tag_value) <= 64)))
 );
 ALTER TABLE public.rate_limit ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.rate_limit_number_seq
@@ -1612,6 +1622,7 @@ CREATE INDEX budget_lease_open ON public.budget_lease USING btree (gateway_id, p
 CREATE INDEX budget_node ON public.budget USING btree (node_id) WHERE ((deleted_at IS NULL) AND (node_id IS NOT NULL));
 CREATE INDEX budget_organization ON public.budget USING btree (organization_id, id) WHERE (deleted_at IS NULL);
 CREATE INDEX budget_owner ON public.budget USING btree (owner_id) WHERE ((deleted_at IS NULL) AND (owner_id IS NOT NULL));
+CREATE INDEX budget_tag ON public.budget USING btree (node_id, tag_name) WHERE ((deleted_at IS NULL) AND (tag_name IS NOT NULL));
 CREATE INDEX budget_zone ON public.budget USING btree (time_zone);
 CREATE INDEX change_at ON public.change USING btree (at, id);
 CREATE INDEX change_organization ON public.change USING btree (organization_id, id);
@@ -1640,6 +1651,7 @@ CREATE INDEX rate_limit_organization ON public.rate_limit USING btree (organizat
 CREATE INDEX rate_limit_owner ON public.rate_limit USING btree (owner_id) WHERE ((deleted_at IS NULL) AND (owner_id IS NOT NULL));
 CREATE INDEX rate_limit_share_process ON public.rate_limit_share USING btree (gateway_id, process);
 CREATE INDEX rate_limit_share_renewed ON public.rate_limit_share USING btree (renewed_at);
+CREATE INDEX rate_limit_tag ON public.rate_limit USING btree (node_id, tag_name) WHERE ((deleted_at IS NULL) AND (tag_name IS NOT NULL));
 CREATE INDEX rerating_model ON public.rerating USING btree (model_id, id);
 CREATE UNIQUE INDEX route_alias ON public.route USING btree (COALESCE(node_id, '00000000-0000-0000-0000-000000000000'::uuid), alias) WHERE (deleted_at IS NULL);
 CREATE INDEX route_by_alias ON public.route USING btree (alias, id);

@@ -168,10 +168,20 @@ extension Sampler {
         }
         return ZoneOffsets(entries) ?? .utc
     }
+    mutating func subjectTag() -> SubjectTag {
+        let values = ["a", "x y", "~", "(", String(repeating: "v", count: TagText.valueLimit)]
+        while true {
+            let tag = SubjectTag(name: self.tagName(), value: self.pick(values))
+            if let tag { return tag }
+        }
+    }
+    mutating func subject() -> BudgetSubject {
+        if self.chance() { return .tag(self.id(), self.subjectTag()) }
+        return self.pick([.node(self.id()), .key(self.id()), .owner(self.uuid())])
+    }
     mutating func budget() -> BudgetRow {
-        let subjects: [BudgetSubject] = [.node(self.id()), .key(self.id()), .owner(self.uuid())]
-        return BudgetRow(
-            id: self.id(), number: UInt32(self.integer(1...Int(UInt32.max))), subject: self.pick(subjects),
+        BudgetRow(
+            id: self.id(), number: UInt32(self.integer(1...Int(UInt32.max))), subject: self.subject(),
             period: self.pick(BudgetPeriod.allCases), zone: self.zone(), amount: NanoUSD(max(1, self.count())),
             isHard: self.chance(), away: self.pick(BudgetAwayPolicy.allCases),
             estimate: self.pick(BudgetEstimate.allCases), lowersOutput: self.chance(),
@@ -228,13 +238,12 @@ extension Sampler {
 
 extension Sampler {
     mutating func rateLimit() -> RateLimitRow {
-        let subjects: [BudgetSubject] = [.node(self.id()), .key(self.id()), .owner(self.uuid())]
         let meter = self.pick(RateLimitMeter.allCases)
         let period = meter == .concurrentRequests ? nil : self.pick(RateLimitPeriod.allCases)
         let units = 1...Int(BucketRate.amountLimit)
         let rate = BucketRate(amount: Int64(self.integer(units)), per: period, burst: Int64(self.integer(units)))
         return RateLimitRow(
-            id: self.id(), number: UInt32(self.integer(1...Int(UInt32.max))), subject: self.pick(subjects),
+            id: self.id(), number: UInt32(self.integer(1...Int(UInt32.max))), subject: self.subject(),
             meter: meter,
             rate: rate ?? .least, isStrict: self.chance(), away: self.pick(BudgetAwayPolicy.allCases),
             providers: self.many(0...3) { $0.id() }, models: self.many(0...3) { $0.id() })

@@ -23,10 +23,8 @@ package struct Budget: Sendable, Hashable, Audited {
     package var status: ActiveStatus
     package var stamps: Stamps
 
-    /// Budgets of one node, one key or one user, at most.
+    /// Budgets of one node, one tag there, one key or one user, at most.
     package static let limitOfSubject = 4
-    /// Budgets of a node and of everything above it, at most: a request pays into all of them.
-    package static let limitOfPath = 8
     private static let amountLimit: Int64 = 1_000_000_000_000_000_000
 
     package func applying(_ patch: JSONValue, at time: Timestamp) throws -> Budget {
@@ -63,6 +61,7 @@ package struct Budget: Sendable, Hashable, Audited {
     package var auditState: JSONValue {
         [
             "id": JSONValue(self.id), "scope": .string(self.scope),
+            "tag": self.subject.tag.map { .string($0.name) } ?? .null,
             "amount_nano_usd": .string(String(self.amount.amount)), "period": .string(self.period.name),
             "time_zone": .string(self.timeZone), "hard": .bool(self.isHard), "away": .string(self.away.name),
             "estimate": .string(self.estimate.name), "lower_max_tokens": .bool(self.lowersOutput),
@@ -72,12 +71,15 @@ package struct Budget: Sendable, Hashable, Audited {
             "revision": .integer(self.stamps.revision),
         ]
     }
-    package var auditPersonal: JSONValue { ["name": .string(self.name)] }
+    package var auditPersonal: JSONValue {
+        ["name": .string(self.name), "tag_value": self.subject.tag.map { .string($0.value) } ?? .null]
+    }
 
     package var json: JSONValue {
         [
             "id": JSONValue(self.id), "organization": JSONValue(self.organization), "scope": .string(self.scope),
-            "name": .string(self.name), "amount_nano_usd": .string(String(self.amount.amount)),
+            "tag": self.subject.tag?.json ?? .null, "name": .string(self.name),
+            "amount_nano_usd": .string(String(self.amount.amount)),
             "amount_usd": JSONValue(self.amount), "period": .string(self.period.name),
             "time_zone": .string(self.timeZone), "hard": .bool(self.isHard), "away": .string(self.away.name),
             "estimate": .string(self.estimate.name), "lower_max_tokens": .bool(self.lowersOutput),
@@ -111,9 +113,9 @@ package struct Budget: Sendable, Hashable, Audited {
     private static let carrySchema = Schema.bool.described(
         "What a window leaves over is added to the next one, at most the amount once. False when absent.")
     private static let providersSchema = Schema.array(
-        of: .id(ProviderKindID.self), count: 0...BudgetRow.narrowingLimit
+        of: .id(ProviderKindID.self), count: 0...SubjectNarrowing.limit
     ).described("Only what these providers answer; empty for all.")
-    private static let modelsSchema = Schema.array(of: .id(ModelKind.self), count: 0...BudgetRow.narrowingLimit)
+    private static let modelsSchema = Schema.array(of: .id(ModelKind.self), count: 0...SubjectNarrowing.limit)
         .described("Only what these models answer; empty for all.")
 
     package static let schema = Schema.named(
@@ -121,7 +123,8 @@ package struct Budget: Sendable, Hashable, Audited {
         .object(
             [
                 .required("id", .id(BudgetKind.self)), .required("organization", .id(OrganizationKind.self)),
-                .required("scope", Self.scopeSchema), .required("name", .name),
+                .required("scope", Self.scopeSchema), .required("tag", SubjectTag.schema.orNull),
+                .required("name", .name),
                 .required("amount_nano_usd", .decimal), .required("amount_usd", .string(.dollars)),
                 .required("period", Self.periodSchema), .required("time_zone", Self.zoneSchema),
                 .required("hard", Self.hardSchema), .required("away", Self.awaySchema),
@@ -133,7 +136,8 @@ package struct Budget: Sendable, Hashable, Audited {
     )
 
     package static let creationSchema = Schema.object([
-        .required("scope", Self.scopeSchema), .required("name", .name), .optional("amount_usd", .string(.dollars)),
+        .required("scope", Self.scopeSchema), .optional("tag", SubjectTag.schema), .required("name", .name),
+        .optional("amount_usd", .string(.dollars)),
         .optional("amount_nano_usd", .decimal), .required("period", Self.periodSchema),
         .optional("time_zone", Self.zoneSchema), .optional("hard", Self.hardSchema),
         .optional("away", Self.awaySchema), .optional("estimate", Self.estimateSchema),

@@ -9,12 +9,17 @@ enum BudgetSpending {
         let row = try tx.queryOne(
             """
             with b as (select * from budget where id = $1),
+            tagged as (
+                select t.id from usage_tag_set t, b
+                where t.organization_id = b.organization_id and b.tag_name is not null
+                    and t.tags @> jsonb_build_object(b.tag_name, b.tag_value)),
             series as (
                 select s.id from usage_series s, b
                 where s.organization_id = b.organization_id
                     and (b.key_id is null or s.key_id = b.key_id) and (b.owner_id is null or s.owner_id = b.owner_id)
                     and (b.node_id is null or exists (select from scope_closure c
                         where c.ancestor_id = b.node_id and c.descendant_id = s.project_id))
+                    and (b.tag_name is null or s.tag_set_id in (select id from tagged))
                     and (cardinality(b.models) = 0 or s.model_id = any (b.models))
                     and (cardinality(b.providers) = 0 or s.provider_id = any (b.providers))),
             whole as (select date_trunc('hour', $2::timestamptz + interval '59 minutes 59.999999 seconds', 'UTC') as at)

@@ -4,7 +4,7 @@ package import Shared
 /// The SQL of budgets.
 package enum BudgetStore {
     private static let columns: SQL = """
-        select b.id, b.organization_id, b.node_id, n.kind as node_kind, b.key_id, b.owner_id, b.name,
+        select b.id, b.organization_id, b.node_id, n.kind as node_kind, b.key_id, b.owner_id, b.tag_name, b.tag_value, b.name,
             b.amount_nano_usd, b.period, b.time_zone, b.hard, b.away, b.carry_over, b.thresholds, b.providers, b.models, b.status,
             b.estimate, b.lower_max_tokens, b.revision, b.created_at, b.updated_at
         from budget b left join scope_node n on n.id = b.node_id
@@ -43,15 +43,16 @@ package enum BudgetStore {
             """
             insert into budget (id, organization_id, node_id, key_id, owner_id, name, amount_nano_usd, period,
                 time_zone, hard, away, carry_over, providers, models, status, revision, created_at, updated_at,
-                thresholds, estimate, lower_max_tokens)
+                thresholds, estimate, lower_max_tokens, tag_name, tag_value)
             values ($1, $2, $3::uuid, $4::uuid, $5::uuid, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17,
-                $18, $19, $20)
+                $18, $19, $20, $21::text, $22::text)
             """,
             budget.id, budget.organization, node, key, owner, budget.name, budget.amount, budget.period.name,
             budget.timeZone, budget.isHard, budget.away.name, budget.carriesOver,
             budget.providers.map { SQLUUID($0) }, budget.models.map { SQLUUID($0) }, budget.status.rawValue,
             budget.stamps.revision, budget.stamps.createdAt, budget.thresholds.percents, budget.estimate.name,
-            budget.lowersOutput
+            budget.lowersOutput,
+            budget.subject.tag?.name, budget.subject.tag?.value
         )
     }
 
@@ -73,40 +74,6 @@ package enum BudgetStore {
     ) throws {
         _ = try tx.execute(
             "update budget set deleted_at = $2, updated_at = $2, revision = revision + 1 where id = $1", id, time)
-    }
-
-    /// How many budgets a subject has itself, and how many one request of it would pay into at most.
-    package static func count(of subject: BudgetSubject, _ tx: inout Transaction) throws -> (own: Int, path: Int) {
-        let row: Row?
-        switch subject {
-        case .key(let id):
-            row = try tx.queryOne(
-                "select count(*) as own, count(*) as path from budget where key_id = $1 and deleted_at is null", id)
-        case .owner(let id):
-            row = try tx.queryOne(
-                "select count(*) as own, count(*) as path from budget where owner_id = $1 and deleted_at is null", id)
-        case .node(let id):
-            row = try tx.queryOne(
-                """
-                with above as (
-                    select count(*) as n from scope_closure c
-                    join budget b on b.node_id = c.ancestor_id and b.deleted_at is null
-                    where c.descendant_id = $1 and c.depth > 0),
-                below as (
-                    select coalesce(max(n), 0) as n from (
-                        select (select count(*) from scope_closure u
-                                join budget b on b.node_id = u.ancestor_id and b.deleted_at is null
-                                join scope_closure w on w.ancestor_id = $1 and w.descendant_id = u.ancestor_id
-                                    and w.depth > 0
-                                where u.descendant_id = d.node_id) as n
-                        from (select distinct l.node_id from budget l
-                              join scope_closure c on c.descendant_id = l.node_id and c.ancestor_id = $1
-                              where l.deleted_at is null) d) as lines),
-                own as (select count(*) as n from budget where node_id = $1 and deleted_at is null)
-                select own.n as own, above.n + own.n + below.n as path from own, above, below
-                """, id)
-        }
-        return (Int(try row?.get("own", as: Int64.self) ?? 0), Int(try row?.get("path", as: Int64.self) ?? 0))
     }
 
     @Sendable private static func read(_ row: Row) throws -> Budget {

@@ -6,37 +6,65 @@ extension BudgetSubject {
     /// The columns `node_id`, `key_id`, `owner_id`.
     var columns: (node: NodeID?, key: VirtualKeyID?, owner: UUIDValue?) {
         switch self {
-        case .node(let id): (id, nil, nil)
+        case .node(let id), .tag(let id, _): (id, nil, nil)
         case .key(let id): (nil, id, nil)
         case .owner(let id): (nil, nil, id)
         }
     }
 
-    /// Of a row with these columns, and with the node's kind as `node_kind`; and as the API names it.
-    static func read(_ row: Row) throws -> (BudgetSubject, scope: String) {
-        if let node: NodeID = try row.optional("node_id"),
-            let kind = ScopeNode.Kind(rawValue: try row.get("node_kind"))
-        {
-            return (.node(node), ScopeReference(kind, node).description)
+    /// Of a row with these columns, and with `tag_name` and `tag_value`.
+    init(_ row: Row) throws {
+        if let node: NodeID = try row.optional("node_id") {
+            self = try SubjectTag.read(row).map { .tag(node, $0) } ?? .node(node)
+        } else if let key: VirtualKeyID = try row.optional("key_id") {
+            self = .key(key)
+        } else {
+            self = .owner(try row.get("owner_id"))
         }
-        if let key: VirtualKeyID = try row.optional("key_id") { return (.key(key), key.description) }
-        let owner: UUIDValue = try row.get("owner_id")
-        return (.owner(owner), UserID(owner).description)
     }
 
-    /// What the API names, while it is there.
+    /// The same of a row with the node's kind as `node_kind`; and whose it is, as the API names it.
+    static func read(_ row: Row) throws -> (BudgetSubject, scope: String) {
+        let subject = try BudgetSubject(row)
+        switch subject {
+        case .node(let id), .tag(let id, _):
+            guard let kind = ScopeNode.Kind(rawValue: try row.get("node_kind")) else {
+                throw ControlError(.internalFailure, "internal", "", internalDetail: "a scope node of unknown form")
+            }
+            return (subject, ScopeReference(kind, id).description)
+        case .key(let id): return (subject, id.description)
+        case .owner(let id): return (subject, UserID(id).description)
+        }
+    }
+
+    /// What the `scope` and the `tag` of a body name, while it is there.
+    ///
+    /// Nothing else is put onto the organization's lines, and no project takes the tag back, until the transaction ends.
     static func find(
-        _ text: String, _ tx: inout Transaction
+        _ body: JSONValue, _ tx: inout Transaction
     ) throws -> (BudgetSubject, scope: String, OrganizationID) {
+        let text = body["scope"]?.string ?? ""
+        let tag = try SubjectTag.read(body["tag"])
         if let reference = ScopeReference(text),
             let node = try ScopeNodeStore.find(reference.node, &tx, lock: .share), node.reference == reference
         {
-            return (.node(reference.node), text, node.organization)
+            try SubjectLock.take(node.organization, &tx)
+            guard let tag else { return (.node(reference.node), text, node.organization) }
+            try tag.checkDeclared(below: reference, of: node.organization, &tx)
+            return (.tag(reference.node, tag), text, node.organization)
         }
         if let id = VirtualKeyID(text) {
+            guard tag == nil else {
+                throw ControlError.invalid(
+                    "Only organizations, units and projects are told apart by tags; a key has its own.", at: "/tag")
+            }
             let row = try tx.queryOne(
                 "select organization_id from virtual_key where id = $1 and deleted_at is null for share", id)
-            if let row { return (.key(id), text, try row.get("organization_id")) }
+            if let row {
+                let organization: OrganizationID = try row.get("organization_id")
+                try SubjectLock.take(organization, &tx)
+                return (.key(id), text, organization)
+            }
         }
         throw ControlError.invalid("There is no such organization, unit, project or key.", at: "/scope")
     }

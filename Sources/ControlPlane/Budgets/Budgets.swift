@@ -30,7 +30,7 @@ package struct Budgets: Sendable {
         let id: BudgetID = self.time.newID()
         let zone = body["time_zone"]?.string ?? "UTC"
         let outcome = try await self.changes.perform(.budgetsCreate, on: Target(id), as: context) { tx, permit in
-            let (subject, scope, organization) = try BudgetSubject.find(body["scope"]?.string ?? "", &tx)
+            let (subject, scope, organization) = try BudgetSubject.find(body, &tx)
             guard let amount = try Budget.amount(body) else {
                 throw ControlError.invalid("An amount is needed.", at: "/amount_usd")
             }
@@ -39,7 +39,6 @@ package struct Budgets: Sendable {
             }
             try self.zones.check(zone, at: "/time_zone", &tx)
             try ZoneOffsetStore.ensure(zone, at: context.time, &tx)
-            try Self.checkCount(subject, &tx)
             let budget = Budget(
                 id: id, organization: organization, subject: subject, scope: scope,
                 name: body["name"]?.string ?? "", amount: amount, period: period, timeZone: zone,
@@ -56,6 +55,8 @@ package struct Budgets: Sendable {
             try BudgetSubject.checkNarrowing(
                 to: budget.models, of: budget.providers, organization: organization, &tx)
             try BudgetStore.insert(budget, &tx, permit)
+            // A request counts for every one above it, and carries each of them: there are only so many.
+            try SubjectCount.check("budget", of: subject, limit: Budget.limitOfSubject, "budgets", &tx)
             return Change(budget, in: organization, after: budget)
         }
         return try await outcome.resolved { try await self.get(BudgetID($0)) }
@@ -138,21 +139,5 @@ package struct Budgets: Sendable {
             let after = try BudgetIncreaseStore.fetch(id, &tx)
             return Change((), in: owner.organization, before: before, after: after)
         }.receipts
-    }
-
-    // MARK: Checks
-
-    /// A request pays into every budget above it, and carries each of them: there are only so many.
-    private static func checkCount(_ subject: BudgetSubject, _ tx: inout Transaction) throws {
-        let (own, path) = try BudgetStore.count(of: subject, &tx)
-        guard own < Budget.limitOfSubject else {
-            throw ControlError(
-                .conflict, "too_many_budgets", "It has \(Budget.limitOfSubject) budgets already.", pointer: "/scope")
-        }
-        guard path < Budget.limitOfPath else {
-            throw ControlError(
-                .conflict, "too_many_budgets",
-                "A request below would pay into more than \(Budget.limitOfPath) budgets of nodes.", pointer: "/scope")
-        }
     }
 }

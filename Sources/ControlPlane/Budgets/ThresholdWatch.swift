@@ -106,7 +106,8 @@ extension Event {
             occurredAt: now,
             data: [
                 "budget": JSONValue(budget.id), "name": .string(budget.name), "scope": .string(budget.scope),
-                "hard": .bool(budget.isHard), "threshold_percent": .integer(percent),
+                "tag": budget.subject.tag?.json ?? .null, "hard": .bool(budget.isHard),
+                "threshold_percent": .integer(percent),
                 "window_starts_at": JSONValue(account.start), "window_ends_at": JSONValue(account.end),
                 "limit_nano_usd": .string(String(limit.amount)), "limit_usd": JSONValue(limit),
                 "spent_nano_usd": .string(String(account.spent.amount)), "spent_usd": JSONValue(account.spent),

@@ -45,6 +45,7 @@ package struct Organizations: Sendable {
                 metadata: metadata, tags: tags, revision: 1, createdAt: context.time, updatedAt: context.time
             )
             try ScopeNodeStore.insert(node, &tx, permit)
+            try ProjectTags.check(nil, node, &tx)
             return Change(node, in: organization, after: node, concernsInstance: kind == .organization)
         }
         return try await outcome.resolved { id in try await self.get(ScopeReference(kind, NodeID(id))) }

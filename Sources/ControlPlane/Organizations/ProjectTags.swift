@@ -29,8 +29,37 @@ package enum ProjectTags {
         .array(tags.map { ["name": .string($0.name), "required": .bool($0.isRequired)] })
     }
 
-    /// Refuses to take back what a key of the project has a value for.
-    static func check(_ before: ScopeNode, _ after: ScopeNode, _ tx: inout Transaction) throws {
+    /// Refuses to take back what a key of the project has a value for, and to leave free what a budget or a rate limit of
+    /// the project, or of a node above it, goes by.
+    ///
+    /// - Parameter before: nil for a new project; both are below the same nodes.
+    static func check(_ before: ScopeNode?, _ after: ScopeNode, _ tx: inout Transaction) throws {
+        guard (before?.tags ?? []) != after.tags else { return }
+        try SubjectLock.take(after.organization, &tx)
+        if let before { try self.checkKeys(before, after, &tx) }
+        let required = after.tags.filter(\.isRequired).map(\.name)
+        let free = Set(((before?.tags ?? []) + after.tags).map(\.name)).subtracting(required).sorted()
+        guard !free.isEmpty else { return }
+        let row = try tx.queryOne(
+            """
+            select b.id as budget, null::uuid as rate_limit, b.tag_name
+            from scope_closure c join budget b on b.node_id = c.ancestor_id
+            where c.descendant_id = $1 and b.deleted_at is null and b.tag_name = any ($2::text[])
+            union all
+            select null, l.id, l.tag_name from scope_closure c join rate_limit l on l.node_id = c.ancestor_id
+            where c.descendant_id = $1 and l.deleted_at is null and l.tag_name = any ($2::text[])
+            limit 1
+            """, after.reference.node, free)
+        guard let row else { return }
+        let budget = try row.optional("budget", as: BudgetID.self).map { "budget \($0)" }
+        let limit = try row.optional("rate_limit", as: RateLimitID.self).map { "rate limit \($0)" }
+        throw ControlError(
+            .conflict, "tag_in_use",
+            "The \(budget ?? limit ?? "budget") needs the tag '\(try row.get("tag_name", as: String.self))' to be declared"
+                + " and required.", pointer: "/tags")
+    }
+
+    private static func checkKeys(_ before: ScopeNode, _ after: ScopeNode, _ tx: inout Transaction) throws {
         let gone = before.tags.map(\.name).filter { name in !after.tags.contains { $0.name == name } }
         guard !gone.isEmpty else { return }
         let row = try tx.queryOne(

@@ -196,7 +196,7 @@ struct SnapshotQueries {
         try tx.query(
             """
             select b.id, b.number, b.node_id, b.key_id, b.owner_id, b.period, z.since, z.offsets, b.amount_nano_usd,
-                b.hard, b.away, b.estimate, b.lower_max_tokens, b.providers, b.models
+                b.hard, b.away, b.estimate, b.lower_max_tokens, b.tag_name, b.tag_value, b.providers, b.models
             from budget b
             join gateway_group_organization g on g.organization_id = b.organization_id and g.group_id = $1
             join zone_offset z on z.zone = b.time_zone
@@ -214,7 +214,7 @@ struct SnapshotQueries {
             let providers: [SQLUUID] = try row.get("providers")
             let models: [SQLUUID] = try row.get("models")
             return BudgetRow(
-                id: id, number: number, subject: try Self.subject(row), period: period,
+                id: id, number: number, subject: try BudgetSubject(row), period: period,
                 zone: try ZoneOffsetStore.offsets(row),
                 amount: try row.get("amount_nano_usd"), isHard: try row.get("hard"), away: away,
                 estimate: estimate, lowersOutput: try row.get("lower_max_tokens"),
@@ -229,7 +229,7 @@ struct SnapshotQueries {
         try tx.query(
             """
             select l.id, l.number, l.node_id, l.key_id, l.owner_id, l.meter, l.amount, l.period, l.burst, l.strict, l.away,
-                l.providers, l.models
+                l.tag_name, l.tag_value, l.providers, l.models
             from rate_limit l
             join gateway_group_organization g on g.organization_id = l.organization_id and g.group_id = $1
             left join scope_node n on n.id = l.node_id
@@ -245,20 +245,13 @@ struct SnapshotQueries {
             let providers: [SQLUUID] = try row.get("providers")
             let models: [SQLUUID] = try row.get("models")
             return RateLimitRow(
-                id: id, number: number, subject: try Self.subject(row), meter: meter,
+                id: id, number: number, subject: try BudgetSubject(row), meter: meter,
                 rate: try RateLimitStore.rate(row),
                 isStrict: try row.get("strict"), away: away,
                 providers: providers.map { ProviderID(UUIDValue(high: $0.high, low: $0.low)) },
                 models: models.map { ModelID(UUIDValue(high: $0.high, low: $0.low)) }
             )
         }
-    }
-
-    /// Of a row with `node_id`, `key_id` and `owner_id`.
-    private static func subject(_ row: Row) throws -> BudgetSubject {
-        if let node: NodeID = try row.optional("node_id") { return .node(node) }
-        if let key: VirtualKeyID = try row.optional("key_id") { return .key(key) }
-        return .owner(try row.get("owner_id"))
     }
 
     private static func status(_ row: Row) throws -> RowStatus {

@@ -17,10 +17,8 @@ package struct RateLimit: Sendable, Hashable, Audited {
     package var status: ActiveStatus
     package var stamps: Stamps
 
-    /// Rate limits of one node, one key or one user, at most.
+    /// Rate limits of one node, one tag there, one key or one user, at most.
     package static let limitOfSubject = 6
-    /// Rate limits of a node and of everything above it, at most: a request counts for all of them.
-    package static let limitOfPath = 8
 
     package func applying(_ patch: JSONValue, at time: Timestamp) throws -> RateLimit {
         var result = self
@@ -62,7 +60,8 @@ package struct RateLimit: Sendable, Hashable, Audited {
 
     package var auditState: JSONValue {
         var state: [String: JSONValue] = [
-            "id": JSONValue(self.id), "scope": .string(self.scope), "meter": .string(self.meter.name),
+            "id": JSONValue(self.id), "scope": .string(self.scope),
+            "tag": self.subject.tag.map { .string($0.name) } ?? .null, "meter": .string(self.meter.name),
             "amount": .integer(self.rate.amount), "strict": .bool(self.isStrict), "away": .string(self.away.name),
             "providers": JSONValue(self.providers.map(\.description)),
             "models": JSONValue(self.models.map(\.description)), "status": .string(self.status.rawValue),
@@ -74,12 +73,15 @@ package struct RateLimit: Sendable, Hashable, Audited {
         }
         return .object(state)
     }
-    package var auditPersonal: JSONValue { ["name": .string(self.name)] }
+    package var auditPersonal: JSONValue {
+        ["name": .string(self.name), "tag_value": self.subject.tag.map { .string($0.value) } ?? .null]
+    }
 
     package var json: JSONValue {
         [
             "id": JSONValue(self.id), "organization": JSONValue(self.organization), "scope": .string(self.scope),
-            "name": .string(self.name), "meter": .string(self.meter.name), "amount": .integer(self.rate.amount),
+            "tag": self.subject.tag?.json ?? .null, "name": .string(self.name), "meter": .string(self.meter.name),
+            "amount": .integer(self.rate.amount),
             "period": self.rate.period.map { .string($0.name) } ?? .null,
             "burst": self.rate.period == nil ? .null : .integer(self.rate.burst),
             "strict": .bool(self.isStrict), "away": .string(self.away.name),
@@ -108,9 +110,9 @@ package struct RateLimit: Sendable, Hashable, Audited {
         "What a gateway does that hears nothing of the control plane: go on with the share that it has, or without a "
             + "limit where it has none (open); or refuse (deny). Open when absent.")
     private static let providersSchema = Schema.array(
-        of: .id(ProviderKindID.self), count: 0...RateLimitRow.narrowingLimit
+        of: .id(ProviderKindID.self), count: 0...SubjectNarrowing.limit
     ).described("Only what these providers answer; empty for all.")
-    private static let modelsSchema = Schema.array(of: .id(ModelKind.self), count: 0...RateLimitRow.narrowingLimit)
+    private static let modelsSchema = Schema.array(of: .id(ModelKind.self), count: 0...SubjectNarrowing.limit)
         .described("Only what these models answer; empty for all.")
 
     package static let schema = Schema.named(
@@ -118,7 +120,8 @@ package struct RateLimit: Sendable, Hashable, Audited {
         .object(
             [
                 .required("id", .id(RateLimitKind.self)), .required("organization", .id(OrganizationKind.self)),
-                .required("scope", Self.scopeSchema), .required("name", .name), .required("meter", Self.meterSchema),
+                .required("scope", Self.scopeSchema), .required("tag", SubjectTag.schema.orNull),
+                .required("name", .name), .required("meter", Self.meterSchema),
                 .required("amount", Self.amountSchema), .required("period", Self.periodSchema.orNull),
                 .required("burst", Self.burstSchema.orNull), .required("strict", Self.strictSchema),
                 .required("away", Self.awaySchema), .required("providers", Self.providersSchema),
@@ -127,7 +130,8 @@ package struct RateLimit: Sendable, Hashable, Audited {
     )
 
     package static let creationSchema = Schema.object([
-        .required("scope", Self.scopeSchema), .required("name", .name), .required("meter", Self.meterSchema),
+        .required("scope", Self.scopeSchema), .optional("tag", SubjectTag.schema), .required("name", .name),
+        .required("meter", Self.meterSchema),
         .required("amount", Self.amountSchema), .optional("period", Self.periodSchema),
         .optional("burst", Self.burstSchema), .optional("strict", Self.strictSchema),
         .optional("away", Self.awaySchema), .optional("providers", Self.providersSchema),

@@ -4,8 +4,8 @@ package import Shared
 /// The SQL of rate limits.
 package enum RateLimitStore {
     private static let columns: SQL = """
-        select l.id, l.organization_id, l.node_id, n.kind as node_kind, l.key_id, l.owner_id, l.name, l.meter, l.amount,
-            l.period, l.burst, l.strict, l.away, l.providers, l.models, l.status, l.revision, l.created_at, l.updated_at
+        select l.id, l.organization_id, l.node_id, n.kind as node_kind, l.key_id, l.owner_id, l.tag_name, l.tag_value,
+            l.name, l.meter, l.amount, l.period, l.burst, l.strict, l.away, l.providers, l.models, l.status, l.revision, l.created_at, l.updated_at
         from rate_limit l left join scope_node n on n.id = l.node_id
         """
 
@@ -35,14 +35,14 @@ package enum RateLimitStore {
         _ = try tx.execute(
             """
             insert into rate_limit (id, organization_id, node_id, key_id, owner_id, name, meter, amount, period, burst,
-                strict, away, providers, models, status, revision, created_at, updated_at)
+                strict, away, providers, models, status, revision, created_at, updated_at, tag_name, tag_value)
             values ($1, $2, $3::uuid, $4::uuid, $5::uuid, $6, $7, $8, $9::text, $10, $11, $12, $13, $14, $15, $16, $17,
-                $17)
+                $17, $18::text, $19::text)
             """,
             limit.id, limit.organization, node, key, owner, limit.name, limit.meter.name, limit.rate.amount,
             limit.rate.period?.name, limit.rate.burst, limit.isStrict, limit.away.name,
             limit.providers.map { SQLUUID($0) }, limit.models.map { SQLUUID($0) }, limit.status.rawValue,
-            limit.stamps.revision, limit.stamps.createdAt
+            limit.stamps.revision, limit.stamps.createdAt, limit.subject.tag?.name, limit.subject.tag?.value
         )
     }
 
@@ -63,33 +63,6 @@ package enum RateLimitStore {
     ) throws {
         _ = try tx.execute(
             "update rate_limit set deleted_at = $2, updated_at = $2, revision = revision + 1 where id = $1", id, time)
-    }
-
-    /// How many rate limits a subject has itself, and how many one request of it would count for at most.
-    package static func count(of subject: BudgetSubject, _ tx: inout Transaction) throws -> (own: Int, path: Int) {
-        let (node, key, owner) = subject.columns
-        let row = try tx.queryOne(
-            """
-            with own as (
-                select count(*) as n from rate_limit
-                where deleted_at is null and (node_id = $1::uuid or key_id = $2::uuid or owner_id = $3::uuid)),
-            above as (
-                select count(*) as n from scope_closure c
-                join rate_limit l on l.node_id = c.ancestor_id and l.deleted_at is null
-                where c.descendant_id = $1::uuid and c.depth > 0),
-            below as (
-                select coalesce(max(n), 0) as n from (
-                    select (select count(*) from scope_closure u
-                            join rate_limit l on l.node_id = u.ancestor_id and l.deleted_at is null
-                            join scope_closure w on w.ancestor_id = $1::uuid and w.descendant_id = u.ancestor_id
-                                and w.depth > 0
-                            where u.descendant_id = d.node_id) as n
-                    from (select distinct l.node_id from rate_limit l
-                          join scope_closure c on c.descendant_id = l.node_id and c.ancestor_id = $1::uuid
-                          where l.deleted_at is null) d) as lines)
-            select own.n as own, own.n + above.n + below.n as path from own, above, below
-            """, node, key, owner)
-        return (Int(try row?.get("own", as: Int64.self) ?? 0), Int(try row?.get("path", as: Int64.self) ?? 0))
     }
 
     /// Of a row with `amount`, `period` and `burst`.

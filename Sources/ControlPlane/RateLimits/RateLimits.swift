@@ -35,12 +35,11 @@ package struct RateLimits: Sendable {
     package func create(_ body: JSONValue, as context: OperationContext) async throws -> Resolved<RateLimit> {
         let id: RateLimitID = self.time.newID()
         let outcome = try await self.changes.perform(.rateLimitsCreate, on: Target(id), as: context) { tx, permit in
-            let (subject, scope, organization) = try BudgetSubject.find(body["scope"]?.string ?? "", &tx)
+            let (subject, scope, organization) = try BudgetSubject.find(body, &tx)
             guard let meter = body["meter"]?.string.flatMap({ RateLimitMeter(name: $0) }) else {
                 throw ControlError.invalid("A meter is needed.", at: "/meter")
             }
             let period = body["period"]?.string.flatMap { RateLimitPeriod(name: $0) }
-            try Self.checkCount(subject, &tx)
             let limit = RateLimit(
                 id: id, organization: organization, subject: subject, scope: scope, name: body["name"]?.string ?? "",
                 meter: meter, rate: try RateLimit.rate(body, meter: meter, period: period),
@@ -53,6 +52,8 @@ package struct RateLimits: Sendable {
             try BudgetSubject.checkNarrowing(
                 to: limit.models, of: limit.providers, organization: organization, &tx)
             try RateLimitStore.insert(limit, &tx, permit)
+            // A request counts for every one above it, and carries each of them: there are only so many.
+            try SubjectCount.check("rate_limit", of: subject, limit: RateLimit.limitOfSubject, "rate limits", &tx)
             return Change(limit, in: organization, after: limit)
         }
         return try await outcome.resolved { try await self.get(RateLimitID($0)) }
@@ -80,21 +81,5 @@ package struct RateLimits: Sendable {
             try RateLimitStore.remove(id, at: context.time, &tx, permit)
             return Change((), in: before.organization, before: before)
         }.receipts
-    }
-
-    /// A request counts for every limit above it, and carries each of them: there are only so many.
-    private static func checkCount(_ subject: BudgetSubject, _ tx: inout Transaction) throws {
-        let (own, path) = try RateLimitStore.count(of: subject, &tx)
-        guard own < RateLimit.limitOfSubject else {
-            throw ControlError(
-                .conflict, "too_many_rate_limits", "It has \(RateLimit.limitOfSubject) rate limits already.",
-                pointer: "/scope")
-        }
-        guard path < RateLimit.limitOfPath else {
-            throw ControlError(
-                .conflict, "too_many_rate_limits",
-                "A request below would count for more than \(RateLimit.limitOfPath) rate limits of nodes.",
-                pointer: "/scope")
-        }
     }
 }

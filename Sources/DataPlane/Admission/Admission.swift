@@ -1,7 +1,7 @@
 package import Shared
 import Synchronization
 
-/// The budgets that one request pays into: those of its project's line, then those of its key.
+/// The budgets that one request pays into: those of its project's line and of its tags there, then those of its key.
 package struct BudgetPath: Sendable {
     let policy: PolicyIndex
     /// Runs of `policy.budgetPaths`.
@@ -9,32 +9,41 @@ package struct BudgetPath: Sendable {
     let own: Range<Int32>
     /// Which model it goes to: budgets may be narrowed.
     let model: Handle
+    /// Those of its tags, between those of the line.
+    let tags: TagHandles
 
     /// Of a request with a key, to a model.
-    package init(_ policy: PolicyIndex, key: Handle, model: Handle) {
+    package init(_ policy: PolicyIndex, key: Handle, model: Handle, tags: TagHandles = TagHandles()) {
         let entry = policy.keys[Int(key)]
-        self.init(policy, node: entry.node, own: entry.budgets, model: model)
+        self.init(policy, node: entry.node, own: entry.budgets, model: model, tags: tags)
     }
 
-    init(_ policy: PolicyIndex, node: Handle, own: Range<Int32>, model: Handle) {
+    init(_ policy: PolicyIndex, node: Handle, own: Range<Int32>, model: Handle, tags: TagHandles = TagHandles()) {
         self.policy = policy
         self.line = policy.nodes[Int(node)].budgets
         self.own = own
         self.model = model
+        self.tags = tags
     }
 
     /// Of a request that has a model.
     init(_ exchange: borrowing Exchange) {
         self.init(
-            exchange.policy, node: exchange.caller.node, own: exchange.caller.budgets, model: exchange.model)
+            exchange.policy, node: exchange.caller.node, own: exchange.caller.budgets, model: exchange.model,
+            tags: exchange.tagged.budgets)
     }
 
-    var isEmpty: Bool { self.line.isEmpty && self.own.isEmpty }
+    var isEmpty: Bool { self.line.isEmpty && self.own.isEmpty && self.tags.isEmpty }
 
-    var count: Int { self.line.count + self.own.count }
+    var count: Int { self.line.count + self.own.count + self.tags.count }
 
     /// The position in `policy.budgets` of a budget; -1 for one that does not count the model.
     func budget(_ position: Int) -> Int {
+        var position = position
+        if !self.tags.isEmpty {
+            let handle = Int(self.tags.take(&position))
+            if handle >= 0 { return self.policy.budgets[handle].covers(self.model) ? handle : -1 }
+        }
         let index =
             position < self.line.count
             ? Int(self.line.lowerBound) + position : Int(self.own.lowerBound) + position - self.line.count

@@ -67,9 +67,11 @@ extension DownstreamHandler {
         self.requestEnd = .now() + .seconds(Int64(policy.limits.requestSeconds))
         self.loop.counters.inFlight += 1
         if caller.isTagged || self.head.fields[.gatehouseTags] != nil {
+            var tagged = TaggedHandles()
             self.exchange?.tags = try RequestTags.number(
                 bytes, self.head.fields[.gatehouseTags], node: caller.node, key: caller.policy, policy: policy,
-                self.loop.tags)
+                self.loop.tags, &tagged)
+            if !tagged.isEmpty { self.exchange?.tagged = tagged }
         }
         try self.checkMediaType(bytes)
         self.decoder.reset(self.head.framing, limit: policy.limits.maxBodyBytes)

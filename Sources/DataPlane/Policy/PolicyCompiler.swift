@@ -11,6 +11,7 @@ package struct PolicyCompiler {
     private let leases: LeaseTable
     private var budgets = BudgetPaths()
     private var rateLimits = RateLimitPaths()
+    private var tags = TagPaths()
     private var nodeHandles: [NodeID: Handle] = [:]
     private var aliasHandles: [String: Handle] = [:]
     private var credentialProviders: [Handle] = []
@@ -43,6 +44,7 @@ package struct PolicyCompiler {
         let levels = BudgetLevel.levels(of: self.document.nodes)
         self.budgets = try BudgetPaths(self.document.budgets, levels, narrowing, self.leases)
         self.rateLimits = try RateLimitPaths(self.document.rateLimits, levels, narrowing, self.leases.rates)
+        self.tags = TagPaths(self.document.nodes, &self.budgets.subjects, &self.rateLimits.subjects)
         let nodes = try self.compileNodes(ranges)
         let (routes, aliases) = try self.compileRoutes(models, modelHandles, credentialHandles)
         let (policies, policyHandles) = try self.compilePolicies()
@@ -56,7 +58,7 @@ package struct PolicyCompiler {
             },
             budgets: self.budgets.entries, budgetPaths: self.budgets.subjects.paths,
             rateLimits: self.rateLimits.entries,
-            rateLimitPaths: self.rateLimits.subjects.paths
+            rateLimitPaths: self.rateLimits.subjects.paths, tagSubjects: self.tags.subjects
         )
     }
 
@@ -112,13 +114,16 @@ package struct PolicyCompiler {
                 current = parents[Int(current)]
                 depth += 1
             }
+            line.reverse()
             entries.append(
                 NodeEntry(
                     id: row.id, parent: parents[index], isActive: active,
                     adjustments: adjustments[organization] ?? 0..<0,
                     tags: tags..<tags + row.tags.count,
-                    budgets: try self.budgets.subjects.path(ofLine: line.reversed()),
-                    rateLimits: try self.rateLimits.subjects.path(ofLine: line.reversed())
+                    budgets: try self.budgets.subjects.path(ofLine: line),
+                    rateLimits: try self.rateLimits.subjects.path(ofLine: line),
+                    tagLookups: self.tags.lookups(
+                        of: row, line: line, self.budgets.subjects, self.rateLimits.subjects)
                 )
             )
             tags += row.tags.count

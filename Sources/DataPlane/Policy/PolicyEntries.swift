@@ -67,11 +67,13 @@ package struct NodeEntry: Sendable {
     package let budgets: Range<Int32>
     /// Where their rate limits stand in the index's `rateLimitPaths`, the topmost first.
     package let rateLimits: Range<Int32>
+    /// Which of its requests' tags are looked up, in the index's `tagSubjects`: none where nothing is bounded by one.
+    let tagLookups: Range<Int32>
 }
 
 /// The level of the scope tree that a budget or a rate limit is of, as refusals name it.
 package enum BudgetLevel: UInt8, Sendable {
-    case organization, unit, project, owner, key
+    case organization, unit, project, owner, key, tag
 
     package var name: StaticString {
         switch self {
@@ -80,6 +82,7 @@ package enum BudgetLevel: UInt8, Sendable {
         case .project: "project"
         case .owner: "user"
         case .key: "key"
+        case .tag: "tag"
         }
     }
 }

@@ -31,6 +31,8 @@ package final class PolicyIndex: Sendable {
     package let rateLimitPaths: [Handle]
     /// Tags that projects declare: each project's in one run, by ascending name.
     package let tags: [TagEntry]
+    /// What requests count for by their tags.
+    let tagSubjects: TagSubjects
     private let keyTable: HandleTable
     private let aliasTable: HandleTable
 
@@ -39,7 +41,7 @@ package final class PolicyIndex: Sendable {
         policies: [PolicyEntry], aliases: [AliasEntry], routes: [RouteEntry], models: [ModelEntry],
         providers: [ProviderEntry], credentials: [CredentialEntry], fallbackPrices: [PriceRow],
         adjustments: [PriceAdjustment], tags: [TagEntry], budgets: [BudgetEntry], budgetPaths: [Handle],
-        rateLimits: [RateLimitEntry], rateLimitPaths: [Handle]
+        rateLimits: [RateLimitEntry], rateLimitPaths: [Handle], tagSubjects: TagSubjects
     ) {
         self.version = version
         self.manifest = manifest
@@ -60,6 +62,7 @@ package final class PolicyIndex: Sendable {
         self.rateLimits = rateLimits
         self.rateLimitPaths = rateLimitPaths
         self.tags = tags
+        self.tagSubjects = tagSubjects
         self.keyTable = HandleTable(hashes: keys.map(\.digest.words.0))
         self.aliasTable = HandleTable(hashes: aliases.map(\.hash))
     }
@@ -68,7 +71,8 @@ package final class PolicyIndex: Sendable {
     package static let empty = PolicyIndex(
         version: SnapshotVersion(epoch: 0, version: 0), manifest: [], limits: .init(), keys: [], nodes: [],
         policies: [], aliases: [], routes: [], models: [], providers: [], credentials: [], fallbackPrices: [],
-        adjustments: [], tags: [], budgets: [], budgetPaths: [], rateLimits: [], rateLimitPaths: []
+        adjustments: [], tags: [], budgets: [], budgetPaths: [], rateLimits: [], rateLimitPaths: [],
+        tagSubjects: TagSubjects()
     )
 
     package var isEmpty: Bool { self.version.epoch == 0 }

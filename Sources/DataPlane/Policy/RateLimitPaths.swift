@@ -28,7 +28,8 @@ struct RateLimitPaths {
     }
 }
 
-/// The rate limits that one request counts for: those of its project's line, then those of its key.
+/// The rate limits that one request counts for: those of its project's line and of its tags there, then
+/// those of its key.
 package struct RateLimitPath: Sendable {
     let policy: PolicyIndex
     /// Runs of `policy.rateLimitPaths`.
@@ -38,34 +39,45 @@ package struct RateLimitPath: Sendable {
     let model: Handle
     /// Whose request it is, among those who share a limit.
     let cell: Int
+    /// Those of its tags, between those of the line.
+    let tags: TagHandles
 
     /// Of a request with a key, to a model.
-    package init(_ policy: PolicyIndex, key: Handle, model: Handle) {
+    package init(_ policy: PolicyIndex, key: Handle, model: Handle, tags: TagHandles = TagHandles()) {
         let entry = policy.keys[Int(key)]
-        self.init(policy, node: entry.node, own: entry.rateLimits, model: model, key: entry.key)
+        self.init(policy, node: entry.node, own: entry.rateLimits, model: model, key: entry.key, tags: tags)
     }
 
-    init(_ policy: PolicyIndex, node: Handle, own: Range<Int32>, model: Handle, key: VirtualKeyID) {
+    init(
+        _ policy: PolicyIndex, node: Handle, own: Range<Int32>, model: Handle, key: VirtualKeyID,
+        tags: TagHandles = TagHandles()
+    ) {
         self.policy = policy
         self.line = policy.nodes[Int(node)].rateLimits
         self.own = own
         self.model = model
         self.cell = FairUse.cell(of: key)
+        self.tags = tags
     }
 
     /// Of a request that has a model.
     init(_ exchange: borrowing Exchange) {
         self.init(
             exchange.policy, node: exchange.caller.node, own: exchange.caller.rateLimits, model: exchange.model,
-            key: exchange.caller.key)
+            key: exchange.caller.key, tags: exchange.tagged.rateLimits)
     }
 
-    var isEmpty: Bool { self.line.isEmpty && self.own.isEmpty }
+    var isEmpty: Bool { self.line.isEmpty && self.own.isEmpty && self.tags.isEmpty }
 
-    var count: Int { self.line.count + self.own.count }
+    var count: Int { self.line.count + self.own.count + self.tags.count }
 
     /// The position in `policy.rateLimits` of a limit; -1 for one that does not count the model.
     func limit(_ position: Int) -> Int {
+        var position = position
+        if !self.tags.isEmpty {
+            let handle = Int(self.tags.take(&position))
+            if handle >= 0 { return self.policy.rateLimits[handle].models.contains(self.model) ? handle : -1 }
+        }
         let index =
             position < self.line.count
             ? Int(self.line.lowerBound) + position : Int(self.own.lowerBound) + position - self.line.count

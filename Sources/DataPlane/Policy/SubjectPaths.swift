@@ -10,10 +10,15 @@ struct SubjectPaths {
     private var ofNode: [NodeID: [Handle]] = [:]
     private var ofKey: [VirtualKeyID: [Handle]] = [:]
     private var ofOwner: [UUIDValue: [Handle]] = [:]
+    private var ofTag: [NodeID: [SubjectTag: [Handle]]] = [:]
+    /// Of each node, how many a value of each name has at most, and the sum of that: no request has a name twice.
+    private var mostOfName: [NodeID: [String: Int]] = [:]
+    private var mostOfTags: [NodeID: Int] = [:]
     /// Paths that were made: most nodes and keys share one.
     private var known: [[Handle]: Range<Int32>] = [[]: 0..<0]
 
-    /// - Parameter limit: handles of one request, at most.
+    /// - Parameter limit: handles of one request, at most: one half of its project's line and the tags there, the other
+    ///   of its key and its owner.
     init(_ chunk: ChunkType, limit: Int) {
         self.chunk = chunk
         self.limit = limit
@@ -24,14 +29,33 @@ struct SubjectPaths {
         case .node(let id): self.ofNode[id, default: []].append(handle)
         case .key(let id): self.ofKey[id, default: []].append(handle)
         case .owner(let id): self.ofOwner[id, default: []].append(handle)
+        case .tag(let id, let tag):
+            self.ofTag[id, default: [:]][tag, default: []].append(handle)
+            let count = self.ofTag[id]?[tag]?.count ?? 0
+            if count > self.mostOfName[id]?[tag.name] ?? 0 {
+                self.mostOfName[id, default: [:]][tag.name] = count
+                self.mostOfTags[id, default: 0] += 1
+            }
         }
+    }
+
+    /// How many a node has itself, whatever the tags of a request.
+    func count(of node: NodeID) -> Int { self.ofNode[node]?.count ?? 0 }
+
+    func tags(of node: NodeID) -> Dictionary<SubjectTag, [Handle]>.Keys { (self.ofTag[node] ?? [:]).keys }
+
+    /// What requests below a node with a tag count for beyond its path.
+    mutating func path(ofTag tag: SubjectTag, at node: NodeID) -> Range<Int32> {
+        self.append(self.ofTag[node]?[tag] ?? [])
     }
 
     /// The path of a node.
     ///
     /// - Parameter line: the organization first, the node last.
     mutating func path(ofLine line: [NodeID]) throws(SnapshotError) -> Range<Int32> {
-        try self.path(line.flatMap { self.ofNode[$0] ?? [] }, limit: self.limit / 2)
+        let tagged = line.reduce(0) { $0 + (self.mostOfTags[$1] ?? 0) }
+        guard tagged <= TagHandles.limit else { throw self.tooMany }
+        return try self.path(line.flatMap { self.ofNode[$0] ?? [] }, limit: self.limit / 2 - tagged)
     }
 
     /// What a key's requests count for beyond its project's path.
@@ -41,9 +65,15 @@ struct SubjectPaths {
     }
 
     private mutating func path(_ handles: [Handle], limit: Int) throws(SnapshotError) -> Range<Int32> {
-        guard handles.count <= limit else {
-            throw SnapshotError(.invalid, chunk: self.chunk.name, "one request would count for too many")
-        }
+        guard handles.count <= limit else { throw self.tooMany }
+        return self.append(handles)
+    }
+
+    private var tooMany: SnapshotError {
+        SnapshotError(.invalid, chunk: self.chunk.name, "one request would count for too many")
+    }
+
+    private mutating func append(_ handles: [Handle]) -> Range<Int32> {
         if let range = self.known[handles] { return range }
         let range = Int32(self.paths.count)..<Int32(self.paths.count + handles.count)
         self.paths += handles
@@ -88,6 +118,7 @@ extension BudgetLevel {
     static func level(of subject: BudgetSubject, _ levels: [NodeID: BudgetLevel]) -> BudgetLevel? {
         switch subject {
         case .node(let id): levels[id]
+        case .tag(let id, _): levels[id] == nil ? nil : .tag
         case .key: .key
         case .owner: .owner
         }

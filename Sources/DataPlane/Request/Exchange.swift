@@ -43,6 +43,8 @@ struct Exchange {
     var attempts = 0
     /// Its tags, by their number in the loop's table; 0 for none.
     var tags = 0
+    /// What it counts for by them.
+    var tagged = TaggedHandles()
     /// Bytes of answer relayed to the client.
     var relayedBytes = 0
     /// Status sent to the client; 0 before.
@@ -67,7 +69,7 @@ struct Exchange {
         guard self.model >= 0 else { return false }
         let node = self.policy.nodes[Int(self.caller.node)]
         return !node.budgets.isEmpty || !self.caller.budgets.isEmpty || !node.rateLimits.isEmpty
-            || !self.caller.rateLimits.isEmpty
+            || !self.caller.rateLimits.isEmpty || !self.tagged.isEmpty
     }
 
     /// The model that it goes to; only when there is one.

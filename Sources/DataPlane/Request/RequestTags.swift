@@ -13,8 +13,11 @@ package enum RequestTags {
     ///   - field: where the value of the field is, without surrounding white space; nil without one.
     ///   - node: the project's.
     ///   - key: the key's policy.
+    ///   - tagged: empty; what the request counts for by its tags. It goes by what they are, also where they are counted
+    ///     as `(other)`: a budget of a value holds however many values there are.
     package static func number(
-        _ bytes: Span<UInt8>, _ field: Range<Int>?, node: Handle, key: Handle, policy: PolicyIndex, _ table: TagTable
+        _ bytes: Span<UInt8>, _ field: Range<Int>?, node: Handle, key: Handle, policy: PolicyIndex, _ table: TagTable,
+        _ tagged: inout TaggedHandles
     ) throws(GatewayError) -> Int {
         let project = policy.nodes[Int(node)].id
         let declared = policy.nodes[Int(node)].tags
@@ -39,7 +42,26 @@ package enum RequestTags {
             return clients >> UInt32(index) & 1 == 1
         }
         guard let number else { throw GatewayError(.noUsageSpace, source: .gateway, retryAfter: 5) }
+        for index in policy.nodes[Int(node)].tagLookups {
+            let lookup = policy.tagSubjects.lookups[Int(index)]
+            let tag = Int(lookup.tag)
+            guard tag < declared.count, tag < TagText.countLimit else { continue }
+            let declaration = policy.tags[declared.lowerBound + tag]
+            if let own = Self.own(declaration.name.span, key, policy) {
+                Self.count(own.span, lookup, policy, &tagged)
+            } else if !values[tag].isEmpty {
+                Self.count(bytes.extracting(values[tag]), lookup, policy, &tagged)
+            }
+        }
         return number
+    }
+
+    private static func count(
+        _ value: Span<UInt8>, _ lookup: TagSubjects.Lookup, _ policy: PolicyIndex, _ tagged: inout TaggedHandles
+    ) {
+        guard let found = policy.tagSubjects.find(lookup.group, value) else { return }
+        tagged.budgets.add(found.budgets, of: policy.budgetPaths, after: lookup.budgetPlace)
+        tagged.rateLimits.add(found.rateLimits, of: policy.rateLimitPaths, after: lookup.rateLimitPlace)
     }
 
     private static func read(

@@ -42,15 +42,6 @@ package enum BudgetEstimate: UInt8, Sendable, CaseIterable {
     }
 }
 
-/// Whose spending a budget bounds.
-package enum BudgetSubject: Hashable, Sendable {
-    /// Everything below an organization, a unit or a project.
-    case node(NodeID)
-    case key(VirtualKeyID)
-    /// Every key that a user or a service account owns.
-    case owner(UUIDValue)
-}
-
 /// An amount of money that a subject may spend in each window.
 package struct BudgetRow: SnapshotRow, Hashable {
     package static let type = ChunkType.budgets
@@ -70,8 +61,6 @@ package struct BudgetRow: SnapshotRow, Hashable {
     /// What it is narrowed to; empty lists narrow nothing.
     package var providers: [ProviderID]
     package var models: [ModelID]
-
-    package static let narrowingLimit = 64
 
     package init(
         id: BudgetID, number: UInt32, subject: BudgetSubject, period: BudgetPeriod, zone: ZoneOffsets = .utc,
@@ -95,8 +84,8 @@ package struct BudgetRow: SnapshotRow, Hashable {
     package var sortKey: [UInt8] { self.id.bytes }
 
     package init(from reader: inout WireReader) throws(WireError) {
-        var id: BudgetID?, node: NodeID?, key: VirtualKeyID?, owner: NodeID?, period: BudgetPeriod?
-        var away: BudgetAwayPolicy?
+        var id: BudgetID?, period: BudgetPeriod?, away: BudgetAwayPolicy?
+        var subject = SubjectFields()
         var number = 0
         var entries: [ZoneOffsets.Entry] = []
         self.amount = .zero
@@ -109,9 +98,6 @@ package struct BudgetRow: SnapshotRow, Hashable {
             switch field {
             case 1: id = try reader.identifier("budget.id")
             case 2: number = try reader.integer(in: 1...Int(UInt32.max), "budget.number")
-            case 3: node = try reader.identifier("budget.node")
-            case 4: key = try reader.identifier("budget.key")
-            case 5: owner = try reader.identifier("budget.owner")
             case 6: period = try reader.enumeration("budget.period")
             case 7:
                 entries.append(try reader.value())
@@ -119,15 +105,12 @@ package struct BudgetRow: SnapshotRow, Hashable {
             case 8: self.amount = NanoUSD(try reader.int64())
             case 9: self.isHard = try reader.bool("budget.hard")
             case 10: away = try reader.enumeration("budget.away")
-            case 11:
-                self.providers.append(try reader.identifier("budget.provider"))
-                guard self.providers.count <= Self.narrowingLimit else { throw .invalid("budget.provider") }
-            case 12:
-                self.models.append(try reader.identifier("budget.model"))
-                guard self.models.count <= Self.narrowingLimit else { throw .invalid("budget.model") }
+            case 11: try reader.narrowing(&self.providers, "budget.provider")
+            case 12: try reader.narrowing(&self.models, "budget.model")
             case 13: self.estimate = try reader.enumeration("budget.estimate")
             case 14: self.lowersOutput = try reader.bool("budget.lowers_output")
-            default: try reader.skip()
+            default:
+                if try !subject.take(field, &reader) { try reader.skip() }
             }
         }
         guard let id else { throw .missing("budget.id") }
@@ -136,12 +119,7 @@ package struct BudgetRow: SnapshotRow, Hashable {
         guard let away else { throw .missing("budget.away") }
         guard self.amount > .zero else { throw .invalid("budget.amount") }
         guard let zone = ZoneOffsets(entries) else { throw .invalid("budget.zone") }
-        switch (node, key, owner) {
-        case (let node?, nil, nil): self.subject = .node(node)
-        case (nil, let key?, nil): self.subject = .key(key)
-        case (nil, nil, let owner?): self.subject = .owner(owner.value)
-        default: throw .invalid("budget.node")
-        }
+        self.subject = try subject.subject()
         self.id = id
         self.number = UInt32(number)
         self.period = period
@@ -152,11 +130,7 @@ package struct BudgetRow: SnapshotRow, Hashable {
     package func write(to writer: inout WireWriter) {
         writer.identifier(1, self.id)
         writer.integer(2, Int(self.number))
-        switch self.subject {
-        case .node(let id): writer.identifier(3, id)
-        case .key(let id): writer.identifier(4, id)
-        case .owner(let id): writer.bytes(5, id.bytes)
-        }
+        writer.subject(self.subject)
         writer.enumeration(6, self.period)
         for entry in self.zone.entries { writer.message(7, entry) }
         writer.int64(8, self.amount.amount)
@@ -167,6 +141,7 @@ package struct BudgetRow: SnapshotRow, Hashable {
         // Critical to a gateway that does not know it, and only then.
         if self.estimate != .bound { writer.enumeration(13, self.estimate) }
         writer.bool(14, self.lowersOutput)
+        writer.subjectTag(self.subject)
     }
 }
 

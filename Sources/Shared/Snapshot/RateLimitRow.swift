@@ -77,8 +77,6 @@ package struct RateLimitRow: SnapshotRow, Hashable {
     package var providers: [ProviderID]
     package var models: [ModelID]
 
-    package static let narrowingLimit = 64
-
     package init(
         id: RateLimitID, number: UInt32, subject: BudgetSubject, meter: RateLimitMeter, rate: BucketRate,
         isStrict: Bool = false, away: BudgetAwayPolicy = .open, providers: [ProviderID] = [], models: [ModelID] = []
@@ -97,7 +95,8 @@ package struct RateLimitRow: SnapshotRow, Hashable {
     package var sortKey: [UInt8] { self.id.bytes }
 
     package init(from reader: inout WireReader) throws(WireError) {
-        var id: RateLimitID?, node: NodeID?, key: VirtualKeyID?, owner: NodeID?
+        var id: RateLimitID?
+        var subject = SubjectFields()
         var meter: RateLimitMeter?, period: RateLimitPeriod?, away: BudgetAwayPolicy?
         var number = 0
         var amount: Int64 = 0
@@ -109,22 +108,16 @@ package struct RateLimitRow: SnapshotRow, Hashable {
             switch field {
             case 1: id = try reader.identifier("limit.id")
             case 2: number = try reader.integer(in: 1...Int(UInt32.max), "limit.number")
-            case 3: node = try reader.identifier("limit.node")
-            case 4: key = try reader.identifier("limit.key")
-            case 5: owner = try reader.identifier("limit.owner")
             case 6: meter = try reader.enumeration("limit.meter")
             case 7: amount = try reader.int64()
             case 8: period = try reader.enumeration("limit.period")
             case 9: burst = try reader.int64()
             case 10: self.isStrict = try reader.bool("limit.strict")
             case 11: away = try reader.enumeration("limit.away")
-            case 12:
-                self.providers.append(try reader.identifier("limit.provider"))
-                guard self.providers.count <= Self.narrowingLimit else { throw .invalid("limit.provider") }
-            case 13:
-                self.models.append(try reader.identifier("limit.model"))
-                guard self.models.count <= Self.narrowingLimit else { throw .invalid("limit.model") }
-            default: try reader.skip()
+            case 12: try reader.narrowing(&self.providers, "limit.provider")
+            case 13: try reader.narrowing(&self.models, "limit.model")
+            default:
+                if try !subject.take(field, &reader) { try reader.skip() }
             }
         }
         guard let id else { throw .missing("limit.id") }
@@ -133,12 +126,7 @@ package struct RateLimitRow: SnapshotRow, Hashable {
         guard let away else { throw .missing("limit.away") }
         guard (meter == .concurrentRequests) == (period == nil) else { throw .invalid("limit.period") }
         guard let rate = BucketRate(amount: amount, per: period, burst: burst) else { throw .invalid("limit.amount") }
-        switch (node, key, owner) {
-        case (let node?, nil, nil): self.subject = .node(node)
-        case (nil, let key?, nil): self.subject = .key(key)
-        case (nil, nil, let owner?): self.subject = .owner(owner.value)
-        default: throw .invalid("limit.node")
-        }
+        self.subject = try subject.subject()
         self.id = id
         self.number = UInt32(number)
         self.meter = meter
@@ -149,11 +137,7 @@ package struct RateLimitRow: SnapshotRow, Hashable {
     package func write(to writer: inout WireWriter) {
         writer.identifier(1, self.id)
         writer.integer(2, Int(self.number))
-        switch self.subject {
-        case .node(let id): writer.identifier(3, id)
-        case .key(let id): writer.identifier(4, id)
-        case .owner(let id): writer.bytes(5, id.bytes)
-        }
+        writer.subject(self.subject)
         writer.enumeration(6, self.meter)
         writer.int64(7, self.rate.amount)
         if let period = self.rate.period { writer.enumeration(8, period) }
@@ -162,5 +146,6 @@ package struct RateLimitRow: SnapshotRow, Hashable {
         writer.enumeration(11, self.away)
         for id in self.providers { writer.identifier(12, id) }
         for id in self.models { writer.identifier(13, id) }
+        writer.subjectTag(self.subject)
     }
 }

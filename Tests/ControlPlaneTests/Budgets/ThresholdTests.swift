@@ -110,9 +110,16 @@ import Testing
         }
     }
 
-    @Test func `an event says which budget, window and amounts it is of`() async throws {
+    @Test(arguments: [nil, ["name": "customer", "value": "acme"]] as [JSONValue?])
+    func `an event says which budget, window and amounts it is of`(_ tag: JSONValue?) async throws {
         try await EventFixture.with { fixture in
-            let (id, number) = try await fixture.budget(["thresholds": [50], "name": "monthly"])
+            let declared = try await fixture.plane.send(
+                "PATCH", "/v1/projects/\(fixture.fleet.project)", ["tags": [["name": "customer", "required": true]]],
+                ifMatch: "*")
+            #expect(declared.status == 200)
+            var members: [String: JSONValue] = ["thresholds": [50], "name": "monthly"]
+            members["tag"] = tag
+            let (id, number) = try await fixture.budget(members)
             try await fixture.spend(700, of: number)
             try await fixture.watch().lookAll()
             let event = try #require(try await fixture.events().first)
@@ -122,8 +129,8 @@ import Testing
             #expect(event["occurred_at"] == JSONValue(fixture.fleet.clock.now))
             #expect(
                 event["data"] == [
-                    "budget": .string(id), "name": "monthly", "scope": .string(fixture.fleet.project), "hard": false,
-                    "threshold_percent": 50, "window_starts_at": JSONValue(start),
+                    "budget": .string(id), "name": "monthly", "scope": .string(fixture.fleet.project),
+                    "tag": tag ?? .null, "hard": false, "threshold_percent": 50, "window_starts_at": JSONValue(start),
                     "window_ends_at": JSONValue(start.adding(seconds: 3600)), "limit_nano_usd": "1000",
                     "limit_usd": "0.000001", "spent_nano_usd": "700", "spent_usd": "0.0000007",
                 ])

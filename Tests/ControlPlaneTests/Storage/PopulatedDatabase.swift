@@ -103,6 +103,10 @@ enum PopulatedDatabase {
             status)
         select md5('b' || n)::uuid, md5('o' || (n % 2000 + 1) % 2 + 1)::uuid, md5('k' || n)::uuid, 'budget ' || n,
             1000000000, 'month', 'UTC', true, 'deny', false, 'active' from generate_series(1, 20000) n;
+        insert into budget (id, organization_id, node_id, tag_name, tag_value, name, amount_nano_usd, period, time_zone,
+            hard, away, carry_over, status)
+        select md5('n' || n)::uuid, md5('o1')::uuid, md5('o1')::uuid, 'team', 't' || n, 'team ' || n, 1000000000, 'month',
+            'UTC', true, 'deny', false, 'active' from generate_series(1, 2000) n;
         insert into budget_increase (id, budget_id, amount_nano_usd, from_at, until_at, reason)
         select md5('e' || n)::uuid, md5('b' || n)::uuid, 1, now() - interval '2 days', now() - interval '1 day', 'r'
         from generate_series(1, 20000) n;

@@ -36,7 +36,7 @@ import Testing
             Self.wholeChunk
         ),
         (
-            "with b as (select * from budget where id = $1), series as", ["usage_series"],
+            "with b as (select * from budget where id = $1), tagged as", ["usage_series"],
             "once for a budget, in the window that it was made in: all series of its organization"
         ),
         ("select case when exists", ["scope_node", "provider", "route"], "stops at the first row that it finds"),
@@ -138,6 +138,7 @@ import Testing
             "insert into usage_stream", "insert into usage_series", "insert into usage_minute",
             "insert into usage_unfolded", "from unnest($1::uuid[], $2::text[]) w", "insert into usage_tag_count",
             "from usage_tag_set where id = any", "from usage_tag_set where tags", "k.tags ->> t.name",
+            "with ends as", "n.tags @> jsonb_build_array", "b.tag_name = any",
             "from price_item where price_id",
             "delete from snapshot_dirty", "delete from blob", "delete from idempotency_key", "from scope_closure",
             "from virtual_key_secret s join virtual_key k", "delete from event", "with due as materialized",
@@ -224,6 +225,35 @@ import Testing
             "/v1/projects", ["name": "p", "parent": .string(unit.id), "tags": [["name": "team"]]])
         #expect(
             try await plane.send("PATCH", "/v1/projects/\(project.id)", ["tags": []], ifMatch: "*").status == 200)
+        // One of a large organization, whose projects declare no tag, and which has thousands of tags.
+        let large = "org_\(Crockford.encode(try await self.md5("o1", plane)))"
+        let body: JSONValue = ["scope": .string(large), "name": "b", "amount_usd": "1", "period": "month"]
+        let tagged = body.object?.merging(["tag": ["name": "customer", "value": "a"]]) { $1 } ?? [:]
+        #expect(try await plane.send("POST", "/v1/budgets", .object(tagged))["pointer"] == "/tag/name")
+        let whole = try await plane.make("/v1/budgets", body)
+        #expect(try await plane.send("DELETE", "/v1/budgets/\(whole.id)", ifMatch: "*").status == 204)
+        // Budgets of a tag, below the project and above it, hold its declaration.
+        let declared = try await plane.make(
+            "/v1/projects",
+            ["name": "d", "parent": .string(unit.id), "tags": [["name": "customer", "required": true]]])
+        for scope in [declared.id, organization.id] {
+            let tag: JSONValue = ["name": "customer", "value": "acme"]
+            let budget = try await plane.make(
+                "/v1/budgets",
+                ["scope": .string(scope), "name": "b", "amount_usd": "1", "period": "month", "tag": tag])
+            let limit = try await plane.make(
+                "/v1/rate-limits",
+                [
+                    "scope": .string(scope), "name": "l", "meter": "requests", "amount": 5, "period": "hour",
+                    "tag": tag,
+                ])
+            #expect(
+                try await plane.send("PATCH", "/v1/projects/\(declared.id)", ["tags": []], ifMatch: "*").status == 409)
+            for path in ["budgets/\(budget.id)", "rate-limits/\(limit.id)"] {
+                #expect(try await plane.send("DELETE", "/v1/\(path)", ifMatch: "*").status == 204)
+            }
+        }
+        #expect(try await plane.send("DELETE", "/v1/projects/\(declared.id)").status == 204)
         let key = try await plane.send(
             "POST", "/v1/virtual-keys", ["project": .string(project.id), "name": "k"], key: "once")
         let again = try await plane.send(

@@ -49,7 +49,8 @@ import Testing
                 // Nothing is left to be done.
                 await deliverer.deliverDue()
                 #expect(receiver.received.count == 2)
-                // A test goes to the one that it is of.
+                // A test goes to the one that it is of; later, so that it is the newest.
+                fixture.fleet.clock.advance(seconds: 1)
                 let test = try await fixture.test(some.id)
                 await deliverer.deliverDue()
                 #expect(receiver.received.count == 3 && receiver.received[2].id == test)

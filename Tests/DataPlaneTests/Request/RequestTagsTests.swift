@@ -33,9 +33,15 @@ import Testing
         }
 
         func number(_ field: [UInt8]?) throws(GatewayError) -> Int {
+            var tagged = TaggedHandles()
+            return try self.number(field, &tagged)
+        }
+
+        func number(_ field: [UInt8]?, _ tagged: inout TaggedHandles) throws(GatewayError) -> Int {
             let bytes = field ?? []
             return try RequestTags.number(
-                bytes.span, field.map { 0..<$0.count }, node: self.node, key: self.key, policy: self.policy, self.table)
+                bytes.span, field.map { 0..<$0.count }, node: self.node, key: self.key, policy: self.policy, self.table,
+                &tagged)
         }
 
         /// The tags of a request with such a field.
@@ -196,8 +202,10 @@ import Testing
         let table = TagTable(left.tags, values: TagValues())
         let field = Array("team=a".utf8)
         #expect(throws: GatewayError.self) {
-            try RequestTags.number(
-                field.span, 0..<field.count, node: setting.node, key: setting.key, policy: setting.policy, table)
+            var tagged = TaggedHandles()
+            _ = try RequestTags.number(
+                field.span, 0..<field.count, node: setting.node, key: setting.key, policy: setting.policy, table,
+                &tagged)
         }
         left.destroy()
     }

@@ -27,6 +27,8 @@ struct TestPolicy {
         var level = BudgetLevel.project
         var meter: RateLimitMeter
         var rate: BucketRate?
+        /// With a level of a node: of its requests those with this tag.
+        var tag: SubjectTag?
         var isStrict = false
         var away = BudgetAwayPolicy.open
     }
@@ -36,6 +38,8 @@ struct TestPolicy {
         var level = BudgetLevel.project
         /// Nano-USD.
         var amount: Int64
+        /// With a level of a node: of its requests those with this tag.
+        var tag: SubjectTag?
         var period = BudgetPeriod.total
         var isHard = true
         var away = BudgetAwayPolicy.deny
@@ -130,12 +134,7 @@ struct TestPolicy {
             RouteRow(id: time.newID(), node: nil, alias: Self.alias, targets: routeTargets, status: .active)
         ]
         for (index, budget) in self.budgets.enumerated() {
-            let subject: BudgetSubject =
-                switch budget.level {
-                case .organization: .node(organization)
-                case .key: .key(key)
-                default: .node(project)
-                }
+            let subject = Self.subject(budget.level, budget.tag, organization, project, key)
             document.budgets.append(
                 BudgetRow(
                     id: time.newID(), number: UInt32(index + 1), subject: subject, period: budget.period,
@@ -143,12 +142,7 @@ struct TestPolicy {
                     estimate: budget.estimate, lowersOutput: budget.lowersOutput))
         }
         for (index, limit) in self.rateLimits.enumerated() {
-            let subject: BudgetSubject =
-                switch limit.level {
-                case .organization: .node(organization)
-                case .key: .key(key)
-                default: .node(project)
-                }
+            let subject = Self.subject(limit.level, limit.tag, organization, project, key)
             document.rateLimits.append(
                 RateLimitRow(
                     id: time.newID(), number: UInt32(index + 1), subject: subject, meter: limit.meter,
@@ -158,5 +152,13 @@ struct TestPolicy {
             document, manifest: manifest, manifestSHA256: Array(repeating: 0, count: 32), keyEncryptionKey: secretKey,
             leases: self.leases
         )
+    }
+
+    private static func subject(
+        _ level: BudgetLevel, _ tag: SubjectTag?, _ organization: NodeID, _ project: NodeID, _ key: VirtualKeyID
+    ) -> BudgetSubject {
+        guard level != .key else { return .key(key) }
+        let node = level == .organization ? organization : project
+        return tag.map { .tag(node, $0) } ?? .node(node)
     }
 }

@@ -46,6 +46,7 @@ struct WireCase: Sendable, CustomTestStringConvertible {
         WireCase("PriceWindow", required: [2, 3]) { $0.window() },
         WireCase("PriceRow", required: [1]) { $0.price() },
         WireCase("PriceAdjustment", required: [1, 2, 6]) { $0.adjustment() },
+        WireCase("SubjectTag", required: [1, 2]) { $0.subjectTag() },
         WireCase("BudgetRow", required: [1, 2, 6, 7, 8, 10]) { $0.budget() },
         WireCase("RateLimitRow", required: [1, 2, 6, 7, 11]) { $0.rateLimit() },
         WireCase("ShareAsk", required: [1]) { $0.shareAsk() },
