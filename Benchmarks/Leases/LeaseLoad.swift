@@ -16,6 +16,8 @@ struct LeaseLoad: Sendable {
 
     /// Seconds in which all accounts are to be opened.
     private static let openingLimit = 60
+    /// Seconds from then on until measuring begins: the time of a renewal.
+    private static let settlingSeconds = 20
 
     func run() async throws -> LeaseMeasurement {
         try await self.world.empty()
@@ -36,8 +38,8 @@ struct LeaseLoad: Sendable {
         }
         let opened = ContinuousClock.now - began
         let opening = gateways.reduce(0) { $0 + $1.accountsHeld }
-        // The first wave is over.
-        try await Task.sleep(for: .seconds(2))
+        // The first wave is over, and so are the renewals that fell due in it.
+        try await Task.sleep(for: .seconds(Self.settlingSeconds))
         try await self.world.execute("select pg_stat_statements_reset()")
         for gateway in gateways { gateway.measure() }
         let start = ContinuousClock.now

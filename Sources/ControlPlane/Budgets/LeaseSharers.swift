@@ -29,8 +29,9 @@ package struct LeaseSharers: Sendable, Hashable {
         let since = now.adding(seconds: -LeaseRules.sharingSeconds)
         // One that usage made was never renewed.
         if lease.phase == .open, lease.sequence > 0, renewedAt > since, self.count > 0 { return }
+        // Not counted at once: when many come together, each would.
+        if self.count == 0 { self.countedAt = now }
         self.count += 1
-        self.countedAt = nil
     }
 
     /// Whether they should be counted.

@@ -81,9 +81,12 @@ package enum LeaseSums {
         guard !accounts.isEmpty else { return [:] }
         let rows = try tx.query(
             """
-            select account_id, count(distinct gateway_id) as others from budget_lease
-            where account_id = any ($1) and state = 'open' and gateway_id <> $2 and renewed_at > $3
-            group by account_id
+            select w.account_id, l.others from unnest($1::bigint[]) as w (account_id)
+            -- Of each by its key: the index of leases that are not closed would be read whole for each.
+            cross join lateral (
+                select count(distinct gateway_id) filter (
+                    where state = 'open' and gateway_id <> $2 and renewed_at > $3) as others
+                from budget_lease where account_id = w.account_id) l
             """, accounts, gateway, since)
         var result: [Int64: Int] = [:]
         for row in rows { result[try row.get("account_id")] = Int(try row.get("others", as: Int64.self)) }

@@ -42,8 +42,7 @@ enum ThresholdStore {
         try tx.query(
             """
             with waiting as (
-                select account_id, sum(settled) as settled from budget_account_unseen
-                where account_id = any ($1) group by account_id)
+                select account_id, sum(settled) as settled from budget_account_unseen group by account_id)
             select a.id, a.budget_id, a.start_minute, a.ends_at, a.spent_before, a.carried,
                 least(coalesce(s.settled, 0) + coalesce(w.settled, 0), 9223372036854775807)::bigint as settled,
                 array(select c.percent from budget_threshold_crossing c where c.account_id = a.id) as reached

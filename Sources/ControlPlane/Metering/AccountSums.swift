@@ -72,21 +72,21 @@ package enum AccountSumsStore {
         guard !accounts.isEmpty else { return [] }
         return try tx.query(
             """
-            with leases as (
-                select account_id, sum(greatest(granted - returned, posted, settled)) as held, sum(settled) as settled
-                from budget_lease where account_id = any ($1) group by account_id),
-            noted as (
+            with noted as (
                 select account_id, sum(amount) as held from budget_held_change
                 where account_id = any ($1) group by account_id),
             waiting as (
-                select account_id, sum(settled) as settled from budget_account_unseen
-                where account_id = any ($1) group by account_id),
+                select account_id, sum(settled) as settled from budget_account_unseen group by account_id),
             kept as (
                 select a.id, a.budget_id, a.start_minute, a.held + coalesce(n.held, 0) as held,
                     coalesce(l.held, 0) as leases_held,
                     coalesce(s.settled, 0) + coalesce(w.settled, 0) as settled,
                     coalesce(l.settled, 0) as leases_settled
-                from budget_account a left join leases l on l.account_id = a.id
+                from budget_account a
+                -- Of each by its key.
+                cross join lateral (
+                    select sum(greatest(granted - returned, posted, settled)) as held, sum(settled) as settled
+                    from budget_lease where account_id = a.id) l
                 left join noted n on n.account_id = a.id left join waiting w on w.account_id = a.id
                 left join budget_account_spent s on s.account_id = a.id
                 where a.id = any ($1))
