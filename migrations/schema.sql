@@ -43,11 +43,30 @@ begin
     insert into budget_account_unseen (account_id) values (new.id);
     return null;
 end $$;
+CREATE FUNCTION public.budget_account_spend() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    insert into budget_account_spent as s (account_id, settled)
+    select account_id, sum(settled) from gone group by account_id having sum(settled) <> 0 order by account_id
+    on conflict (account_id) do update set settled = s.settled + excluded.settled;
+    return null;
+end $$;
+CREATE FUNCTION public.budget_held_note() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    insert into budget_held_change (account_id, amount) values (new.account_id,
+        greatest(new.granted - new.returned, new.posted, new.settled)
+        - coalesce(greatest(old.granted - old.returned, old.posted, old.settled), 0));
+    return null;
+end $$;
 CREATE FUNCTION public.budget_lease_mark() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 begin
-    insert into budget_account_unseen (account_id) values (new.account_id);
+    insert into budget_account_unseen (account_id, settled)
+    values (new.account_id, new.settled - coalesce(old.settled, 0));
     return null;
 end $$;
 CREATE FUNCTION public.change_mark_pending() RETURNS trigger
@@ -399,9 +418,14 @@ CREATE TABLE public.budget_account (
     carried bigint DEFAULT 0 NOT NULL,
     frozen_until timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    held numeric(30,0) DEFAULT 0 NOT NULL,
+    sharers bigint DEFAULT 0 NOT NULL,
+    counted_at timestamp with time zone,
     CONSTRAINT budget_account_carried_check CHECK ((carried >= 0)),
+    CONSTRAINT budget_account_sharers_check CHECK ((sharers >= 0)),
     CONSTRAINT budget_account_spent_before_check CHECK ((spent_before >= 0))
-);
+)
+WITH (fillfactor='80');
 ALTER TABLE public.budget_account ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.budget_account_id_seq
     START WITH 1
@@ -410,8 +434,19 @@ ALTER TABLE public.budget_account ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.budget_account_spent (
+    account_id bigint NOT NULL,
+    settled numeric(30,0) NOT NULL
+)
+WITH (fillfactor='70');
 CREATE TABLE public.budget_account_unseen (
-    account_id bigint NOT NULL
+    account_id bigint NOT NULL,
+    settled bigint DEFAULT 0 NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='2000');
+CREATE TABLE public.budget_held_change (
+    account_id bigint NOT NULL,
+    amount bigint NOT NULL
 )
 WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='2000');
 CREATE TABLE public.budget_increase (
@@ -438,6 +473,7 @@ CREATE TABLE public.budget_lease (
     sequence bigint DEFAULT 0 NOT NULL,
     state text DEFAULT 'open'::text NOT NULL,
     renewed_at timestamp with time zone NOT NULL,
+    summed bigint DEFAULT 0 NOT NULL,
     CONSTRAINT budget_lease_check CHECK (((granted >= 0) AND ((returned >= 0) AND (returned <= granted)) AND (posted >= 0) AND (reserved >= 0) AND (settled >= 0))),
     CONSTRAINT budget_lease_state_check CHECK ((state = ANY (ARRAY['open'::text, 'suspense'::text, 'closed'::text])))
 )
@@ -637,6 +673,8 @@ CREATE TABLE public.ledger_check (
     corrections bigint NOT NULL,
     rerated bigint NOT NULL,
     unfolded_corrections bigint NOT NULL,
+    accounts_to bigint DEFAULT 0 NOT NULL,
+    accounts_differing bigint[] DEFAULT '{}'::bigint[] NOT NULL,
     CONSTRAINT ledger_check_singleton_check CHECK (singleton)
 );
 CREATE TABLE public.ledger_level (
@@ -1458,6 +1496,8 @@ ALTER TABLE ONLY public.budget_account
     ADD CONSTRAINT budget_account_budget_id_start_minute_key UNIQUE (budget_id, start_minute);
 ALTER TABLE ONLY public.budget_account
     ADD CONSTRAINT budget_account_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.budget_account_spent
+    ADD CONSTRAINT budget_account_spent_pkey PRIMARY KEY (account_id);
 ALTER TABLE ONLY public.budget_increase
     ADD CONSTRAINT budget_increase_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.budget_lease
@@ -1616,6 +1656,7 @@ ALTER TABLE ONLY public.zone_offset
     ADD CONSTRAINT zone_offset_pkey PRIMARY KEY (zone);
 CREATE INDEX api_token_administrator ON public.api_token USING btree (subject_id) WHERE ((role = 'root'::text) AND (revoked_at IS NULL));
 CREATE UNIQUE INDEX audit_log_system ON public.audit_log USING btree (lane) WHERE (organization_id IS NULL);
+CREATE INDEX budget_held_change_account ON public.budget_held_change USING btree (account_id);
 CREATE INDEX budget_increase_budget ON public.budget_increase USING btree (budget_id, until_at);
 CREATE INDEX budget_key ON public.budget USING btree (key_id) WHERE ((deleted_at IS NULL) AND (key_id IS NOT NULL));
 CREATE INDEX budget_lease_open ON public.budget_lease USING btree (gateway_id, process) WHERE (state <> 'closed'::text);
@@ -1693,8 +1734,12 @@ CREATE INDEX webhook_organization ON public.webhook USING btree (organization_id
 ALTER INDEX public.usage_event_time ATTACH PARTITION public.usage_event_default_ingested_at_started_at_request_id_idx;
 CREATE TRIGGER audit_leaf_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_leaf FOR EACH STATEMENT EXECUTE FUNCTION public.audit_refuse();
 ALTER TABLE public.audit_leaf ENABLE ALWAYS TRIGGER audit_leaf_immutable;
+CREATE TRIGGER budget_account_spent AFTER DELETE ON public.budget_account_unseen REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION public.budget_account_spend();
 CREATE TRIGGER budget_account_unseen AFTER INSERT ON public.budget_account FOR EACH ROW WHEN ((new.spent_before > 0)) EXECUTE FUNCTION public.budget_account_mark();
-CREATE TRIGGER budget_lease_unseen AFTER INSERT OR UPDATE OF settled ON public.budget_lease FOR EACH ROW WHEN ((new.settled > 0)) EXECUTE FUNCTION public.budget_lease_mark();
+CREATE TRIGGER budget_held_changed AFTER UPDATE ON public.budget_lease FOR EACH ROW WHEN (((new.summed = old.summed) AND (GREATEST((new.granted - new.returned), new.posted, new.settled) <> GREATEST((old.granted - old.returned), old.posted, old.settled)))) EXECUTE FUNCTION public.budget_held_note();
+CREATE TRIGGER budget_held_made AFTER INSERT ON public.budget_lease FOR EACH ROW WHEN ((GREATEST((new.granted - new.returned), new.posted, new.settled) <> 0)) EXECUTE FUNCTION public.budget_held_note();
+CREATE TRIGGER budget_settled_changed AFTER UPDATE OF settled ON public.budget_lease FOR EACH ROW WHEN ((new.settled <> old.settled)) EXECUTE FUNCTION public.budget_lease_mark();
+CREATE TRIGGER budget_settled_made AFTER INSERT ON public.budget_lease FOR EACH ROW WHEN ((new.settled <> 0)) EXECUTE FUNCTION public.budget_lease_mark();
 CREATE TRIGGER change_pending AFTER INSERT ON public.change FOR EACH ROW EXECUTE FUNCTION public.change_mark_pending();
 CREATE TRIGGER scope_node_closure AFTER INSERT ON public.scope_node FOR EACH ROW EXECUTE FUNCTION public.scope_node_insert_closure();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.budget FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_budget();
@@ -1716,6 +1761,8 @@ ALTER TABLE ONLY public.audit_leaf
     ADD CONSTRAINT audit_leaf_log_id_fkey FOREIGN KEY (log_id) REFERENCES public.audit_log(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.budget_account
     ADD CONSTRAINT budget_account_budget_id_fkey FOREIGN KEY (budget_id) REFERENCES public.budget(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.budget_account_spent
+    ADD CONSTRAINT budget_account_spent_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.budget_account(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.budget_increase
     ADD CONSTRAINT budget_increase_budget_id_fkey FOREIGN KEY (budget_id) REFERENCES public.budget(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.budget
@@ -1881,7 +1928,9 @@ GRANT SELECT ON TABLE public.audit_log TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.blob TO gatehouse_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.budget TO gatehouse_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.budget_account TO gatehouse_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.budget_account_spent TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.budget_account_unseen TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.budget_held_change TO gatehouse_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.budget_increase TO gatehouse_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.budget_lease TO gatehouse_app;
 GRANT SELECT,INSERT ON TABLE public.budget_threshold_crossing TO gatehouse_app;

@@ -98,7 +98,7 @@ struct LeaseWorld: Sendable {
             """
             begin;
             set local session_replication_role = replica;
-            truncate budget_lease, budget_account, usage_event, usage_unfolded, usage_stream, usage_minute, usage_hour,
+            truncate budget_lease, budget_account, budget_held_change, budget_account_unseen, usage_event, usage_unfolded, usage_stream, usage_minute, usage_hour,
                 usage_quarter_day, usage_day, usage_series cascade;
             insert into budget_account (budget_id, start_minute, ends_at)
             select id, extract(epoch from date_trunc('month', now(), 'UTC'))::bigint / 60,
@@ -109,7 +109,8 @@ struct LeaseWorld: Sendable {
             from budget_account a, generate_series(0, 1) n;
             commit;
             """)
-        try await self.execute("vacuum (analyze) budget_account, budget_lease")
+        try await self.execute(
+            "vacuum (analyze) budget_account, budget_lease, budget_held_change, budget_account_unseen")
     }
 
     func execute(_ sql: String) async throws {
@@ -139,7 +140,7 @@ struct LeaseWorld: Sendable {
                 """
                 select coalesce(sum(total_exec_time) filter (where is_lease), 0)::bigint as leases,
                     coalesce(sum(total_exec_time) filter (where not is_lease), 0)::bigint as others
-                from (select total_exec_time, query ~ 'budget|lease' and query !~ 'with charged|usage_' as is_lease
+                from (select total_exec_time, query ~ 'budget|lease' and query !~ 'with charged|usage_|unseen' as is_lease
                     from pg_stat_statements) s
                 """)[0]
             return (Double(try row.get("leases", as: Int64.self)), Double(try row.get("others", as: Int64.self)))

@@ -104,7 +104,113 @@ import Testing
             } else {
                 try await self.ingest(world, gateway, process, now, &bank, &random)
             }
+            if step % 7 == 0 { try await self.keepHouse(world, now, &bank) }
             try await self.compare(world, bank, "step \(step)")
+        }
+    }
+
+    /// What the jobs and the watch of thresholds do now and then.
+    private func keepHouse(_ world: World, _ now: Timestamp, _ bank: inout SimulatedBank) async throws {
+        bank.suspend(now: now)
+        try await world.database.transaction { tx in
+            _ = try LeaseStore.suspend(before: now.adding(seconds: -LeaseRules.reclaimSeconds), &tx)
+            _ = try LeaseSums.foldNoted(&tx)
+            _ = try ThresholdWatch.look(&tx, time: .system, limit: 3)
+        }
+    }
+
+    /// Renewals, usage, dead processes that are closed, the jobs and the watch, all at once on the same accounts: at every
+    /// instant what is kept with the accounts is what their leases come to.
+    @Test func `sums are those of the leases at every instant, whoever changes them at once`() async throws {
+        var random = SeededRandom("lease sums")
+        try await TestDatabase.withClone { owner in
+            var config = owner.config
+            config.setRole = "gatehouse_app"
+            config.poolSize = 8
+            let served = Database(config: config, logger: owner.logger)
+            let world = try await self.world(owner, served, &random)
+            let seeds = (0..<6).map { _ in random.next() }
+            let noted = try await withThrowingTaskGroup(of: Void.self) { group in
+                for seed in seeds { group.addTask { try await self.disturb(world, seed: seed) } }
+                let looking = Task { try await self.look(world) }
+                try await group.waitForAll()
+                looking.cancel()
+                return try await looking.value
+            }
+            #expect(try await self.differences(world).isEmpty)
+            #expect(noted > 0, "nothing was ever noted: usage that arrives changed no lease")
+            try await served.transaction { tx in
+                while try LeaseSums.foldNoted(&tx) > 0 {}
+                _ = try ThresholdWatch.look(&tx, time: .system)
+            }
+            #expect(try await self.differences(world).isEmpty)
+            let (left, holds) = try await served.transaction(.readOnly) { tx in
+                let row = try tx.query(
+                    """
+                    select (select count(*) from budget_held_change) + (select count(*) from budget_account_unseen) as left,
+                        (select sum(held) from budget_account)
+                            = (select sum(greatest(granted - returned, posted, settled)) from budget_lease)
+                        and (select sum(settled) from budget_account_spent)
+                            = (select sum(settled) from budget_lease) as holds
+                    """)[0]
+                return (try row.get("left", as: Int64.self), try row.get("holds", as: Bool.self))
+            }
+            #expect(left == 0 && holds)
+            // A sum that nobody keeps is found, by name.
+            let account: Int64 = try await owner.database.transaction { tx in
+                _ = try tx.execute(
+                    "update budget_account set held = held + 1 where id = (select min(id) from budget_account)")
+                return try tx.query("select min(id) as id from budget_account")[0].get("id")
+            }
+            #expect(try await self.differences(world).map(\.account) == [account])
+            await served.shutdown()
+        }
+    }
+
+    private func disturb(_ world: World, seed: UInt64) async throws {
+        var random = SeededRandom(seed: seed)
+        let none = SimulatedBank()
+        for step in 0..<60 {
+            // A few windows of the short budgets.
+            let now = Self.start.adding(microseconds: Int64(step / 20) * 60_000_000)
+            let gateway = world.gateways.randomElement(using: &random) ?? world.gateways[0]
+            let process = UInt64.random(in: 1...3, using: &random)
+            switch Int.random(in: 0..<8, using: &random) {
+            case 0..<4:
+                let request = self.request(world, gateway, Int64(step), now, none, process, &random)
+                _ = try await self.renew(world, request, gateway, process, now)
+            case 4..<7:
+                var forgotten = SimulatedBank()
+                try await self.ingest(world, gateway, process, now, &forgotten, &random)
+            default:
+                var forgotten = SimulatedBank()
+                try await self.keepHouse(world, now, &forgotten)
+            }
+        }
+    }
+
+    /// Compares until it is cancelled.
+    ///
+    /// - Returns: how often something was noted beside the sums.
+    private func look(_ world: World) async throws -> Int {
+        var noted = 0
+        do {
+            while !Task.isCancelled {
+                #expect(try await self.differences(world).isEmpty)
+                noted += try await world.database.transaction(.readOnly) { tx in
+                    try tx.queryOne("select 1 as n from budget_held_change limit 1") == nil ? 0 : 1
+                }
+            }
+        } catch is CancellationError {
+            // In the middle of a wait for a connection.
+        }
+        return noted
+    }
+
+    private func differences(_ world: World) async throws -> [AccountSums.Difference] {
+        try await world.database.transaction(.repeatableReadOnly) { tx in
+            let ids: [Int64] = try tx.query("select id from budget_account").map { try $0.get("id") }
+            return try AccountSumsStore.differences(of: ids, &tx)
         }
     }
 
@@ -142,7 +248,7 @@ import Testing
         let caller = GatewayCaller(
             id: gateway, group: world.group, process: process, issued: now,
             standing: ProcessStanding(own: nil, newest: nil))
-        return try await world.database.transaction { tx in
+        return try await world.database.transaction(retrySerialization: 20) { tx in
             try LeaseRenewal.renew(&tx, request, from: caller, isFenced: false, now: now)
         }
     }
@@ -173,7 +279,7 @@ import Testing
         let caller = GatewayCaller(
             id: gateway, group: world.group, process: process, issued: now,
             standing: ProcessStanding(own: nil, newest: nil))
-        let (first, again) = try await world.database.transaction { tx in
+        let (first, again) = try await world.database.transaction(retrySerialization: 20) { tx in
             (
                 try UsageIngest.ingest(&tx, batch, from: caller, now: now),
                 // A doubled delivery posts nothing.
@@ -184,6 +290,7 @@ import Testing
     }
 
     private func compare(_ world: World, _ bank: SimulatedBank, _ place: String) async throws {
+        #expect(try await self.differences(world).isEmpty, "\(place)")
         let rows = try await world.database.transaction(.readOnly) { tx in
             try tx.query(
                 """

@@ -24,9 +24,20 @@ struct SimulatedBank {
         var isHard: Bool
         var leases: [Holder: Lease] = [:]
         var frozenUntil: Timestamp?
+        var sharers = LeaseSharers()
 
         var held: Int64 { self.leases.values.reduce(0) { $0 + $1.state.held } }
         var settled: Int64 { self.leases.values.reduce(0) { $0 + $1.state.settled } }
+
+        /// Gateways besides one that renewed lately.
+        func others(than gateway: GatewayID, now: Timestamp) -> Int {
+            let since = now.adding(seconds: -LeaseRules.sharingSeconds)
+            return Set(
+                self.leases.filter {
+                    $0.key.gateway != gateway && $0.value.state.phase == .open && $0.value.renewedAt > since
+                }.map(\.key.gateway)
+            ).count
+        }
     }
 
     private(set) var accounts: [Charge: Account] = [:]
@@ -58,16 +69,15 @@ struct SimulatedBank {
             var account = self.accounts[ask.account] ?? Account(limit: budget.limit, isHard: budget.isHard)
             account.limit = budget.limit
             var lease = account.leases[caller] ?? Lease(renewedAt: now)
-            let since = now.adding(seconds: -LeaseRules.sharingSeconds)
-            let others = Set(
-                account.leases.filter {
-                    $0.key.gateway != caller.gateway && $0.value.state.phase == .open && $0.value.renewedAt > since
-                }.map(\.key.gateway))
+            account.sharers.renew(lease.state, renewedAt: lease.renewedAt, now: now)
+            if account.sharers.isDue(now: now) {
+                account.sharers.counted(others: account.others(than: caller.gateway, now: now), now: now)
+            }
             let frozen = [account.frozenUntil, self.frozenUntil].contains { $0.map { now < $0 } ?? false }
             let (grant, showsLoss) = LeaseRules.renew(
                 &lease.state, ask, sequence: request.sequence,
                 of: LeaseAccount(
-                    limit: account.limit, held: account.held, gateways: others.count + 1,
+                    limit: account.limit, held: account.held, gateways: account.sharers.count,
                     isFrozen: frozen || !account.isHard))
             if showsLoss { account.frozenUntil = now.adding(seconds: LeaseRules.freezeSeconds) }
             lease.renewedAt = max(lease.renewedAt, now)

@@ -22,18 +22,22 @@ package enum LeaseRenewal {
         // the process's own leases, which its usage may hold for as long as a batch takes to be stored.
         let increases = try LeaseStore.increases(of: Array(Set(terms.values.map(\.budget))), at: now, &tx)
         reply.unsettled = try LeaseStore.unsettled(caller.id, besides: caller.process, &tx)
-        var accounts = try Self.accounts(known.map(\.account), terms, now: now, &tx)
+        let accounts = try Self.accounts(known.map(\.account), terms, now: now, &tx)
         let ids = accounts.values.map(\.id)
-        let since = now.adding(seconds: -LeaseRules.sharingSeconds)
-        var leases = try LeaseStore.leases(of: ids, caller.id, process: caller.process, at: now, &tx)
-        let frozenUntil = try LeaseStore.lock(ids, &tx)
-        for (charge, account) in accounts { accounts[charge]?.frozenUntil = frozenUntil[account.id] }
-        let sums = try LeaseStore.sums(of: ids, besides: caller.id, since: since, &tx)
+        let leases = try LeaseStore.leases(of: ids, caller.id, process: caller.process, at: now, &tx)
+        let stored = try LeaseSums.lock(ids, &tx)
+        var sums = stored
+        for (id, lease) in leases { sums[id]?.sharers.renew(lease.state, renewedAt: lease.renewedAt, now: now) }
+        let due = Self.due(known, accounts, sums, now: now)
+        let others = try LeaseSums.others(
+            of: due, besides: caller.id, since: now.adding(seconds: -LeaseRules.sharingSeconds), &tx)
+        for id in due { sums[id]?.sharers.counted(others: others[id] ?? 0, now: now) }
         var changed: [(account: Int64, lease: LeaseState)] = []
+        var changes: [LeaseSums.Change] = []
         var frozen: [Int64] = []
         for ask in request.asks {
             guard let terms = terms[ask.account.budget], let account = accounts[ask.account],
-                var lease = leases[account.id]
+                var lease = leases[account.id]?.state, let sum = sums[account.id]
             else {
                 var grant = LeaseGrant(account: ask.account)
                 grant.granted = ask.granted
@@ -41,21 +45,40 @@ package enum LeaseRenewal {
                 reply.grants.append(grant)
                 continue
             }
-            let sum = sums[account.id] ?? (held: 0, others: 0)
             let state = LeaseAccount(
                 limit: Self.limit(terms, account, increase: increases[terms.budget] ?? 0), held: sum.held,
-                gateways: sum.others + 1,
-                isFrozen: isFenced || isNewHistory || !terms.isHard || account.frozenUntil.map { now < $0 } ?? false
+                gateways: sum.sharers.count,
+                isFrozen: isFenced || isNewHistory || !terms.isHard || sum.frozenUntil.map { now < $0 } ?? false
             )
+            let before = lease.held
             let (grant, showsLoss) = LeaseRules.renew(&lease, ask, sequence: request.sequence, of: state)
             if showsLoss { frozen.append(account.id) }
-            leases[account.id] = lease
             changed.append((account.id, lease))
+            if lease.held != before || sum.sharers != stored[account.id]?.sharers {
+                changes.append(.init(account: account.id, held: lease.held - before, sharers: sum.sharers))
+            }
             reply.grants.append(grant)
         }
         try LeaseStore.save(changed, caller.id, process: caller.process, at: now, &tx)
+        try LeaseSums.add(changes, &tx)
         try LeaseStore.freeze(frozen, until: now.adding(seconds: LeaseRules.freezeSeconds), &tx)
         return reply
+    }
+
+    /// The accounts of which gateways are to be counted now: those that requests wait for, then those that were not for
+    /// the longest time.
+    private static func due(
+        _ asks: [LeaseAsk], _ accounts: [Charge: LeaseStore.Account], _ sums: [Int64: LeaseSums.Sum], now: Timestamp
+    ) -> [Int64] {
+        var due: [(id: Int64, isWaiting: Bool, countedAt: Timestamp)] = []
+        for ask in asks {
+            guard let id = accounts[ask.account]?.id, let sharers = sums[id]?.sharers, sharers.isDue(now: now) else {
+                continue
+            }
+            due.append((id, ask.need > 0, sharers.countedAt ?? Timestamp(microseconds: 0)))
+        }
+        due.sort { ($0.isWaiting ? 0 : 1, $0.countedAt, $0.id) < ($1.isWaiting ? 0 : 1, $1.countedAt, $1.id) }
+        return due.prefix(LeaseSharers.countsAtOnce).map(\.id)
     }
 
     /// What may be spent in an account's window.
@@ -114,8 +137,9 @@ package enum LeaseRenewal {
         guard terms.createdAt.microseconds < Int64(charge.startMinute) * 60_000_000 else { return 0 }
         let row = try tx.queryOne(
             """
-            select a.carried, a.spent_before, coalesce((select least(sum(greatest(granted - returned, posted, settled)), 2305843009213693952)
-                from budget_lease l where l.account_id = a.id), 0)::bigint as held
+            select a.carried, a.spent_before, least(a.held + coalesce(
+                (select sum(c.amount) from budget_held_change c where c.account_id = a.id), 0),
+                2305843009213693952)::bigint as held
             from budget_account a where a.budget_id = $1 and a.start_minute = $2
             """, terms.budget, Int64(window.startMinute)
         )

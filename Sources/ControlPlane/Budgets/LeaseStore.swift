@@ -1,8 +1,8 @@
-import Postgres
-import Shared
+package import Postgres
+package import Shared
 
 /// The SQL of accounts and leases.
-enum LeaseStore {
+package enum LeaseStore {
     /// What is known of a budget when one of its accounts is renewed.
     struct Terms {
         let budget: BudgetID
@@ -19,7 +19,12 @@ enum LeaseStore {
         let charge: Charge
         let spentBefore: Int64
         let carried: Int64
-        var frozenUntil: Timestamp?
+    }
+
+    /// One process's, as it is stored.
+    struct Lease {
+        var state: LeaseState
+        let renewedAt: Timestamp
     }
 
     /// Of budgets by their numbers: those of the group's organizations that there are.
@@ -36,21 +41,6 @@ enum LeaseStore {
         )
         var result: [UInt32: Terms] = [:]
         for row in rows { result[UInt32(truncatingIfNeeded: try row.get("number", as: Int64.self))] = try Terms(row) }
-        return result
-    }
-
-    /// Holds accounts against every other renewal until the transaction ends; in one order, so that two that need the same
-    /// ones do not wait for each other.
-    ///
-    /// - Returns: until when nothing is granted of those that are frozen.
-    static func lock(_ accounts: [Int64], _ tx: inout Transaction) throws -> [Int64: Timestamp] {
-        guard !accounts.isEmpty else { return [:] }
-        let rows = try tx.query(
-            "select id, frozen_until from budget_account where id = any ($1) order by id for no key update", accounts)
-        var result: [Int64: Timestamp] = [:]
-        for row in rows {
-            if let until: Timestamp = try row.optional("frozen_until") { result[try row.get("id")] = until }
-        }
         return result
     }
 
@@ -107,32 +97,10 @@ enum LeaseStore {
         )
     }
 
-    /// What leases of accounts hold together, and how many gateways besides one renewed since an instant.
-    static func sums(
-        of accounts: [Int64], besides gateway: GatewayID, since: Timestamp, _ tx: inout Transaction
-    ) throws -> [Int64: (held: Int64, others: Int)] {
-        let rows = try tx.query(
-            """
-            select account_id,
-                -- Whatever is said: a number, and twice as much is one too.
-                least(sum(greatest(granted - returned, posted, settled)), 2305843009213693952)::bigint as held,
-                count(distinct gateway_id) filter (where state = 'open' and gateway_id <> $2 and renewed_at > $3) as others
-            from budget_lease where account_id = any ($1) group by account_id
-            """, accounts, gateway, since
-        )
-        var result: [Int64: (held: Int64, others: Int)] = [:]
-        for row in rows {
-            result[try row.get("account_id")] = (
-                try row.get("held"), Int(try row.get("others", as: Int64.self))
-            )
-        }
-        return result
-    }
-
     /// The leases of one process, by account; what it has none of yet is made.
     static func leases(
         of accounts: [Int64], _ gateway: GatewayID, process: UInt64, at now: Timestamp, _ tx: inout Transaction
-    ) throws -> [Int64: LeaseState] {
+    ) throws -> [Int64: Lease] {
         let process = Int64(bitPattern: process)
         var result = try Self.held(accounts, gateway, process, &tx)
         // Mostly there are all; usage that arrives may make one at the same moment.
@@ -150,22 +118,24 @@ enum LeaseStore {
 
     private static func held(
         _ accounts: [Int64], _ gateway: GatewayID, _ process: Int64, _ tx: inout Transaction
-    ) throws -> [Int64: LeaseState] {
+    ) throws -> [Int64: Lease] {
         let rows = try tx.query(
             """
-            select account_id, granted, returned, posted, reserved, settled, sequence, state from budget_lease
+            select account_id, granted, returned, posted, reserved, settled, sequence, state, renewed_at from budget_lease
             where account_id = any ($1) and gateway_id = $2 and process = $3 order by account_id for update
             """, accounts, gateway, process
         )
-        var result: [Int64: LeaseState] = [:]
+        var result: [Int64: Lease] = [:]
         for row in rows {
-            let lease = try LeaseState(row)
-            result[try row.get("account_id")] = lease
+            result[try row.get("account_id")] = Lease(
+                state: try LeaseState(row), renewedAt: try row.get("renewed_at"))
         }
         return result
     }
 
     /// Stores leases of one process; `settled` is the ingest's and stays.
+    ///
+    /// What that changes of what they hold is to be added to their accounts.
     static func save(
         _ leases: [(account: Int64, lease: LeaseState)], _ gateway: GatewayID, process: UInt64, at now: Timestamp,
         _ tx: inout Transaction
@@ -174,7 +144,8 @@ enum LeaseStore {
         _ = try tx.execute(
             """
             update budget_lease l set granted = w.granted, returned = w.returned, posted = w.posted,
-                reserved = w.reserved, sequence = w.sequence, state = w.state, renewed_at = greatest(l.renewed_at, $3)
+                reserved = w.reserved, sequence = w.sequence, state = w.state, renewed_at = greatest(l.renewed_at, $3),
+                summed = l.summed + 1
             from unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[])
                 as w (account_id, granted, returned, posted, reserved, sequence, state)
             where l.account_id = w.account_id and l.account_id = any ($4) and l.gateway_id = $1 and l.process = $2
@@ -279,7 +250,7 @@ enum LeaseStore {
     /// Marks leases of processes that say nothing any more: what they hold stays held until their usage arrives.
     ///
     /// - Returns: how many.
-    static func suspend(before instant: Timestamp, _ tx: inout Transaction) throws -> Int {
+    package static func suspend(before instant: Timestamp, _ tx: inout Transaction) throws -> Int {
         Int(
             try tx.execute(
                 "update budget_lease set state = 'suspense' where state = 'open' and renewed_at < $1", instant))

@@ -25,7 +25,7 @@ enum ThresholdStore {
             """, budget)
     }
 
-    /// Takes marks away: of the accounts that they are of, everything is seen that was committed before.
+    /// Takes marks away, which adds what they say to what is kept as spent (`budget_account_spend`).
     ///
     /// - Returns: how many marks, and the accounts.
     static func take(_ limit: Int64, _ tx: inout Transaction) throws -> (marks: Int, accounts: [Int64]) {
@@ -41,11 +41,14 @@ enum ThresholdStore {
     static func accounts(_ ids: [Int64], _ tx: inout Transaction) throws -> [Account] {
         try tx.query(
             """
+            with waiting as (
+                select account_id, sum(settled) as settled from budget_account_unseen group by account_id)
             select a.id, a.budget_id, a.start_minute, a.ends_at, a.spent_before, a.carried,
-                coalesce((select least(sum(l.settled), 9223372036854775807) from budget_lease l
-                    where l.account_id = a.id), 0)::bigint as settled,
+                least(coalesce(s.settled, 0) + coalesce(w.settled, 0), 9223372036854775807)::bigint as settled,
                 array(select c.percent from budget_threshold_crossing c where c.account_id = a.id) as reached
-            from budget_account a where a.id = any ($1) order by a.id
+            from budget_account a left join budget_account_spent s on s.account_id = a.id
+            left join waiting w on w.account_id = a.id
+            where a.id = any ($1) order by a.id
             """, ids
         ).map { row in
             let reached: [Int64] = try row.get("reached")

@@ -82,11 +82,12 @@ package final class Jobs: Sendable {
         }
         await self.attempt("leases") {
             let now = self.time.now()
-            let (silent, zones, _) = try await self.database.transaction { tx in
+            let (silent, zones, _, _) = try await self.database.transaction { tx in
                 (
                     try LeaseStore.suspend(before: now.adding(seconds: -LeaseRules.reclaimSeconds), &tx),
                     try ZoneOffsetStore.renew(at: now, &tx),
-                    try ShareStore.forget(before: now.adding(seconds: -86400), &tx)
+                    try ShareStore.forget(before: now.adding(seconds: -86400), &tx),
+                    try LeaseSums.foldNoted(&tx)
                 )
             }
             if silent > 0 {
@@ -121,7 +122,7 @@ package final class Jobs: Sendable {
                 "events": "\(check.identities.events)", "rejected": "\(check.identities.rejected)",
                 "lost": "\(check.identities.lost)", "watermarks": "\(check.identities.watermarks)",
                 "event_cost": "\(check.identities.eventCost)", "unfolded": "\(check.identities.unfolded)",
-                "levels": "\(check.identities.levels)",
+                "levels": "\(check.identities.levels)", "accounts": "\(check.accounts.differences)",
             ]
         )
     }

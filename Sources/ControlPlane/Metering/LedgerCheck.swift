@@ -13,6 +13,8 @@ package struct LedgerCheck: Sendable, Equatable {
     var closed: Sums
     /// The same of each level, by the time of its sums.
     var levels: [UsageLevel: ClosedLevel]
+    /// What is kept with budgets' accounts.
+    package var accounts = AccountSums()
 
     /// What is summed over records.
     struct Sums: Sendable, Equatable {
@@ -48,10 +50,12 @@ package struct LedgerCheck: Sendable, Equatable {
     package static func run(_ tx: inout Transaction, now: Timestamp) throws -> LedgerCheck {
         if let last = try LedgerCheckStore.load(&tx), now < last.wholeAt.adding(seconds: Self.wholeInterval) {
             let quick = try Self.read(&tx, after: last, now: now)
-            // A difference is believed only from a whole reading, which is not made every minute.
-            if quick.holds || now < last.wholeAt.adding(seconds: Self.doubtInterval) {
+            // A difference is believed only from a whole reading, which is not made every minute; one of an account, of
+            // which everything is read, at once.
+            if quick.identities.holds || now < last.wholeAt.adding(seconds: Self.doubtInterval) {
+                let held = last.holds || (last.identities.holds && !last.accounts.differences.isEmpty)
                 var check = quick
-                check.holds = quick.holds || last.holds
+                check.holds = (quick.identities.holds || held) && quick.accounts.differences.isEmpty
                 try LedgerCheckStore.save(&tx, check)
                 return check
             }
@@ -97,9 +101,10 @@ package struct LedgerCheck: Sendable, Equatable {
             eventCost: all.eventCost, corrections: corrections, rerated: rerated, levels: sums,
             unfolded: try LedgerCheckStore.unfolded(&tx), mispriced: all.mispriced
         )
+        let accounts = try last.map { try AccountSums.next(after: $0.accounts, &tx) } ?? AccountSums.all(&tx)
         return LedgerCheck(
-            identities: identities, holds: identities.holds, checkedAt: now, wholeAt: last?.wholeAt ?? now,
-            eventsTo: eventsTo, closed: closed, levels: levels
+            identities: identities, holds: identities.holds && accounts.differences.isEmpty, checkedAt: now,
+            wholeAt: last?.wholeAt ?? now, eventsTo: eventsTo, closed: closed, levels: levels, accounts: accounts
         )
     }
 }

@@ -18,6 +18,9 @@ package enum LedgerCheckStore {
                 sum: .init(records: try row.get("closed_records"), cost: try row.get("closed_cost"))
             )
         }
+        let accounts = AccountSums(
+            to: try row.get("accounts_to"),
+            differences: try AccountSumsStore.differences(of: try row.get("accounts_differing"), &tx))
         return LedgerCheck(
             identities: LedgerIdentities(
                 events: try row.get("events"), rejected: try row.get("rejected"), lost: try row.get("lost"),
@@ -34,7 +37,7 @@ package enum LedgerCheckStore {
             closed: .init(
                 events: try row.get("closed_events"), eventCost: try row.get("closed_event_cost"),
                 mispriced: try row.get("closed_mispriced")
-            ), levels: levels
+            ), levels: levels, accounts: accounts
         )
     }
 
@@ -45,13 +48,14 @@ package enum LedgerCheckStore {
             """
             insert into ledger_check (checked_at, whole_at, holds, events, rejected, watermarks, event_cost, mispriced,
                 events_to, closed_events, closed_event_cost, closed_mispriced, lost, unfolded_records, unfolded_cost,
-                corrections, rerated, unfolded_corrections)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+                corrections, rerated, unfolded_corrections, accounts_to, accounts_differing)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
             """,
             check.checkedAt, check.wholeAt, check.holds, identities.events, identities.rejected, identities.watermarks,
             identities.eventCost, identities.mispriced, check.eventsTo, check.closed.events, check.closed.eventCost,
             check.closed.mispriced, identities.lost, identities.unfolded.records, identities.unfolded.cost,
-            identities.corrections, identities.rerated, identities.unfolded.corrections
+            identities.corrections, identities.rerated, identities.unfolded.corrections, check.accounts.to,
+            check.accounts.differences.map(\.account)
         )
         _ = try tx.execute("delete from ledger_level")
         for level in UsageLevel.allCases {

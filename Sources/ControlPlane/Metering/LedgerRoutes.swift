@@ -21,6 +21,9 @@ package enum LedgerRoutes {
 }
 
 extension LedgerCheck {
+    /// Of whatever was said: perhaps more than 64 bits, or with a minus.
+    private static let sum = Schema.string(.length(1...31))
+
     static let schema = Schema.named(
         "LedgerIdentities",
         .object([
@@ -54,6 +57,17 @@ extension LedgerCheck {
                         + " all that is stored.")
             ),
             .required("mispriced", .count),
+            .required(
+                "budget_accounts_differing",
+                .list(
+                    of: .object([
+                        .required("budget", .id(BudgetKind.self)), .required("window_starts_at", .timestamp),
+                        .required("held_nano_usd", Self.sum), .required("leases_held_nano_usd", Self.sum),
+                        .required("settled_nano_usd", Self.sum), .required("leases_settled_nano_usd", Self.sum),
+                    ])
+                ).described(
+                    "Windows of budgets of which what is kept as held and as spent is not what their leases come to;"
+                        + " \(AccountSums.differencesLimit) at most.")),
         ])
     )
 
@@ -82,6 +96,16 @@ extension LedgerCheck {
                         )
                     })),
             "mispriced": .integer(self.identities.mispriced),
+            "budget_accounts_differing": .array(
+                self.accounts.differences.map { difference in
+                    [
+                        "budget": JSONValue(difference.budget), "window_starts_at": JSONValue(difference.start),
+                        "held_nano_usd": .string(difference.held),
+                        "leases_held_nano_usd": .string(difference.leasesHeld),
+                        "settled_nano_usd": .string(difference.settled),
+                        "leases_settled_nano_usd": .string(difference.leasesSettled),
+                    ]
+                }),
         ]
     }
 }
