@@ -158,7 +158,8 @@ final class LeaseGateway: Sendable {
     private func request(_ key: Int) {
         var reservation = Reservation()
         let verdict = Admission.reserve(
-            CostEstimate(bound: NanoUSD(4_000_000)), of: BudgetPath(self.policy, key: Handle(key), model: 0), in: self.table,
+            CostEstimate(bound: NanoUSD(4_000_000)), of: BudgetPath(self.policy, key: Handle(key), model: 0),
+            in: self.table,
             now: TimeSource.system.now(), uptime: TimeSource.system.uptime(), away: false, &reservation)
         switch verdict {
         case .admitted: break

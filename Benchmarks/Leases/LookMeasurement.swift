@@ -27,7 +27,8 @@ enum LookMeasurement {
         func spend(_ key: Int, _ amount: Int64) -> Bool {
             var reservation = Reservation()
             let verdict = Admission.reserve(
-                CostEstimate(bound: NanoUSD(amount)), of: BudgetPath(policy, key: Handle(key), model: 0), in: table, now: now,
+                CostEstimate(bound: NanoUSD(amount)), of: BudgetPath(policy, key: Handle(key), model: 0), in: table,
+                now: now,
                 uptime: uptime, away: false, &reservation)
             guard case .admitted = verdict else { return false }
             reservation.settle(NanoUSD(1), in: table)

@@ -5,8 +5,9 @@ import Testing
 
 /// How often work is refused that the budget would have paid for, by what is reserved of it.
 @Suite struct DenialTests {
-    /// Coding agents: large prompts that grow with a conversation, `max_tokens` of 32,000, answers of some hundred tokens.
-    /// 16 agents at three gateways have a budget of 20 dollars, at 2.50 and 10 dollars a million tokens. All 200 requests cost
+    /// Coding agents have large prompts that grow with a conversation, and are answered with some hundred tokens.
+    ///
+    /// They allow 32,000. 16 agents at three gateways have a budget of 20 dollars, at 2.50 and 10 dollars a million tokens. All 200 requests cost
     /// some four fifths of it, so each one that is refused would have been paid for.
     @Test func `agents are served as long as there is money for what they do`() throws {
         var denied: [String: Int] = [:]

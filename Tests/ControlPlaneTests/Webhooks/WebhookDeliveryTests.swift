@@ -173,13 +173,14 @@ import Testing
                     let replicas = try (0..<2).map { _ in try fixture.deliverer(sender: sender) }
                     let running = replicas.map { replica in Task { await replica.deliverDue() } }
                     while receiver.received.count < 40 { try await Task.sleep(for: .milliseconds(5)) }
+                    // Before they are stopped in the middle of what they do.
+                    #expect(replicas.allSatisfy { $0.figures.failures == 0 })
                     for task in running { task.cancel() }
                     for task in running { await task.value }
                     #expect(receiver.received.map(\.id).sorted() == events.sorted())
                     // At most so many at once of the one that does not answer.
                     let begun = try await fixture.deliveries(slow.id).filter { $0["attempts"] != 0 }.count
                     #expect((1...2 * WebhookDeliverer.concurrencyOfWebhook).contains(begun))
-                    #expect(replicas.allSatisfy { $0.figures.failures == 0 })
                 }
             }
         }

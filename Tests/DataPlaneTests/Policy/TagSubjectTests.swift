@@ -36,7 +36,8 @@ import Testing
             let path = BudgetPath(self.policy, key: 0, model: model, tags: try self.tagged(field).handles.budgets)
             var reservation = Reservation()
             let verdict = Admission.reserve(
-                CostEstimate(bound: NanoUSD(5)), of: path, in: self.leases, now: Timestamp(microseconds: 1_000_000_000_000_000), uptime: 5,
+                CostEstimate(bound: NanoUSD(5)), of: path, in: self.leases,
+                now: Timestamp(microseconds: 1_000_000_000_000_000), uptime: 5,
                 away: true, &reservation)
             guard case .admitted = verdict else {
                 Issue.record("\(verdict)")
