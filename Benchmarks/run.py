@@ -4,6 +4,7 @@
     make bench                  everything, into docs/performance.md (eight minutes of load)
     Benchmarks/run.py --quick   each scenario once and briefly, to the screen only
     Benchmarks/run.py --only 'json 1K.*'   scenarios whose name matches
+    Benchmarks/run.py --only budgets           what budgets and rate limits cost a request
     Benchmarks/run.py --count   only instructions and allocations (valgrind), against Benchmarks/limits.json
 
 The gateway runs as it is deployed: signed policy, virtual keys, usage written and shipped, metrics on. The proxy under
@@ -31,7 +32,8 @@ def main() -> int:
     if options.quick:
         options.rounds, options.seconds = 1, 2
     chosen = [one for one in scenarios.ALL if re.search(options.only, one.name)]
-    if not chosen and not options.count:
+    measures_keys = re.search(options.only, "budgets") is not None
+    if not chosen and not measures_keys and not options.count:
         sys.exit("bench: no scenario has such a name: " + ", ".join(one.name for one in scenarios.ALL))
     folder = tempfile.mkdtemp(prefix="ghbench.", dir="/tmp")
     os.chmod(folder, 0o755)
@@ -40,9 +42,12 @@ def main() -> int:
             if options.count:
                 return count.run(site)
             results = [figures.measure(site, one, options.rounds, options.seconds) for one in chosen]
-            report.show(results)
+            if results:
+                report.show(results)
+            keys = figures.measure_keys(site, 2 * options.rounds + 1, options.seconds) if measures_keys else {}
+            report.show_keys(keys)
             if not options.quick and not options.only:
-                report.write(results, count.measure(site))
+                report.write(results, count.measure(site), keys)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return 0

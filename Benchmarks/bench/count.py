@@ -41,11 +41,10 @@ def measure(site: stack.Stack, limits: dict | None = None) -> dict:
     gateway = site.start_gateway(
         "counted", PORT, under=["valgrind", "--tool=callgrind", "--separate-threads=yes",
                                 f"--callgrind-out-file={site.folder}/callgrind.out"], core="0,1", binary=binary)
-    keys = {"budgets": site.budgeted_key(), "limits": site.budgeted_key(limits=True)}
     results = {}
     for name, (scenario, units) in CASES.items():
         requests = REQUESTS if units == 1 else REQUESTS // 20
-        key = keys.get(scenario.name, site.key)
+        key = site.keys.get(scenario.name, site.key)
         _warm(site, scenario, key)
         for _ in range(3 if limits else 1):
             few, many = (

@@ -113,3 +113,31 @@ def measure(site: stack.Stack, scenario: scenarios.Scenario, rounds: int, second
             result.rounds[target].append(Round(told, sum(spent), max(spent, default=0)))
             result.resident_kib[target] = resident(pids)
     return result
+
+
+# What requests of one shape count for: name -> whose key they carry.
+COUNTED_FOR = {"nothing": "", "five budgets": "budgets", "five budgets, three rate limits": "limits"}
+
+
+def measure_keys(site: stack.Stack, rounds: int, seconds: int) -> dict[str, tuple[float, float]]:
+    """Microseconds of the gateway's loop for a request, by what it counts for; in turn, as scenarios are.
+
+    name -> (median, median of the difference to nothing in the same round)
+    """
+    scenario = scenarios.Scenario("json 1K, 32 connections", "json1k")
+    told: dict[str, list[float]] = {name: [] for name in COUNTED_FOR}
+    pid = site.gateway.pid
+    for _ in range(rounds):
+        for name, key in COUNTED_FOR.items():
+            before = thread_times(pid)
+            result = load(site, "gateway", scenario, seconds, warmup=0, key=site.keys[key])
+            after = thread_times(pid)
+            if result["failed"] or not result["answered"]:
+                raise SystemExit(f"bench: requests that count for {name} are not answered: {result}")
+            busiest = max(end - before.get(thread, 0) for thread, end in after.items())
+            told[name].append(busiest / 1000 / result["answered"])
+    base = told["nothing"]
+    return {
+        name: (statistics.median(one), statistics.median(own - none for own, none in zip(one, base)))
+        for name, one in told.items()
+    }

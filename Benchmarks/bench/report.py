@@ -32,6 +32,11 @@ def show(results: list[figures.Result]):
                         for column, (cell, width) in enumerate(zip(line, widths))), flush=True)
 
 
+def show_keys(keys: dict[str, tuple[float, float]]):
+    for name, (median, more) in keys.items():
+        print(f"a request that counts for {name}: {median:.2f} us of the loop, {more:+.2f} us", flush=True)
+
+
 def plot(results: list[figures.Result]) -> str:
     """Bars: CPU of the gateway's loop for a request, nginx = 1."""
     height = 22 * len(results) + 50
@@ -49,7 +54,7 @@ def plot(results: list[figures.Result]) -> str:
     return "\n".join(parts + ["</svg>\n"])
 
 
-def write(results: list[figures.Result], counts: dict):
+def write(results: list[figures.Result], counts: dict, keys: dict[str, tuple[float, float]]):
     folder = os.path.join(stack.ROOT, "docs")
     with open(f"{folder}/performance.svg", "w") as file:
         file.write(plot(results))
@@ -58,6 +63,7 @@ def write(results: list[figures.Result], counts: dict):
     table = "\n".join(f"| {line} |" for line in lines)
     counted = "\n".join(
         f"| {name} | {one['instructions']:.0f} | {one['allocations']:.2f} |" for name, one in counts.items())
+    counted_for = "\n".join(f"| {name} | {median:.2f} | {more:+.2f} |" for name, (median, more) in keys.items())
     resident = {
         name: f"{own // 1024} MiB of its own and {mapped // 1024} MiB of mapped files"
         for name, (own, mapped) in results[-1].resident_kib.items()
@@ -75,6 +81,10 @@ Measured {datetime.date.today()} on {os.cpu_count()} cores; medians of interleav
 | counted with valgrind | instructions | allocations |
 |---|--:|--:|
 {counted}
+
+| 1 KB, 32 connections, a request that counts for | us of the loop | more than nothing |
+|---|--:|--:|
+{counted_for}
 
 Resident memory at the end: gateway {resident.get('gateway')}; nginx's worker {resident.get('nginx')}.
 {end}"""

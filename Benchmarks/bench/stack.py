@@ -60,6 +60,8 @@ class Stack:
             self._control_plane()
             self._upstream()
             self._routes()
+            self.keys = {
+                "": self.key, "budgets": self.budgeted_key(), "limits": self.budgeted_key(limits=True)}
             if self.proxies:
                 self.gateway = self.start_gateway("plain", GATEWAY_PORT)
                 self.gateway_tls = self.start_gateway("tls", GATEWAY_TLS_PORT, tls=True)
