@@ -122,10 +122,12 @@ extension DownstreamHandler {
     private func hold(_ uptime: UInt64) -> Bool {
         if self.heldUntil == 0 {
             self.heldUntil = uptime + Self.parkTime
-            self.setDeadline(after: .nanoseconds(Int64(Self.parkTime)))
             self.upstream?.setPaused(true)
         }
-        return uptime < self.heldUntil && self.loop.park(self, asks: true)
+        guard uptime < self.heldUntil, self.loop.park(self, asks: true) else { return false }
+        // Again, too, when the timer was a moment early.
+        self.setDeadline(after: .nanoseconds(Int64(self.heldUntil - uptime)))
+        return true
     }
 
     private func letFlow() {
@@ -137,12 +139,12 @@ extension DownstreamHandler {
 
     /// Takes in what a finished request had, for those like it.
     func learn(_ exchange: borrowing Exchange, _ counters: UsageCounters) {
-        guard self.reservation.learns, let usage = self.relay.usage.usage else { return }
+        guard self.reservation.learns, self.relay.usage.usage != nil else { return }
         let use = RateUse(counters)
         self.loop.learned.note(
             LearnedUse.Sample(
-                output: use.outputTokens, input: usage.uncachedInput + usage.cacheRead + usage.cacheWrite,
-                bodyBytes: exchange.promptBytes ?? 0, textBytes: self.relay.text.bytes),
+                output: use.outputTokens, input: use.inputTokens, bodyBytes: exchange.promptBytes ?? 0,
+                textBytes: self.relay.text.bytes),
             exchange.caller.key, exchange.modelID)
     }
 

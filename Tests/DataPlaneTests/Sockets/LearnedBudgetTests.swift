@@ -85,6 +85,21 @@ extension OverSockets {
             }
         }
 
+        @Test func `counts that cannot be are taken as they are, and end nothing but the budget`() async throws {
+            let most = Int64.max
+            let text =
+                #"{"id":"c","usage":{"prompt_tokens":\#(most),"completion_tokens":\#(most),"total_tokens":\#(most)}}"#
+            let bank = TestBank([1: 100 * Self.bound])
+            let budgets: [TestPolicy.Budget] = [.init(amount: 5, estimate: .learned)]
+            try await self.run(budgets, bank, answer: Answers.json(text)) { gateway, _, _ in
+                for _ in 0..<3 {
+                    let client = try await gateway.client()
+                    try await client.send(Requests.chat(Self.body))
+                    #expect([200, 402].contains(try await client.answer().status))
+                }
+            }
+        }
+
         @Test func `a request is made to fit where all budgets that have too little want it`() async throws {
             let answer = Answers.json(Answers.chat)
             // Enough for the prompt and some thousand tokens.
