@@ -49,6 +49,7 @@ struct LeaseSimulation {
     private(set) var refusedThatFitted = 0
     private(set) var faults = 0
     private(set) var cut = 0
+    private var unbacked: String?
     private(set) var grown = 0
     /// The most that a budget was overspent by, in thousandths of what its requests may have cost beyond their reservations.
     private(set) var overspent: Int64 = 0
@@ -106,6 +107,7 @@ struct LeaseSimulation {
         self.gateways[index].table = table
         self.gateways[index].book = LeaseBook(table: table, gateway: self.gateways[index].id)
         self.gateways[index].learned = SimulatedLearning()
+        self.gateways[index].excess = [:]
         self.gateways[index].process = self.nextProcess
         self.gateways[index].pending = nil
         self.gateways[index].isDown = false
@@ -191,7 +193,7 @@ struct LeaseSimulation {
         for request in self.gateways[index].requests {
             // What the spool says of them: it counts from now on.
             let cost = self.gateways[index].streams[last].entries[request.entry].open
-            self.exceed(request, cost)
+            self.exceed(index, request, cost)
             self.close(index, last, request.entry, cost: cost)
             request.reservation.settle(0, self.gateways[index].table)
         }
@@ -241,6 +243,7 @@ struct LeaseSimulation {
             return
         }
         self.admitted += 1
+        self.checkBacked(index, reservation)
         let stream = self.gateways[index].streams.count - 1
         let open = reservation.holdsBound || !reservation.learns ? bound : SimulatedWork.cost(growth.reserved)
         self.gateways[index].streams[stream].entries.append((reservation.charges, open, nil))
@@ -278,6 +281,7 @@ struct LeaseSimulation {
                 uptime: gateway.uptime(self.now), away: away)
             {
                 self.grown += 1
+                self.checkBacked(index, request.reservation)
                 self.gateways[index].requests[position].growth.grow(to: next)
             } else if self.gateways[index].requests[position].growth.stay(at: text) {
                 self.cut += 1
@@ -287,9 +291,20 @@ struct LeaseSimulation {
     }
 
     /// What a request cost in truth beyond what it had reserved.
-    private mutating func exceed(_ request: SimulatedGateway.Request, _ cost: Int64) {
+    private mutating func exceed(_ index: Int, _ request: SimulatedGateway.Request, _ cost: Int64) {
         for (charge, amount) in request.reservation.excess(of: cost) where amount > 0 {
             self.excess[charge, default: 0] += amount
+            self.gateways[index].excess[charge, default: 0] += amount
+        }
+    }
+
+    /// What was just reserved is backed by money that the gateway has.
+    private mutating func checkBacked(_ index: Int, _ reservation: SimulatedReservation) {
+        for (charge, free) in reservation.free(self.gateways[index].table) {
+            let excess = self.gateways[index].excess[charge] ?? 0
+            if free < -excess {
+                self.unbacked = "gateway \(index) has \(free) free of \(charge), its requests' excess is \(excess)"
+            }
         }
     }
 
@@ -307,7 +322,7 @@ struct LeaseSimulation {
 
     private mutating func settle(_ index: Int, _ stream: Int, _ request: SimulatedGateway.Request) {
         let cost = request.work.prompt + (request.cutAt ?? request.work.output)
-        self.exceed(request, cost)
+        self.exceed(index, request, cost)
         self.close(index, stream, request.entry, cost: cost)
         if request.cutAt == nil { self.gateways[index].learned.note(request.work, self.key) }
         request.reservation.settle(cost, self.gateways[index].table)
@@ -419,6 +434,7 @@ struct LeaseSimulation {
     // MARK: What must hold
 
     private mutating func check(_ place: String) throws {
+        if let unbacked { throw Violation(description: "\(place): \(unbacked)") }
         for (charge, spent) in self.spent {
             guard let budget = self.bank.budgets[charge.budget], budget.isHard else { continue }
             let limit = self.highest[charge.budget] ?? 0

@@ -1,5 +1,6 @@
 import DataPlane
 import Shared
+import Synchronization
 import TestKit
 
 /// One gateway: the product's lease table, book and admission, a spool that survives a kill, and what is under way.
@@ -38,6 +39,8 @@ struct SimulatedGateway {
     var policy: PolicyIndex
     var streams: [Stream] = []
     var requests: [Request] = []
+    /// What requests of the process cost beyond what they had reserved.
+    var excess: [Charge: Int64] = [:]
     var isDown = false
     var pausedUntil: Int64 = 0
     var partitionedUntil: Int64 = 0
@@ -120,6 +123,17 @@ final class SimulatedReservation {
 
     var learns: Bool { self.value.learns }
     var holdsBound: Bool { self.value.holdsBound }
+
+    /// What is free of each hard account; less than nothing when more is reserved or spent than there is.
+    func free(_ table: LeaseTable) -> [(charge: Charge, amount: Int64)] {
+        var result: [(Charge, Int64)] = []
+        for (index, charge) in self.charges.enumerated() {
+            _ = table.withSlot(self.value.slot(index)) { slot in
+                if slot.isHard.load(ordering: .relaxed) == 1 { result.append((charge, slot.free)) }
+            }
+        }
+        return result
+    }
 
     /// What of a cost is beyond what was reserved, of each account.
     func excess(of cost: Int64) -> [(charge: Charge, amount: Int64)] {

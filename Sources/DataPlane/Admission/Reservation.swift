@@ -51,7 +51,7 @@ package struct Reservation: ~Copyable {
     }
 
     /// The slot of an account, in the order in which they were added.
-    func slot(_ index: Int) -> UInt32 { self.slots[index] }
+    package func slot(_ index: Int) -> UInt32 { self.slots[index] }
 
     /// What is reserved of an account, by its place among the charges.
     package func reserved(_ index: Int) -> Int64 { self.amount(isLearned: self.isLearned(index)) }
