@@ -209,9 +209,10 @@ package enum Admission {
                 return
             }
             let answered = slot.answeredAt.load(ordering: .acquiring)
-            // What is here does with what is left elsewhere, when that is granted.
+            // What is here does with what is left elsewhere, as long as that may be granted.
             let there = slot.there
-            if answered > 0, there < amount, uptime < answered + Self.refusalTime || away {
+            let lacks = away ? slot.left.load(ordering: .relaxed) < amount : there < amount
+            if answered > 0, lacks, uptime < answered + Self.refusalTime || away {
                 // What others have reserved and will not spend may do.
                 guard away || slot.free + slot.reserved.load(ordering: .relaxed) < amount else {
                     verdict = .wait(asks: false)

@@ -37,6 +37,7 @@ extension DownstreamHandler {
             self.parkedUntil = 0
             self.exchange?.intent.outputBound = fitting.output / max(1, exchange.intent.choices)
             self.exchange?.intent.isLowered = true
+            let away = self.loop.leases.isAway.load(ordering: .relaxed)
             verdict = self.reserve(fitting, exchange, of: budgets, uptime: uptime, away: away)
         }
         return try self.isAdmitted(verdict, uptime: uptime)
