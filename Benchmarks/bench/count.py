@@ -94,7 +94,14 @@ def _counted(
 
 
 def _control(gateway: subprocess.Popen, what: str):
-    stack.run("callgrind_control", what, str(gateway.pid))
+    # It may wait for ever for a process that sleeps; asked again it is heard.
+    for _ in range(5):
+        try:
+            stack.run("callgrind_control", what, str(gateway.pid), timeout=20)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+    sys.exit(f"bench: callgrind_control {what} is not answered")
 
 
 def _dumps(site: stack.Stack) -> list[str]:
