@@ -94,14 +94,7 @@ def _counted(
 
 
 def _control(gateway: subprocess.Popen, what: str):
-    # It may wait for ever for a process that sleeps; asked again it is heard.
-    for _ in range(5):
-        try:
-            stack.run("callgrind_control", what, str(gateway.pid), timeout=20)
-            return
-        except subprocess.TimeoutExpired:
-            continue
-    sys.exit(f"bench: callgrind_control {what} is not answered")
+    stack.run("callgrind_control", what, str(gateway.pid))
 
 
 def _dumps(site: stack.Stack) -> list[str]:
