@@ -107,7 +107,7 @@ private struct Run {
             if now >= end || self.sent >= self.limit {
                 if self.idle.count == self.clients.count || now >= giveUp { break }
             } else if self.rate == 0 {
-                while let number = self.idle.popLast(), self.sent < self.limit { self.send(number, due: now) }
+                while self.sent < self.limit, let number = self.idle.popLast() { self.send(number, due: now) }
             } else {
                 while nextDue <= now, let number = self.idle.popLast() {
                     self.send(number, due: nextDue)
