@@ -7,8 +7,8 @@ import Testing
 @Suite struct DenialTests {
     /// Coding agents have large prompts that grow with a conversation, and are answered with some hundred tokens.
     ///
-    /// They allow 32,000. 16 agents at three gateways have a budget of 20 dollars, at 2.50 and 10 dollars a million tokens. All 200 requests cost
-    /// some four fifths of it, so each one that is refused would have been paid for.
+    /// They allow 32,000. 16 agents at three gateways have a budget of 20 dollars, at 2.50 and 10 dollars a million tokens.
+    /// All 200 requests cost some four fifths of it, so each one that is refused would have been paid for.
     @Test func `agents are served as long as there is money for what they do`() throws {
         var denied: [String: Int] = [:]
         for mode in AgentWorkload.Mode.allCases {
@@ -156,25 +156,12 @@ struct AgentWorkload {
             streams: true)
         let reservation = SimulatedReservation()
         var growth = gateway.learned.growth(work, self.key)
-        var verdict = self.reserve(work, growth, reservation, gateway)
-        // What waits for money asks for it, and looks again half a second later.
-        for attempt in 0..<2 {
-            guard case .wait = verdict else { break }
-            self.now += 250_000
-            self.renew(self.agents[agent].gateway)
-            verdict = self.reserve(work, growth, reservation, gateway, away: attempt == 1)
-        }
+        var verdict = self.wait(work, growth, reservation, agent)
         if case .refused = verdict, let most = self.fitting(work, growth, gateway) {
             work = SimulatedWork(
                 bodyBytes: bytes, prompt: work.prompt, most: most, output: min(output, most), hidden: 0, streams: true)
             growth = gateway.learned.growth(work, self.key)
-            verdict = self.reserve(work, growth, reservation, gateway)
-            for attempt in 0..<2 {
-                guard case .wait = verdict else { break }
-                self.now += 250_000
-                self.renew(self.agents[agent].gateway)
-                verdict = self.reserve(work, growth, reservation, gateway, away: attempt == 1)
-            }
+            verdict = self.wait(work, growth, reservation, agent)
             if case .admitted = verdict { self.outcome.shortened += 1 }
         }
         guard case .admitted = verdict else {
@@ -190,6 +177,21 @@ struct AgentWorkload {
                 agent: agent, work: work, reservation: reservation, began: self.now + 500_000, ends: ends,
                 growth: reservation.learns ? growth : .none))
         self.agents[agent].next = .max
+    }
+
+    /// What waits for money asks for it, and looks again within half a second.
+    private mutating func wait(
+        _ work: SimulatedWork, _ growth: StreamGrowth, _ reservation: SimulatedReservation, _ agent: Int
+    ) -> Admission.Verdict {
+        let gateway = self.gateways[self.agents[agent].gateway]
+        var verdict = self.reserve(work, growth, reservation, gateway)
+        for attempt in 0..<2 {
+            guard case .wait = verdict else { break }
+            self.now += 250_000
+            self.renew(self.agents[agent].gateway)
+            verdict = self.reserve(work, growth, reservation, gateway, away: attempt == 1)
+        }
+        return verdict
     }
 
     private mutating func reserve(

@@ -82,13 +82,9 @@ package enum Admission {
         for position in 0..<path.count {
             let handle = path.budget(position)
             guard handle >= 0 else { continue }
-            let budget = path.policy.budgets[handle]
-            let found: Verdict =
-                if cost.bound == nil && budget.isHard {
-                    .refused(GatewayError(.costUnbounded, source: .gateway, subject: .budget(BudgetRefusal(budget))))
-                } else {
-                    self.take(budget, in: table, now: now, uptime: uptime, away: away, &reservation)
-                }
+            let found = self.take(
+                path.policy.budgets[handle], isBounded: cost.bound != nil, in: table, now: now, uptime: uptime,
+                away: away, &reservation)
             switch found {
             case .admitted: continue
             case .wait(let asks):
@@ -147,11 +143,10 @@ package enum Admission {
             guard handle >= 0 else { continue }
             defer { index += 1 }
             guard reservation.isLearned(index) else { continue }
-            let budget = path.policy.budgets[handle]
-            let slot = reservation.slot(index)
-            guard let error = self.take(more, of: budget, at: slot, in: table, uptime: uptime, away: away) else {
-                continue
-            }
+            let error = self.take(
+                more, of: path.policy.budgets[handle], at: reservation.slot(index), in: table, uptime: uptime,
+                away: away)
+            guard let error else { continue }
             for earlier in 0..<index where reservation.isLearned(earlier) {
                 _ = table.withSlot(reservation.slot(earlier)) { $0.settle(reserved: more, cost: 0) }
             }
@@ -167,27 +162,40 @@ package enum Admission {
     ) -> GatewayError? {
         var error: GatewayError?
         _ = table.withSlot(index) { slot in
-            guard budget.isHard else {
-                slot.reserveAnyway(more)
-                return
-            }
             LeaseSlot.raise(slot.largest, to: more)
-            let isUsable = uptime < slot.usableUntil.load(ordering: .acquiring)
-            if isUsable && slot.reserve(more, at: index, in: table) { return }
-            guard away else {
-                slot.wait(for: more, at: index, in: table)
-                error = self.exceeded(budget, left: slot.there, until: slot.endsAt.load(ordering: .relaxed))
+            if self.reserves(more, of: budget, slot, at: index, in: table, uptime: uptime, away: away) { return }
+            guard !away else {
+                error = self.unavailable(budget)
                 return
             }
-            if budget.away == .open { slot.reserveAnyway(more) } else { error = self.unavailable(budget) }
+            slot.wait(for: more, at: index, in: table)
+            error = self.exceeded(budget, left: slot.there, until: slot.endsAt.load(ordering: .relaxed))
         }
         return error
     }
 
+    /// Reserves what the process has the money for, or what needs none.
+    private static func reserves(
+        _ amount: Int64, of budget: borrowing BudgetEntry, _ slot: borrowing LeaseSlot, at index: LeaseTable.SlotIndex,
+        in table: LeaseTable, uptime: UInt64, away: Bool
+    ) -> Bool {
+        if budget.isHard {
+            // An amount that was granted long ago without another word is not spent any more.
+            let isUsable = uptime < slot.usableUntil.load(ordering: .acquiring)
+            if isUsable && slot.reserve(amount, at: index, in: table) { return true }
+            guard away && budget.away == .open else { return false }
+        }
+        slot.reserveAnyway(amount)
+        return true
+    }
+
     private static func take(
-        _ budget: borrowing BudgetEntry, in table: LeaseTable, now: Timestamp, uptime: UInt64, away: Bool,
-        _ reservation: inout Reservation
+        _ budget: borrowing BudgetEntry, isBounded: Bool, in table: LeaseTable, now: Timestamp, uptime: UInt64,
+        away: Bool, _ reservation: inout Reservation
     ) -> Verdict {
+        if !isBounded && budget.isHard {
+            return .refused(GatewayError(.costUnbounded, source: .gateway, subject: .budget(BudgetRefusal(budget))))
+        }
         let isLearned = budget.estimate == .learned
         let amount = reservation.amount(isLearned: isLearned)
         let index = table.slot(of: budget, at: now)
@@ -197,17 +205,7 @@ package enum Admission {
         _ = table.withSlot(index) { slot in
             account = slot.account.load(ordering: .relaxed)
             LeaseSlot.raise(slot.largest, to: amount)
-            guard budget.isHard else {
-                slot.reserveAnyway(amount)
-                return
-            }
-            // An amount that was granted long ago without another word is not spent any more.
-            let isUsable = uptime < slot.usableUntil.load(ordering: .acquiring)
-            if isUsable && slot.reserve(amount, at: index, in: table) { return }
-            if away && budget.away == .open {
-                slot.reserveAnyway(amount)
-                return
-            }
+            if self.reserves(amount, of: budget, slot, at: index, in: table, uptime: uptime, away: away) { return }
             let answered = slot.answeredAt.load(ordering: .acquiring)
             // What is here does with what is left elsewhere, as long as that may be granted.
             let there = slot.there
