@@ -191,6 +191,16 @@ final class Stack: Sendable {
         }
     }
 
+    /// A chat completion at a gateway.
+    ///
+    /// - Parameter tags: the value of `gatehouse-tags`; nil for none.
+    func chat(at place: GatewayPlace, _ key: String, tags: String?, _ body: String) async throws -> Reply {
+        var headers = ["authorization": "Bearer \(key)"]
+        headers["gatehouse-tags"] = tags
+        return try await self.send(
+            "POST", "http://127.0.0.1:\(place.port)/v1/chat/completions", headers, body: body)
+    }
+
     func send(
         _ method: String, _ url: String, _ headers: [String: String] = [:], body: String? = nil, seconds: Int64 = 20
     ) async throws -> Reply {

@@ -8,11 +8,9 @@ import Testing
     private func chat(
         _ stack: Stack, _ place: Stack.GatewayPlace, _ key: String, _ tags: String?
     ) async throws -> Stack.Reply {
-        var headers = ["authorization": "Bearer \(key)"]
-        headers["gatehouse-tags"] = tags
-        return try await stack.send(
-            "POST", "http://127.0.0.1:\(place.port)/v1/chat/completions", headers,
-            body: #"{"model":"mock","max_tokens":40,"messages":[{"role":"user","content":"Hello there"}]}"#)
+        try await stack.chat(
+            at: place, key, tags: tags,
+            #"{"model":"mock","max_tokens":40,"messages":[{"role":"user","content":"Hello there"}]}"#)
     }
 
     private func isRefused(_ reply: Stack.Reply, _ status: Int, by id: String) -> Bool {

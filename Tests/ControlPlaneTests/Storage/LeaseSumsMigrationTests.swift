@@ -19,15 +19,7 @@ import Testing
         """
 
     @Test func `what was held and spent before is in the sums`() async throws {
-        try await TestDatabase.withEmpty { database in
-            let all = try Migrator(directory: RepositoryPaths.migrations, remedy: "", logger: database.logger)
-            let before = try Migrator(
-                files: all.files.filter { $0.version < 21 }, remedy: "", logger: database.logger)
-            _ = try await before.apply(to: database.config)
-            try await Connection.withSession(database.config) {
-                try $0.runScript("begin; set local session_replication_role = replica; \(Self.before); commit")
-            }
-            _ = try await all.apply(to: database.config)
+        try await TestDatabase.withMigrated(to: 20, holding: Self.before) { database in
             let (held, sharers, settled) = try await database.database.transaction { tx in
                 let ids: [Int64] = try tx.query("select id from budget_account").map { try $0.get("id") }
                 #expect(try AccountSumsStore.differences(of: ids, &tx).isEmpty)

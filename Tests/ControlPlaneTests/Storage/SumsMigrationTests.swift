@@ -53,15 +53,7 @@ import Testing
         """
 
     @Test func `what was there gets its quarters of a day and its corrections, and the ledger holds`() async throws {
-        try await TestDatabase.withEmpty { database in
-            let all = try Migrator(directory: RepositoryPaths.migrations, remedy: "", logger: database.logger)
-            let before = try Migrator(
-                files: all.files.filter { $0.version < 16 }, remedy: "", logger: database.logger)
-            _ = try await before.apply(to: database.config)
-            try await Connection.withSession(database.config) {
-                try $0.runScript("begin; set local session_replication_role = replica; \(Self.before); commit")
-            }
-            _ = try await all.apply(to: database.config)
+        try await TestDatabase.withMigrated(to: 15, holding: Self.before) { database in
             let now = try #require(Timestamp("2026-11-25T12:00:00Z"))
             for round in 0..<2 as Range<Int64> {
                 let check = try await database.database.transaction(.repeatableReadWrite) { tx in
