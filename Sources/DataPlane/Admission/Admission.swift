@@ -4,13 +4,10 @@ import Synchronization
 /// The budgets that one request pays into: those of its project's line and of its tags there, then those of its key.
 package struct BudgetPath: Sendable {
     let policy: PolicyIndex
-    /// Runs of `policy.budgetPaths`.
-    let line: Range<Int32>
-    let own: Range<Int32>
+    /// Of `policy.budgetPaths`.
+    private let run: SubjectRun
     /// Which model it goes to: budgets may be narrowed.
     let model: Handle
-    /// Those of its tags, between those of the line.
-    let tags: TagHandles
 
     /// Of a request with a key, to a model.
     package init(_ policy: PolicyIndex, key: Handle, model: Handle, tags: TagHandles = TagHandles()) {
@@ -20,35 +17,22 @@ package struct BudgetPath: Sendable {
 
     init(_ policy: PolicyIndex, node: Handle, own: Range<Int32>, model: Handle, tags: TagHandles = TagHandles()) {
         self.policy = policy
-        self.line = policy.nodes[Int(node)].budgets
-        self.own = own
+        self.run = SubjectRun(line: policy.nodes[Int(node)].budgets, own: own, tags: tags)
         self.model = model
-        self.tags = tags
     }
 
-    /// Of a request that has a model.
-    init(_ exchange: borrowing Exchange) {
+    init(_ request: borrowing AccountedRequest) {
         self.init(
-            exchange.policy, node: exchange.caller.node, own: exchange.caller.budgets, model: exchange.model,
-            tags: exchange.tagged.budgets)
+            request.policy, node: request.node, own: request.budgets, model: request.model,
+            tags: request.tagged.budgets)
     }
 
-    var isEmpty: Bool { self.line.isEmpty && self.own.isEmpty && self.tags.isEmpty }
-
-    var count: Int { self.line.count + self.own.count + self.tags.count }
+    package var count: Int { self.run.count }
 
     /// The position in `policy.budgets` of a budget; -1 for one that does not count the model.
-    func budget(_ position: Int) -> Int {
-        var position = position
-        if !self.tags.isEmpty {
-            let handle = Int(self.tags.take(&position))
-            if handle >= 0 { return self.policy.budgets[handle].covers(self.model) ? handle : -1 }
-        }
-        let index =
-            position < self.line.count
-            ? Int(self.line.lowerBound) + position : Int(self.own.lowerBound) + position - self.line.count
-        let handle = Int(self.policy.budgetPaths[index])
-        return self.policy.budgets[handle].covers(self.model) ? handle : -1
+    package func budget(_ position: Int) -> Int {
+        let handle = self.run.handle(position, in: self.policy.budgetPaths)
+        return self.policy.covers(self.policy.budgets[handle].models, self.model) ? handle : -1
     }
 }
 
@@ -82,16 +66,20 @@ package enum Admission {
         for position in 0..<path.count {
             let handle = path.budget(position)
             guard handle >= 0 else { continue }
-            let found = self.take(
-                path.policy.budgets[handle], isBounded: cost.bound != nil, in: table, now: now, uptime: uptime,
-                away: away, &reservation)
+            let budget = path.policy.budgets[handle]
+            let index = table.slot(of: budget, in: path.policy.zones, at: now)
+            if self.take(
+                budget, isBounded: cost.bound != nil, at: index, in: table, uptime: uptime, away: away, &reservation)
+            {
+                continue
+            }
+            let found = self.lack(
+                of: budget, isBounded: cost.bound != nil, at: index, in: table, uptime: uptime, away: away, reservation)
             switch found {
-            case .admitted: continue
-            case .wait(let asks):
-                if case .wait(asks: true) = verdict { continue }
-                verdict = .wait(asks: asks)
-            case .refused:
-                // What is known to fail needs no wait for what is above it.
+            case .wait(asks: false): if case .admitted = verdict { verdict = found }
+            case .wait: verdict = found
+            // What is known to fail needs no wait for what is above it.
+            default:
                 reservation.settle(.zero, in: table)
                 return found
             }
@@ -113,13 +101,12 @@ package enum Admission {
             guard handle >= 0 else { continue }
             let budget = path.policy.budgets[handle]
             guard budget.isHard else { continue }
-            let there = table.withSlot(table.slot(of: budget, at: now)) { slot in
+            let there = table.withSlot(table.slot(of: budget, in: path.policy.zones, at: now)) { slot in
                 slot.there
             }
-            let isLearned = budget.estimate == .learned
-            guard let there, let wanted = isLearned ? cost.learned : cost.bound else { return nil }
+            guard let there, let wanted = budget.isLearned ? cost.learned : cost.bound else { return nil }
             if there < wanted.amount && !budget.lowersOutput { return nil }
-            if isLearned { room.learned = min(room.learned, there) } else { room.bound = min(room.bound, there) }
+            if budget.isLearned { room.learned = min(room.learned, there) } else { room.bound = min(room.bound, there) }
         }
         return room
     }
@@ -157,7 +144,7 @@ package enum Admission {
     }
 
     private static func take(
-        _ more: Int64, of budget: borrowing BudgetEntry, at index: LeaseTable.SlotIndex, in table: LeaseTable,
+        _ more: Int64, of budget: BudgetEntry, at index: LeaseTable.SlotIndex, in table: LeaseTable,
         uptime: UInt64, away: Bool
     ) -> GatewayError? {
         var error: GatewayError?
@@ -176,36 +163,52 @@ package enum Admission {
 
     /// Reserves what the process has the money for, or what needs none.
     private static func reserves(
-        _ amount: Int64, of budget: borrowing BudgetEntry, _ slot: borrowing LeaseSlot, at index: LeaseTable.SlotIndex,
+        _ amount: Int64, of budget: BudgetEntry, _ slot: borrowing LeaseSlot, at index: LeaseTable.SlotIndex,
         in table: LeaseTable, uptime: UInt64, away: Bool
     ) -> Bool {
         if budget.isHard {
             // An amount that was granted long ago without another word is not spent any more.
             let isUsable = uptime < slot.usableUntil.load(ordering: .acquiring)
             if isUsable && slot.reserve(amount, at: index, in: table) { return true }
-            guard away && budget.away == .open else { return false }
+            guard away && budget.opensAway else { return false }
         }
         slot.reserveAnyway(amount)
         return true
     }
 
+    /// Reserves of one budget; false, and nothing is changed, when that cannot be.
+    @inline(__always)
     private static func take(
-        _ budget: borrowing BudgetEntry, isBounded: Bool, in table: LeaseTable, now: Timestamp, uptime: UInt64,
+        _ budget: BudgetEntry, isBounded: Bool, at index: LeaseTable.SlotIndex, in table: LeaseTable, uptime: UInt64,
         away: Bool, _ reservation: inout Reservation
+    ) -> Bool {
+        guard index != 0, isBounded || !budget.isHard else { return false }
+        let amount = reservation.amount(isLearned: budget.isLearned)
+        // The account before what is reserved of it: it stays as long as that is not settled.
+        return table.withSlot(index) { slot in
+            LeaseSlot.raise(slot.largest, to: amount)
+            guard self.reserves(amount, of: budget, slot, at: index, in: table, uptime: uptime, away: away)
+            else { return false }
+            let account = slot.account.load(ordering: .relaxed)
+            if reservation.add(index, account: account, isLearned: budget.isLearned, isHard: budget.isHard) { return true }
+            slot.settle(reserved: amount, cost: 0)
+            return false
+        } ?? false
+    }
+
+    /// What becomes of a request that has nothing of one budget: why, and whether it may have something in a moment.
+    @inline(never)
+    private static func lack(
+        of budget: BudgetEntry, isBounded: Bool, at index: LeaseTable.SlotIndex, in table: LeaseTable, uptime: UInt64,
+        away: Bool, _ reservation: borrowing Reservation
     ) -> Verdict {
         if !isBounded && budget.isHard {
             return .refused(GatewayError(.costUnbounded, source: .gateway, subject: .budget(BudgetRefusal(budget))))
         }
-        let isLearned = budget.estimate == .learned
-        let amount = reservation.amount(isLearned: isLearned)
-        let index = table.slot(of: budget, at: now)
         guard index != 0 else { return away ? .refused(self.unavailable(budget)) : .wait(asks: false) }
-        var verdict = Verdict.admitted
-        var account: UInt64 = 0
-        _ = table.withSlot(index) { slot in
-            account = slot.account.load(ordering: .relaxed)
-            LeaseSlot.raise(slot.largest, to: amount)
-            if self.reserves(amount, of: budget, slot, at: index, in: table, uptime: uptime, away: away) { return }
+        guard !reservation.isFull else { return .refused(self.unavailable(budget)) }
+        let amount = reservation.amount(isLearned: budget.isLearned)
+        return table.withSlot(index) { slot in
             let answered = slot.answeredAt.load(ordering: .acquiring)
             // What is here does with what is left elsewhere, as long as that may be granted.
             let there = slot.there
@@ -213,37 +216,28 @@ package enum Admission {
             if answered > 0, lacks, uptime < answered + Self.refusalTime || away {
                 // What others have reserved and will not spend may do.
                 guard away || slot.free + slot.reserved.load(ordering: .relaxed) < amount else {
-                    verdict = .wait(asks: false)
-                    return
+                    return .wait(asks: false)
                 }
                 let ends = slot.endsAt.load(ordering: .relaxed)
-                verdict = .refused(self.exceeded(budget, left: there, until: ends))
-            } else if away {
-                verdict = .refused(self.unavailable(budget))
-            } else {
-                slot.wait(for: amount, at: index, in: table)
-                verdict = .wait(asks: true)
+                return .refused(self.exceeded(budget, left: there, until: ends))
             }
-        }
-        guard case .admitted = verdict else { return verdict }
-        guard reservation.add(index, account: account, isLearned: isLearned, isHard: budget.isHard) else {
-            _ = table.withSlot(index) { $0.settle(reserved: amount, cost: 0) }
-            return .refused(self.unavailable(budget))
-        }
-        return .admitted
+            guard !away else { return .refused(self.unavailable(budget)) }
+            slot.wait(for: amount, at: index, in: table)
+            return .wait(asks: true)
+        } ?? .refused(self.unavailable(budget))
     }
 
     /// A million dollars: no request costs more, and sums of reservations stay numbers.
     private static let largest = NanoUSD(1_000_000_000_000_000)
 
-    private static func exceeded(_ budget: borrowing BudgetEntry, left: Int64, until end: Int64) -> GatewayError {
+    private static func exceeded(_ budget: BudgetEntry, left: Int64, until end: Int64) -> GatewayError {
         var refusal = BudgetRefusal(budget)
         refusal.left = NanoUSD(max(0, left))
         if end < .max { refusal.ends = Timestamp(microseconds: end) }
         return GatewayError(.budgetExceeded, source: .gateway, subject: .budget(refusal))
     }
 
-    private static func unavailable(_ budget: borrowing BudgetEntry) -> GatewayError {
+    private static func unavailable(_ budget: BudgetEntry) -> GatewayError {
         GatewayError(.budgetUnavailable, source: .gateway, subject: .budget(BudgetRefusal(budget)), retryAfter: 1)
     }
 }

@@ -11,7 +11,7 @@ package struct BudgetRefusal: Sendable, Equatable {
     /// When the next window begins; nil for never, or when it is not known.
     package var ends: Timestamp?
 
-    init(_ budget: borrowing BudgetEntry) {
+    init(_ budget: BudgetEntry) {
         self.budget = budget.id
         self.level = budget.level
         self.amount = budget.amount

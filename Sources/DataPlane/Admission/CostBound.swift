@@ -54,27 +54,3 @@ package struct CostBound: Sendable {
         return Pricing.multiply(total, uplift, adjustment)
     }
 }
-
-extension CostBound {
-    /// The bounds of a request that goes to a model.
-    init(_ exchange: borrowing Exchange, model: ModelEntry) {
-        let intent = exchange.intent
-        // A provider refuses what is more than the model's context.
-        let context = model.contextWindow > 0 ? Int64(model.contextWindow) : .max
-        self.init(prompt: min(Int64(intent.bodyBytes), context), output: 0)
-        // What is not in the body fills at most that; a tool of the provider's may fill it any number of times.
-        if !intent.features.isDisjoint(with: [.previousResponse, .conversation, .storedPrompt, .references]) {
-            self.prompt = context
-        }
-        if intent.features.contains(.hostedTools) { self.prompt = .max }
-        self.searches = intent.features.contains(.webSearch)
-        if exchange.operation == .speech { self.characters = self.prompt }
-        if exchange.operation == .imageGenerations { self.images = max(1, intent.choices) }
-        guard exchange.operation.generates || exchange.operation == .imageGenerations else { return }
-        let cap = Int64(model.maxOutput > 0 ? model.maxOutput : model.contextWindow)
-        var bound = intent.outputBound ?? .max
-        if cap > 0 { bound = min(bound, cap) }
-        let (total, overflow) = bound.multipliedReportingOverflow(by: max(1, intent.choices))
-        self.output = overflow ? .max : total
-    }
-}

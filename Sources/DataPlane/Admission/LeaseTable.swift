@@ -114,7 +114,7 @@ package final class LeaseTable: @unchecked Sendable {
     ///
     /// No window is opened twice: what a process says of an account are sums since it began with it. So a clock that is
     /// put back behind the end of a window finds the next one, or none until it has caught up.
-    func slot(of budget: borrowing BudgetEntry, at now: Timestamp) -> SlotIndex {
+    func slot(of budget: BudgetEntry, in zones: [ZoneOffsets], at now: Timestamp) -> SlotIndex {
         guard let cell = self.cellPointer(budget.cell) else { return 0 }
         let current = cell.pointee.slot.load(ordering: .acquiring)
         if current != 0,
@@ -122,7 +122,7 @@ package final class LeaseTable: @unchecked Sendable {
         {
             return current
         }
-        let window = BudgetWindow.containing(now, budget.period, in: budget.zone)
+        let window = BudgetWindow.containing(now, budget.period, in: zones[Int(budget.zone)])
         return self.open(
             cell, Charge(budget: budget.number, startMinute: window.startMinute).value, endsAt: window.end,
             isHard: budget.isHard)

@@ -17,6 +17,7 @@ package struct Reservation: ~Copyable {
     package init() {}
 
     package var isEmpty: Bool { self.count == 0 }
+    var isFull: Bool { self.count >= Charge.limit }
     /// Whether an account goes by what was learned.
     package var learns: Bool { self.learnedBits != 0 }
 
@@ -41,7 +42,7 @@ package struct Reservation: ~Copyable {
 
     /// Adds an account of which the amount was reserved; false when there are too many.
     mutating func add(_ slot: UInt32, account: UInt64, isLearned: Bool, isHard: Bool) -> Bool {
-        guard self.count < Charge.limit else { return false }
+        guard !self.isFull else { return false }
         self.slots[self.count] = slot
         self.accounts[self.count] = account
         if isHard && !isLearned { self.holdsBound = true }

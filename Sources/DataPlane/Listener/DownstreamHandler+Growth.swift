@@ -6,13 +6,13 @@ import Synchronization
 extension DownstreamHandler {
     /// A stream has brought more text than what is reserved was meant for: reserves more, or ends it when nothing is left.
     func growReservation() {
-        guard self.reservation.learns, let exchange = self.exchange else { return }
+        guard self.reservation.learns, let request = self.exchange?.accounted else { return }
         let text = self.relay.text.bytes
         let next = self.growth.next(text)
         let uptime = self.loop.time.uptime()
         let away = self.loop.leases.isAway.load(ordering: .relaxed)
         let failure = Admission.grow(
-            to: exchange.cost(next) ?? .zero, of: BudgetPath(exchange), in: self.loop.leases, uptime: uptime,
+            to: request.cost(next) ?? .zero, of: BudgetPath(request), in: self.loop.leases, uptime: uptime,
             away: away, &self.reservation)
         guard let failure else {
             self.growth.grow(to: next)
@@ -49,12 +49,12 @@ extension DownstreamHandler {
 
     /// Takes in what a finished request had, for those like it.
     func learn(_ exchange: borrowing Exchange, _ counters: UsageCounters) {
-        guard self.reservation.learns, self.relay.usage.usage != nil else { return }
+        guard self.reservation.learns, self.relay.usage.usage != nil, let request = exchange.accounted else { return }
         let use = RateUse(counters)
         self.loop.learned.note(
             LearnedUse.Sample(
-                output: use.outputTokens, input: use.inputTokens, bodyBytes: exchange.promptBytes ?? 0,
+                output: use.outputTokens, input: use.inputTokens, bodyBytes: request.promptBytes ?? 0,
                 textBytes: self.relay.text.bytes),
-            exchange.caller.key, exchange.modelID)
+            request.key, request.modelID)
     }
 }

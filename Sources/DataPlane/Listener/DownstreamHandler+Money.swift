@@ -12,65 +12,65 @@ extension DownstreamHandler {
     ///
     /// - Returns: false when it waits: `lookForMoneyAgain` goes on.
     func reserve() throws(GatewayError) -> Bool {
-        // Where nothing applies nothing is looked at, and the exchange is not copied.
-        guard self.exchange?.isAccounted == true, let exchange = self.exchange else { return true }
+        // Not the exchange: it would be copied whole.
+        guard let request = self.exchange?.accounted else { return true }
         let uptime = self.loop.time.uptime()
         let isLate = self.parkedUntil > 0 && uptime >= self.parkedUntil
         let away = isLate || self.loop.leases.isAway.load(ordering: .relaxed)
-        let bound = CostBound(exchange, model: exchange.policy.models[Int(exchange.model)])
+        let bound = CostBound(request)
         if !self.rates.isEmpty { self.rates.settle(.none, in: self.loop.leases.rates) }
-        let limits = RateLimitPath(exchange)
-        if !limits.isEmpty {
+        let limits = RateLimitPath(request)
+        if limits.count > 0 {
             let verdict = RateLimiting.reserve(
-                RateDemand(bound, bodyBytes: exchange.intent.bodyBytes), of: limits, in: self.loop.leases.rates,
+                RateDemand(bound, bodyBytes: request.bodyBytes), of: limits, in: self.loop.leases.rates,
                 uptime: uptime, away: away, &self.rates)
             guard try self.isAdmitted(verdict, uptime: uptime) else { return false }
         }
         if !self.reservation.isEmpty { self.reservation.settle(.zero, in: self.loop.leases) }
-        let budgets = BudgetPath(exchange)
-        guard !budgets.isEmpty else { return true }
-        var verdict = self.reserve(bound, exchange, of: budgets, uptime: uptime, away: away)
+        let budgets = BudgetPath(request)
+        guard budgets.count > 0 else { return true }
+        var verdict = self.reserve(bound, request, of: budgets, uptime: uptime, away: away)
         if case .refused(let error) = verdict, error.code == .budgetExceeded,
-            let fitting = self.fitting(bound, exchange, of: budgets)
+            let fitting = self.fitting(bound, request, of: budgets)
         {
             // What it fits in may have to be asked for, so it waits once more.
             self.parkedUntil = 0
-            self.exchange?.intent.outputBound = fitting.output / max(1, exchange.intent.choices)
+            self.exchange?.intent.outputBound = fitting.output / max(1, request.choices)
             self.exchange?.intent.isLowered = true
             let away = self.loop.leases.isAway.load(ordering: .relaxed)
-            verdict = self.reserve(fitting, exchange, of: budgets, uptime: uptime, away: away)
+            verdict = self.reserve(fitting, request, of: budgets, uptime: uptime, away: away)
         }
         return try self.isAdmitted(verdict, uptime: uptime)
     }
 
     private func reserve(
-        _ bound: CostBound, _ exchange: borrowing Exchange, of budgets: BudgetPath, uptime: UInt64, away: Bool
+        _ bound: CostBound, _ request: borrowing AccountedRequest, of budgets: BudgetPath, uptime: UInt64, away: Bool
     ) -> Admission.Verdict {
-        let learned = self.expected(exchange, within: bound)
+        let learned = self.expected(request, within: bound)
         if let learned { self.growth = learned }
         return Admission.reserve(
-            CostEstimate(bound: exchange.cost(bound), learned: learned.flatMap { exchange.cost($0.reserved) }),
+            CostEstimate(bound: request.cost(bound), learned: learned.flatMap { request.cost($0.reserved) }),
             of: budgets, in: self.loop.leases, now: self.loop.now(), uptime: uptime, away: away, &self.reservation)
     }
 
     /// The longest answer that there is money for, where the budgets that have too little want requests made to fit, and it
     /// is long enough to be of use; once for a request.
     private func fitting(
-        _ bound: CostBound, _ exchange: borrowing Exchange, of budgets: BudgetPath
+        _ bound: CostBound, _ request: borrowing AccountedRequest, of budgets: BudgetPath
     ) -> CostBound? {
-        guard exchange.operation.generates, !exchange.intent.isLowered else { return nil }
-        let expected = self.expected(exchange, within: bound)?.reserved ?? bound
-        let asked = CostEstimate(bound: exchange.cost(bound), learned: exchange.cost(expected))
+        guard request.operation.generates, !request.isLowered else { return nil }
+        let expected = self.expected(request, within: bound)?.reserved ?? bound
+        let asked = CostEstimate(bound: request.cost(bound), learned: request.cost(expected))
         guard let room = Admission.room(for: asked, of: budgets, in: self.loop.leases, now: self.loop.now())
         else { return nil }
         func fits(_ output: Int64) -> Bool {
             var (most, usual) = (bound, expected)
             most.output = output
             usual.output = min(usual.output, output)
-            guard let most = exchange.cost(most), let usual = exchange.cost(usual) else { return false }
+            guard let most = request.cost(most), let usual = request.cost(usual) else { return false }
             return most.amount <= room.bound && usual.amount <= room.learned
         }
-        let choices = max(1, exchange.intent.choices)
+        let choices = max(1, request.choices)
         // Per choice: from the least that is of use to what was asked for.
         var (low, high) = (Self.leastOutput, min(bound.output / choices, Self.mostOutput))
         guard low < high, fits(low * choices) else { return nil }
@@ -88,10 +88,10 @@ extension DownstreamHandler {
     private static let mostOutput: Int64 = 1 << 32
 
     /// What is to be expected of the request; nil where no budget goes by that.
-    private func expected(_ exchange: borrowing Exchange, within bound: CostBound) -> StreamGrowth? {
-        guard exchange.policy.learnsBudgets else { return nil }
-        let figures = self.loop.learned.figures(exchange.caller.key, exchange.modelID)
-        let expected = figures.expected(within: bound, bodyBytes: exchange.promptBytes)
+    private func expected(_ request: borrowing AccountedRequest, within bound: CostBound) -> StreamGrowth? {
+        guard request.policy.learnsBudgets else { return nil }
+        let figures = self.loop.learned.figures(request.key, request.modelID)
+        let expected = figures.expected(within: bound, bodyBytes: request.promptBytes)
         return StreamGrowth(reserved: expected, most: bound.output, perKiB: Int64(figures.outputPerKiB))
     }
 

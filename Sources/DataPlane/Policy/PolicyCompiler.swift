@@ -40,10 +40,10 @@ package struct PolicyCompiler {
         let (providers, providerHandles) = try self.compileProviders()
         let (credentials, credentialHandles) = try self.compileCredentials(key, providerHandles)
         let (models, modelHandles) = try self.compileModels(providerHandles)
-        let narrowing = Narrowing(providers: providerHandles, models: models, modelHandles: modelHandles)
+        var narrowing = Narrowing(providers: providerHandles, models: models, modelHandles: modelHandles)
         let levels = BudgetLevel.levels(of: self.document.nodes)
-        self.budgets = try BudgetPaths(self.document.budgets, levels, narrowing, self.leases)
-        self.rateLimits = try RateLimitPaths(self.document.rateLimits, levels, narrowing, self.leases.rates)
+        self.budgets = try BudgetPaths(self.document.budgets, levels, &narrowing, self.leases)
+        self.rateLimits = try RateLimitPaths(self.document.rateLimits, levels, &narrowing, self.leases.rates)
         self.tags = TagPaths(self.document.nodes, &self.budgets.subjects, &self.rateLimits.subjects)
         let nodes = try self.compileNodes(ranges)
         let (routes, aliases) = try self.compileRoutes(models, modelHandles, credentialHandles)
@@ -58,7 +58,8 @@ package struct PolicyCompiler {
             },
             budgets: self.budgets.entries, budgetPaths: self.budgets.subjects.paths,
             rateLimits: self.rateLimits.entries,
-            rateLimitPaths: self.rateLimits.subjects.paths, tagSubjects: self.tags.subjects
+            rateLimitPaths: self.rateLimits.subjects.paths, zones: self.budgets.zones, modelSets: narrowing.sets,
+            tagSubjects: self.tags.subjects
         )
     }
 

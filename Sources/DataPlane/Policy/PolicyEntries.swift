@@ -69,6 +69,9 @@ package struct NodeEntry: Sendable {
     package let rateLimits: Range<Int32>
     /// Which of its requests' tags are looked up, in the index's `tagSubjects`: none where nothing is bounded by one.
     let tagLookups: Range<Int32>
+
+    /// Whether every request below it counts for something, not regarding its key and its tags.
+    var isBounded: Bool { !self.budgets.isEmpty || !self.rateLimits.isEmpty }
 }
 
 /// The level of the scope tree that a budget or a rate limit is of, as refusals name it.
@@ -87,6 +90,7 @@ package enum BudgetLevel: UInt8, Sendable {
     }
 }
 
+/// A budget, as requests go by it; nothing in it is counted by reference.
 package struct BudgetEntry: Sendable {
     package let id: BudgetID
     package let number: UInt32
@@ -94,18 +98,20 @@ package struct BudgetEntry: Sendable {
     package let cell: LeaseTable.Cell
     package let level: BudgetLevel
     package let period: BudgetPeriod
-    package let zone: ZoneOffsets
+    /// Whose windows it has, in the index's `zones`.
+    let zone: Handle
     package let amount: NanoUSD
     package let isHard: Bool
-    package let away: BudgetAwayPolicy
-    package let estimate: BudgetEstimate
+    /// Requests are served when nobody can be asked.
+    let opensAway: Bool
+    /// It goes by what was learned, not by the bound.
+    package let isLearned: Bool
     let lowersOutput: Bool
-    let models: ModelSet
-
-    /// Whether requests that go to a model pay into it.
-    package func covers(_ model: Handle) -> Bool { self.models.contains(model) }
+    /// Which models it is narrowed to, in the index's `modelSets`; -1 for all.
+    let models: Handle
 }
 
+/// A rate limit, as requests go by it; nothing in it is counted by reference.
 package struct RateLimitEntry: Sendable {
     package let id: RateLimitID
     /// Where the process keeps what it has of it.
@@ -114,27 +120,12 @@ package struct RateLimitEntry: Sendable {
     package let meter: RateLimitMeter
     package let rate: BucketRate
     package let isStrict: Bool
-    package let away: BudgetAwayPolicy
+    /// Requests are served when nobody can be asked.
+    let opensAway: Bool
     /// Nanoseconds in which half of the bucket flows in; 0 for what does not flow.
     let fairInterval: UInt64
-    let models: ModelSet
-}
-
-/// The models that a budget or a rate limit is narrowed to.
-struct ModelSet: Sendable {
-    /// Sorted handles; nil for all models.
-    let models: [Handle]?
-
-    func contains(_ model: Handle) -> Bool {
-        guard let models else { return true }
-        var low = 0
-        var high = models.count
-        while low < high {
-            let middle = (low + high) / 2
-            if models[middle] < model { low = middle + 1 } else { high = middle }
-        }
-        return low < models.count && models[low] == model
-    }
+    /// Which models it is narrowed to, in the index's `modelSets`; -1 for all.
+    let models: Handle
 }
 
 /// A tag that a project declares.

@@ -33,6 +33,10 @@ package final class PolicyIndex: Sendable {
     package let tags: [TagEntry]
     /// What requests count for by their tags.
     let tagSubjects: TagSubjects
+    /// Time zones of budgets.
+    let zones: [ZoneOffsets]
+    /// Sorted handles of the models that budgets and rate limits are narrowed to.
+    private let modelSets: [[Handle]]
     private let keyTable: HandleTable
     private let aliasTable: HandleTable
 
@@ -41,7 +45,8 @@ package final class PolicyIndex: Sendable {
         policies: [PolicyEntry], aliases: [AliasEntry], routes: [RouteEntry], models: [ModelEntry],
         providers: [ProviderEntry], credentials: [CredentialEntry], fallbackPrices: [PriceRow],
         adjustments: [PriceAdjustment], tags: [TagEntry], budgets: [BudgetEntry], budgetPaths: [Handle],
-        rateLimits: [RateLimitEntry], rateLimitPaths: [Handle], tagSubjects: TagSubjects
+        rateLimits: [RateLimitEntry], rateLimitPaths: [Handle], zones: [ZoneOffsets], modelSets: [[Handle]],
+        tagSubjects: TagSubjects
     ) {
         self.version = version
         self.manifest = manifest
@@ -57,12 +62,14 @@ package final class PolicyIndex: Sendable {
         self.fallbackPrices = fallbackPrices
         self.adjustments = adjustments
         self.budgets = budgets
-        self.learnsBudgets = budgets.contains { $0.estimate == .learned }
+        self.learnsBudgets = budgets.contains(where: \.isLearned)
         self.budgetPaths = budgetPaths
         self.rateLimits = rateLimits
         self.rateLimitPaths = rateLimitPaths
         self.tags = tags
         self.tagSubjects = tagSubjects
+        self.zones = zones
+        self.modelSets = modelSets
         self.keyTable = HandleTable(hashes: keys.map(\.digest.words.0))
         self.aliasTable = HandleTable(hashes: aliases.map(\.hash))
     }
@@ -71,7 +78,7 @@ package final class PolicyIndex: Sendable {
     package static let empty = PolicyIndex(
         version: SnapshotVersion(epoch: 0, version: 0), manifest: [], limits: .init(), keys: [], nodes: [],
         policies: [], aliases: [], routes: [], models: [], providers: [], credentials: [], fallbackPrices: [],
-        adjustments: [], tags: [], budgets: [], budgetPaths: [], rateLimits: [], rateLimitPaths: [],
+        adjustments: [], tags: [], budgets: [], budgetPaths: [], rateLimits: [], rateLimitPaths: [], zones: [], modelSets: [],
         tagSubjects: TagSubjects()
     )
 
@@ -146,6 +153,25 @@ package final class PolicyIndex: Sendable {
         return PriceAdjustment.nearest(
             in: self.adjustments, range, provider: self.providers[Int(entry.provider)].id, model: entry.id, at: instant
         ).map { self.adjustments[$0] }
+    }
+
+    /// What a model's prompt and answer have at most, in tokens; 0 where that is not known.
+    func bounds(of model: Handle) -> (contextWindow: Int, maxOutput: Int) {
+        (self.models[Int(model)].contextWindow, self.models[Int(model)].maxOutput)
+    }
+
+    /// Whether what is narrowed to a set of models counts requests to this one.
+    func covers(_ set: Handle, _ model: Handle) -> Bool {
+        guard set >= 0 else { return true }
+        var low = 0
+        var high = self.modelSets[Int(set)].count
+        while low < high {
+            let middle = (low + high) / 2
+            let found = self.modelSets[Int(set)][middle]
+            if found == model { return true }
+            if found < model { low = middle + 1 } else { high = middle }
+        }
+        return false
     }
 
     /// An organization, eight units and a project, and one to spare.

@@ -8,7 +8,7 @@ struct RateLimitPaths {
     init() {}
 
     init(
-        _ rows: [RateLimitRow], _ levels: [NodeID: BudgetLevel], _ narrowing: Narrowing, _ table: RateLimitTable
+        _ rows: [RateLimitRow], _ levels: [NodeID: BudgetLevel], _ narrowing: inout Narrowing, _ table: RateLimitTable
     ) throws(SnapshotError) {
         for row in rows {
             guard let level = BudgetLevel.level(of: row.subject, levels) else { continue }
@@ -19,7 +19,7 @@ struct RateLimitPaths {
             self.entries.append(
                 RateLimitEntry(
                     id: row.id, slot: slot, level: level, meter: row.meter, rate: row.rate, isStrict: row.isStrict,
-                    away: row.away,
+                    opensAway: row.away == .open,
                     fairInterval: row.rate.nanoseconds(for: max(1, row.rate.capacity / 2), into: BucketRate.parts) ?? 0,
                     models: narrowing.models(row.models, of: row.providers)
                 )
@@ -32,15 +32,12 @@ struct RateLimitPaths {
 /// those of its key.
 package struct RateLimitPath: Sendable {
     let policy: PolicyIndex
-    /// Runs of `policy.rateLimitPaths`.
-    let line: Range<Int32>
-    let own: Range<Int32>
+    /// Of `policy.rateLimitPaths`.
+    private let run: SubjectRun
     /// Which model it goes to: limits may be narrowed.
     let model: Handle
     /// Whose request it is, among those who share a limit.
     let cell: Int
-    /// Those of its tags, between those of the line.
-    let tags: TagHandles
 
     /// Of a request with a key, to a model.
     package init(_ policy: PolicyIndex, key: Handle, model: Handle, tags: TagHandles = TagHandles()) {
@@ -53,35 +50,22 @@ package struct RateLimitPath: Sendable {
         tags: TagHandles = TagHandles()
     ) {
         self.policy = policy
-        self.line = policy.nodes[Int(node)].rateLimits
-        self.own = own
+        self.run = SubjectRun(line: policy.nodes[Int(node)].rateLimits, own: own, tags: tags)
         self.model = model
         self.cell = FairUse.cell(of: key)
-        self.tags = tags
     }
 
-    /// Of a request that has a model.
-    init(_ exchange: borrowing Exchange) {
+    init(_ request: borrowing AccountedRequest) {
         self.init(
-            exchange.policy, node: exchange.caller.node, own: exchange.caller.rateLimits, model: exchange.model,
-            key: exchange.caller.key, tags: exchange.tagged.rateLimits)
+            request.policy, node: request.node, own: request.rateLimits, model: request.model, key: request.key,
+            tags: request.tagged.rateLimits)
     }
 
-    var isEmpty: Bool { self.line.isEmpty && self.own.isEmpty && self.tags.isEmpty }
-
-    var count: Int { self.line.count + self.own.count + self.tags.count }
+    var count: Int { self.run.count }
 
     /// The position in `policy.rateLimits` of a limit; -1 for one that does not count the model.
     func limit(_ position: Int) -> Int {
-        var position = position
-        if !self.tags.isEmpty {
-            let handle = Int(self.tags.take(&position))
-            if handle >= 0 { return self.policy.rateLimits[handle].models.contains(self.model) ? handle : -1 }
-        }
-        let index =
-            position < self.line.count
-            ? Int(self.line.lowerBound) + position : Int(self.own.lowerBound) + position - self.line.count
-        let handle = Int(self.policy.rateLimitPaths[index])
-        return self.policy.rateLimits[handle].models.contains(self.model) ? handle : -1
+        let handle = self.run.handle(position, in: self.policy.rateLimitPaths)
+        return self.policy.covers(self.policy.rateLimits[handle].models, self.model) ? handle : -1
     }
 }

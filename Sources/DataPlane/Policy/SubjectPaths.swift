@@ -82,21 +82,66 @@ struct SubjectPaths {
     }
 }
 
+/// What one request counts for, in order: what is of its line and of the tags there, then what is of its key and its owner.
+struct SubjectRun: Sendable {
+    // Runs of handles.
+    private let line: Range<Int32>
+    private let own: Range<Int32>
+    /// Those of its tags, between those of the line.
+    private let tags: TagHandles
+    let count: Int
+
+    init(line: Range<Int32>, own: Range<Int32>, tags: TagHandles) {
+        self.line = line
+        self.own = own
+        self.tags = tags
+        // Not `Range.count`: that of integers of 32 bits is not specialized.
+        self.count = Int(line.upperBound - line.lowerBound) + Int(own.upperBound - own.lowerBound) + tags.count
+    }
+
+    /// The handle at a position below `count`.
+    func handle(_ position: Int, in paths: [Handle]) -> Int {
+        var position = position
+        if !self.tags.isEmpty {
+            let handle = Int(self.tags.take(&position))
+            if handle >= 0 { return handle }
+        }
+        let index = Int(self.line.lowerBound) + position
+        let beyond = index - Int(self.line.upperBound)
+        return Int(paths[beyond < 0 ? index : Int(self.own.lowerBound) + beyond])
+    }
+}
+
 /// What is known of models where budgets and rate limits are narrowed to some.
 struct Narrowing {
     let providers: [ProviderID: Handle]
     let models: [ModelEntry]
     let modelHandles: [ModelID: Handle]
+    /// Sorted handles of models, each set once.
+    private(set) var sets: [[Handle]] = []
+    private var known: [[Handle]: Handle] = [:]
 
-    /// What there is here of models that something is narrowed to; an empty set when it is narrowed to others only.
-    func models(_ names: [ModelID], of providers: [ProviderID]) -> ModelSet {
-        guard !providers.isEmpty || !names.isEmpty else { return ModelSet(models: nil) }
+    init(providers: [ProviderID: Handle], models: [ModelEntry], modelHandles: [ModelID: Handle]) {
+        self.providers = providers
+        self.models = models
+        self.modelHandles = modelHandles
+    }
+
+    /// What there is here of models that something is narrowed to, by its place in `sets`: an empty one when it is narrowed
+    /// to others only, -1 when it is not narrowed.
+    mutating func models(_ names: [ModelID], of providers: [ProviderID]) -> Handle {
+        guard !providers.isEmpty || !names.isEmpty else { return -1 }
         var handles = Set(names.compactMap { self.modelHandles[$0] })
         let wanted = Set(providers.compactMap { self.providers[$0] })
         for (handle, model) in self.models.enumerated() where wanted.contains(model.provider) {
             handles.insert(Handle(handle))
         }
-        return ModelSet(models: handles.sorted())
+        let sorted = handles.sorted()
+        if let known = self.known[sorted] { return known }
+        let set = Handle(self.sets.count)
+        self.sets.append(sorted)
+        self.known[sorted] = set
+        return set
     }
 }
 

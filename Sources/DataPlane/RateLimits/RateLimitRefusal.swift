@@ -10,7 +10,7 @@ package struct RateLimitRefusal: Sendable, Equatable {
     package var left: Int64
 
     /// - Parameter left: granules.
-    init(_ entry: borrowing RateLimitEntry, left: Int64) {
+    init(_ entry: RateLimitEntry, left: Int64) {
         self.limit = entry.id
         self.level = entry.level
         self.meter = entry.meter

@@ -26,18 +26,27 @@ package struct RateDemand: Sendable {
     private static let usualBytes: Int64 = 4
 
     /// Units to reserve of a limit; never 0.
-    func units(of entry: borrowing RateLimitEntry, usualOutput: Int64) -> Int64 {
-        guard entry.meter != .requests, entry.meter != .concurrentRequests else { return 1 }
-        let input = entry.isStrict ? self.inputBound : min(self.usualInput, self.inputBound)
-        let output = entry.isStrict ? self.outputBound : min(usualOutput, self.outputBound)
-        let units =
-            switch entry.meter {
-            case .inputTokens: input
-            case .outputTokens: output
-            default: input.addingReportingOverflow(output).overflow ? Int64.max : input + output
-            }
+    func units(of entry: RateLimitEntry, usualOutput: Int64) -> Int64 {
+        let units: Int64
+        switch entry.meter {
+        case .requests, .concurrentRequests: return 1
+        case .inputTokens: units = self.input(entry.isStrict)
+        case .outputTokens: units = self.output(entry.isStrict, usual: usualOutput)
+        case .totalTokens:
+            let (sum, overflow) = self.input(entry.isStrict).addingReportingOverflow(
+                self.output(entry.isStrict, usual: usualOutput))
+            units = overflow ? .max : sum
+        }
         // A request that uses more than is ever there at once waits for a full bucket, and owes the rest.
         return max(1, min(units, entry.isStrict ? .max : entry.rate.burst))
+    }
+
+    private func input(_ isStrict: Bool) -> Int64 {
+        isStrict ? self.inputBound : min(self.usualInput, self.inputBound)
+    }
+
+    private func output(_ isStrict: Bool, usual: Int64) -> Int64 {
+        isStrict ? self.outputBound : min(usual, self.outputBound)
     }
 }
 
@@ -75,7 +84,7 @@ package enum RateLimiting {
     }
 
     private static func take(
-        _ entry: borrowing RateLimitEntry, _ demand: RateDemand, _ cell: Int, in table: RateLimitTable, uptime: UInt64,
+        _ entry: RateLimitEntry, _ demand: RateDemand, _ cell: Int, in table: RateLimitTable, uptime: UInt64,
         away: Bool, _ reservation: inout RateReservation
     ) -> Admission.Verdict {
         table.list(entry.slot)
@@ -107,16 +116,16 @@ package enum RateLimiting {
     }
 
     private static func take(
-        _ granules: Int64, of slot: borrowing RateLimitSlot, _ entry: borrowing RateLimitEntry, uptime: UInt64,
+        _ granules: Int64, of slot: borrowing RateLimitSlot, _ entry: RateLimitEntry, uptime: UInt64,
         away: Bool
     ) -> Admission.Verdict {
         let answered = slot.units.answeredAt.load(ordering: .acquiring)
         // What a process has and hears nothing of for long may be given to others.
         let isOld = uptime >= slot.units.usableUntil.load(ordering: .acquiring)
-        if !isOld || entry.away == .open, slot.units.reserve(granules) { return .admitted }
+        if !isOld || entry.opensAway, slot.units.reserve(granules) { return .admitted }
         let share = slot.share.load(ordering: .relaxed)
         if away, share == 0 || isOld {
-            guard entry.away == .open else {
+            guard entry.opensAway else {
                 return .refused(self.refusal(.rateLimitUnavailable, entry, left: 0, retryAfter: 1))
             }
             if share == 0 {
@@ -138,7 +147,7 @@ package enum RateLimiting {
     }
 
     /// The interval of fair use that an instant is in; 0 where requests at the same time are counted.
-    private static func interval(_ entry: borrowing RateLimitEntry, _ uptime: UInt64) -> UInt64 {
+    private static func interval(_ entry: RateLimitEntry, _ uptime: UInt64) -> UInt64 {
         guard entry.fairInterval > 0 else { return 0 }
         // Not 0, and within its 24 bits.
         return (uptime / entry.fairInterval) % 0xFF_FFFE + 1
@@ -177,7 +186,7 @@ package enum RateLimiting {
     }
 
     private static func exceeded(
-        _ granules: Int64, _ entry: borrowing RateLimitEntry, share: Int64, left: Int64
+        _ granules: Int64, _ entry: RateLimitEntry, share: Int64, left: Int64
     ) -> GatewayError {
         let missing = max(1, granules - left)
         let wait = entry.rate.nanoseconds(for: missing, into: share > 0 ? share : BucketRate.parts) ?? 1_000_000_000
@@ -187,7 +196,7 @@ package enum RateLimiting {
     }
 
     private static func refusal(
-        _ code: GatewayError.Code, _ entry: borrowing RateLimitEntry, left: Int64, retryAfter: Int = -1
+        _ code: GatewayError.Code, _ entry: RateLimitEntry, left: Int64, retryAfter: Int = -1
     ) -> GatewayError {
         GatewayError(
             code, source: .gateway, subject: .rateLimit(RateLimitRefusal(entry, left: left)), retryAfter: retryAfter)

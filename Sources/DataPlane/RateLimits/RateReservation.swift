@@ -17,21 +17,22 @@ package struct RateUse: Sendable, Equatable {
     }
 
     /// Of a request that was sent to a provider.
-    init(_ counters: UsageCounters) {
-        self.init(requests: 1)
-        for meter in Meter.allCases {
-            switch meter {
-            case .input, .cachedInput, .cacheWrite5m, .cacheWrite1h, .audioInput, .imageInput:
-                self.inputTokens = Self.sum(self.inputTokens, counters[meter])
-            case .output, .reasoning, .audioOutput, .imageOutput:
-                self.outputTokens = Self.sum(self.outputTokens, counters[meter])
-            default: continue
-            }
-        }
+    package init(_ counters: UsageCounters) {
+        var input = Self.sum(counters.input, counters.cachedInput)
+        input = Self.sum(Self.sum(input, counters.cacheWrite5m), counters.cacheWrite1h)
+        input = Self.sum(Self.sum(input, counters.audioInput), counters.imageInput)
+        var output = Self.sum(counters.output, counters.reasoning)
+        output = Self.sum(Self.sum(output, counters.audioOutput), counters.imageOutput)
+        self.init(requests: 1, inputTokens: input, outputTokens: output)
     }
 
     private static func sum(_ left: Int64, _ right: Int64) -> Int64 {
-        min(BucketRate.amountLimit, left + min(BucketRate.amountLimit, max(0, right)))
+        // Twice that is a number still.
+        min(BucketRate.amountLimit, self.clamped(left) + self.clamped(right))
+    }
+
+    private static func clamped(_ units: Int64) -> Int64 {
+        min(BucketRate.amountLimit, max(0, units))
     }
 
     /// Units of one meter.

@@ -64,32 +64,6 @@ struct Exchange {
         self.policy = policy
     }
 
-    /// Whether it counts for a budget or a rate limit, narrowed ones included.
-    var isAccounted: Bool {
-        guard self.model >= 0 else { return false }
-        let node = self.policy.nodes[Int(self.caller.node)]
-        return !node.budgets.isEmpty || !self.caller.budgets.isEmpty || !node.rateLimits.isEmpty
-            || !self.caller.rateLimits.isEmpty || !self.tagged.isEmpty
-    }
-
-    /// The model that it goes to; only when there is one.
-    var modelID: ModelID { self.policy.models[Int(self.model)].id }
-
-    /// Bytes of the body, where the prompt is in the body alone.
-    var promptBytes: Int64? {
-        let elsewhere: Intent.Features = [
-            .previousResponse, .conversation, .storedPrompt, .references, .hostedTools, .webSearch,
-        ]
-        return self.intent.features.isDisjoint(with: elsewhere) ? Int64(self.intent.bodyBytes) : nil
-    }
-
-    /// What so many units cost at its model, at the dearest reading of its price; nil when nothing bounds it.
-    func cost(_ bound: CostBound) -> NanoUSD? {
-        guard self.model >= 0, let price = self.policy.price(of: self.model, at: self.began) else { return .zero }
-        let adjustment = self.policy.adjustment(at: self.caller.node, model: self.model, self.began)
-        return bound.cost(items: price.items, uplift: price.uplift, adjustment: adjustment?.factor ?? .one)
-    }
-
     /// Microseconds from the last byte of the request to its handing to a provider; nil when it never was.
     var addedMicroseconds: Int64? { Self.microseconds(from: self.receivedUptime, to: self.sentUptime) }
 

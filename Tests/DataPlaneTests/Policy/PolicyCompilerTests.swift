@@ -71,10 +71,9 @@ import Testing
         let entry = index.keys[0]
         #expect(numbers(index.nodes[Int(entry.node)].budgets) == [5, 6, 2, 7])
         #expect(numbers(entry.budgets) == [4, 1])
-        let covered = numbers(index.nodes[Int(entry.node)].budgets).filter { number in
-            index.budgets.first { $0.number == number }?.covers(0) == true
-        }
-        #expect(covered == [5, 6, 2])
+        let path = BudgetPath(index, key: 0, model: 0)
+        let covered = (0..<path.count).map { path.budget($0) }.map { $0 < 0 ? 0 : index.budgets[$0].number }
+        #expect(covered == [5, 6, 2, 0, 4, 1])
         #expect(index.budgets.first { $0.number == 6 }?.level == .unit)
     }
 
