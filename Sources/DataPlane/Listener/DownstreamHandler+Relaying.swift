@@ -220,7 +220,9 @@ extension DownstreamHandler {
         }
         if !self.reservation.isEmpty || !self.rates.isEmpty {
             self.reservation.settle(exchange.isOpen ? record.cost : .zero, in: self.loop.leases)
-            self.rates.settle(exchange.isOpen ? RateUse(record.counters) : .none, in: self.loop.leases.rates)
+            if !self.rates.isEmpty {
+                self.rates.settle(exchange.isOpen ? RateUse(record.counters) : .none, in: self.loop.leases.rates)
+            }
             self.loop.moneyIsFree()
         }
         self.loop.counters.inFlight -= 1

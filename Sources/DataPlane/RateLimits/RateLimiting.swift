@@ -69,81 +69,110 @@ package enum RateLimiting {
         for position in 0..<path.count {
             let handle = path.limit(position)
             guard handle >= 0 else { continue }
-            switch self.take(
+            let found = self.take(
                 path.policy.rateLimits[handle], demand, path.cell, in: table, uptime: uptime, away: away, &reservation)
-            {
-            case .admitted: continue
-            case .wait(let asks): verdict = .wait(asks: asks)
-            case .refused(let error):
+            switch found {
+            case .reserved: continue
+            case .lacking(let granules):
+                let found = self.lack(granules, of: path.policy.rateLimits[handle], in: table, uptime: uptime, away: away)
+                guard case .wait = found else {
+                    reservation.settle(.none, in: table)
+                    return found
+                }
+                verdict = found
+            case .exceeding, .unfair, .full:
                 reservation.settle(.none, in: table)
-                return .refused(error)
+                return .refused(self.refusal(of: path.policy.rateLimits[handle], found, in: table))
             }
         }
         if case .wait = verdict { reservation.settle(.none, in: table) }
         return verdict
     }
 
+    /// What became of a request at one limit.
+    private enum Taking {
+        case reserved
+        /// So many granules are not there.
+        case lacking(Int64)
+        /// It may use more than is ever there.
+        case exceeding
+        /// The key has had its part of what is scarce, and would take so many granules.
+        case unfair(Int64)
+        /// The request counts for too many limits.
+        case full
+    }
+
+    @inline(__always)
     private static func take(
         _ entry: RateLimitEntry, _ demand: RateDemand, _ cell: Int, in table: RateLimitTable, uptime: UInt64,
         away: Bool, _ reservation: inout RateReservation
-    ) -> Admission.Verdict {
+    ) -> Taking {
+        guard !reservation.isFull else { return .full }
         table.list(entry.slot)
-        var granules: Int64 = 0
-        let verdict = table.withSlot(entry.slot) { slot -> Admission.Verdict in
+        return table.withSlot(entry.slot) { slot in
             let units = demand.units(of: entry, usualOutput: slot.usual.load(ordering: .relaxed))
-            guard units <= entry.rate.burst else {
-                return .refused(self.refusal(.requestExceedsRateLimit, entry, left: slot.units.free))
-            }
-            granules = units * BucketRate.granules
+            guard units <= entry.rate.burst else { return .exceeding }
+            let granules = units * BucketRate.granules
             slot.fill(entry.rate, uptime: uptime)
             LeaseSlot.raise(slot.units.largest, to: granules)
-            guard let fair = slot.fair else { return self.take(granules, of: slot, entry, uptime: uptime, away: away) }
             let interval = self.interval(entry, uptime)
-            guard self.isFair(units, cell, of: slot, fair, entry.rate, interval) else {
+            if let fair = slot.fair, !self.isFair(units, cell, of: slot, fair, entry.rate, interval) {
                 slot.isShort.store(true, ordering: .relaxed)
-                return .refused(self.exceeded(granules, entry, share: BucketRate.parts, left: 0))
+                return .unfair(granules)
             }
-            let verdict = self.take(granules, of: slot, entry, uptime: uptime, away: away)
-            if case .admitted = verdict { fair.pointee.add(units, cell, in: interval) }
-            return verdict
+            guard self.reserves(granules, of: slot, entry, uptime: uptime, away: away) else { return .lacking(granules) }
+            slot.fair?.pointee.add(units, cell, in: interval)
+            reservation.add(entry.slot, granules, entry.meter)
+            return .reserved
         }
-        guard case .admitted = verdict else { return verdict }
-        guard reservation.add(entry.slot, granules, entry.meter) else {
-            table.withSlot(entry.slot) { $0.units.settle(reserved: granules, cost: 0) }
-            return .refused(self.refusal(.rateLimitUnavailable, entry, left: 0, retryAfter: 1))
-        }
-        return verdict
     }
 
-    private static func take(
-        _ granules: Int64, of slot: borrowing RateLimitSlot, _ entry: RateLimitEntry, uptime: UInt64,
-        away: Bool
-    ) -> Admission.Verdict {
-        let answered = slot.units.answeredAt.load(ordering: .acquiring)
+    @inline(__always)
+    private static func reserves(
+        _ granules: Int64, of slot: borrowing RateLimitSlot, _ entry: RateLimitEntry, uptime: UInt64, away: Bool
+    ) -> Bool {
         // What a process has and hears nothing of for long may be given to others.
         let isOld = uptime >= slot.units.usableUntil.load(ordering: .acquiring)
-        if !isOld || entry.opensAway, slot.units.reserve(granules) { return .admitted }
-        let share = slot.share.load(ordering: .relaxed)
-        if away, share == 0 || isOld {
-            guard entry.opensAway else {
+        if !isOld || entry.opensAway, slot.units.reserve(granules) { return true }
+        guard away, entry.opensAway, slot.share.load(ordering: .relaxed) == 0 else { return false }
+        slot.units.reserveAnyway(granules)
+        return true
+    }
+
+    /// What becomes of a request that has no room: whether it may have some in a moment.
+    @inline(never)
+    private static func lack(
+        _ granules: Int64, of entry: RateLimitEntry, in table: RateLimitTable, uptime: UInt64, away: Bool
+    ) -> Admission.Verdict {
+        table.withSlot(entry.slot) { slot in
+            let answered = slot.units.answeredAt.load(ordering: .acquiring)
+            let isOld = uptime >= slot.units.usableUntil.load(ordering: .acquiring)
+            let share = slot.share.load(ordering: .relaxed)
+            if away, share == 0 || isOld, !entry.opensAway {
                 return .refused(self.refusal(.rateLimitUnavailable, entry, left: 0, retryAfter: 1))
             }
-            if share == 0 {
-                slot.units.reserveAnyway(granules)
-                return .admitted
+            slot.isShort.store(true, ordering: .relaxed)
+            // What is here, and what others had left when they were last asked.
+            let left = max(0, slot.units.free) + slot.units.left.load(ordering: .relaxed)
+            let isAllHere = share == BucketRate.parts && !isOld
+            if away || isAllHere
+                || (answered > 0 && left < granules && uptime < answered + self.word(granules - left, entry.rate))
+            {
+                return .refused(self.exceeded(granules, entry, share: share, left: left))
             }
+            slot.units.waiting.wrappingAdd(granules, ordering: .relaxed)
+            return .wait(asks: true)
         }
-        slot.isShort.store(true, ordering: .relaxed)
-        // What is here, and what others had left when they were last asked.
-        let left = max(0, slot.units.free) + slot.units.left.load(ordering: .relaxed)
-        let isAllHere = share == BucketRate.parts && !isOld
-        if away || isAllHere
-            || (answered > 0 && left < granules && uptime < answered + self.word(granules - left, entry.rate))
-        {
-            return .refused(self.exceeded(granules, entry, share: share, left: left))
+    }
+
+    @inline(never)
+    private static func refusal(of entry: RateLimitEntry, _ taking: Taking, in table: RateLimitTable) -> GatewayError {
+        switch taking {
+        case .exceeding:
+            self.refusal(.requestExceedsRateLimit, entry, left: table.withSlot(entry.slot) { $0.units.free })
+        case .unfair(let granules): self.exceeded(granules, entry, share: BucketRate.parts, left: 0)
+        default: self.refusal(.rateLimitUnavailable, entry, left: 0, retryAfter: 1)
         }
-        slot.units.waiting.wrappingAdd(granules, ordering: .relaxed)
-        return .wait(asks: true)
     }
 
     /// The interval of fair use that an instant is in; 0 where requests at the same time are counted.

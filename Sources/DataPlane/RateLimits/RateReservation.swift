@@ -66,14 +66,14 @@ package struct RateReservation: ~Copyable {
     /// Begins to reserve for the request of a cell (`FairUse`).
     mutating func begin(_ cell: Int) { self.cell = cell }
 
-    /// Adds granules that were reserved of a limit; false when there are too many.
-    mutating func add(_ slot: RateLimitTable.Index, _ amount: Int64, _ meter: RateLimitMeter) -> Bool {
-        guard self.count < Self.limit else { return false }
+    var isFull: Bool { self.count >= Self.limit }
+
+    /// Adds granules that were reserved of a limit; unless it is full.
+    mutating func add(_ slot: RateLimitTable.Index, _ amount: Int64, _ meter: RateLimitMeter) {
         self.slots[self.count] = slot
         self.amounts[self.count] = amount
         self.meters[self.count] = meter
         self.count += 1
-        return true
     }
 
     /// Ends it: what the request used is used up, the rest is there again.
@@ -82,8 +82,11 @@ package struct RateReservation: ~Copyable {
             let meter = self.meters[index]
             table.withSlot(self.slots[index]) { slot in
                 slot.units.settle(reserved: self.amounts[index], cost: use.units(of: meter) * BucketRate.granules)
-                if meter == .concurrentRequests { slot.fair?.pointee.leave(self.cell) }
-                if use.requests > 0, meter == .outputTokens || meter == .totalTokens { slot.note(use.outputTokens) }
+                switch meter {
+                case .concurrentRequests: slot.fair?.pointee.leave(self.cell)
+                case .outputTokens, .totalTokens: if use.requests > 0 { slot.note(use.outputTokens) }
+                case .requests, .inputTokens: break
+                }
             }
         }
         self.count = 0
