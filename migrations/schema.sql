@@ -1164,6 +1164,10 @@ CREATE TABLE public.usage_event (
     search bigint DEFAULT 0 NOT NULL,
     tag_set_id bigint DEFAULT 0 NOT NULL,
     charges bigint[],
+    refused_level integer,
+    refused_by uuid,
+    refused_left bigint,
+    refused_needed bigint,
     CONSTRAINT usage_event_cost_nano_usd_check CHECK ((cost_nano_usd >= 0))
 )
 PARTITION BY RANGE (ingested_at);
@@ -1215,6 +1219,10 @@ CREATE TABLE public.usage_event_default (
     search bigint DEFAULT 0 NOT NULL,
     tag_set_id bigint DEFAULT 0 NOT NULL,
     charges bigint[],
+    refused_level integer,
+    refused_by uuid,
+    refused_left bigint,
+    refused_needed bigint,
     CONSTRAINT usage_event_cost_nano_usd_check CHECK ((cost_nano_usd >= 0))
 );
 CREATE TABLE public.usage_gap (

@@ -41,6 +41,20 @@ package struct GatewayError: Error, Sendable {
         self.detail = detail
     }
 
+    /// As usage keeps it; nil where no single rule refused.
+    var refusal: UsageRefusal? {
+        switch self.subject {
+        case .key(let id): UsageRefusal(level: .key, rule: id.value)
+        case .budget(let budget):
+            UsageRefusal(
+                level: budget.level, rule: budget.budget.value, left: budget.left?.amount ?? 0,
+                needed: budget.needed.amount)
+        case .rateLimit(let limit):
+            UsageRefusal(level: limit.level, rule: limit.limit.value, left: limit.left, needed: limit.needed)
+        case .none, .node, .alias, .tag: nil
+        }
+    }
+
     /// Stable codes: part of the API, of metrics and of usage records.
     package enum Code: UInt8, Sendable, CaseIterable {
         case badRequest, invalidJSON, invalidBody, bodyTooLarge, unsupportedMediaType

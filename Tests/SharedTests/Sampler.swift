@@ -370,9 +370,16 @@ extension Sampler {
         record.snapshot = SnapshotVersion(epoch: self.integer(0...Int(Int32.max)), version: self.integer(0...Int.max))
         record.charges = self.many(0...Charge.limit) { $0.charge() }
         record.code = self.text(0...UsageRecord.codeLimit)
+        record.refusal = self.maybe { $0.refusal() }
         record.tags = self.integer(UsageRecord.tagNumbers)
         return record
     }
+
+    mutating func refusal() -> UsageRefusal {
+        UsageRefusal(
+            level: self.pick(BudgetLevel.allCases), rule: self.uuid(), left: self.count(), needed: self.count())
+    }
+
     mutating func batch() -> UsageBatch {
         let from = self.integer(1...UsageBatch.sequenceLimit)
         var lost: UsageLoss?

@@ -6,6 +6,8 @@ package struct UsageEntry: Sendable {
     package let ingestedAt: Timestamp
     package let stream: UsageStreamID
     package let sequence: Int64
+    /// The accounts that it was charged to.
+    let charges: [Charge]
     private let members: [String: JSONValue]
     /// What it costs since it was re-rated; the record itself stays as it was settled.
     package var correction: Correction?
@@ -23,6 +25,9 @@ package struct UsageEntry: Sendable {
         self.ingestedAt = try row.get("ingested_at")
         self.stream = try row.get("stream_id")
         self.sequence = try row.get("seq")
+        self.charges = (try row.optional("charges", as: [Int64].self) ?? []).compactMap {
+            Charge(value: UInt64(bitPattern: $0))
+        }
         let tier = ServiceTier(rawValue: UInt8(clamping: try row.get("service_tier", as: Int64.self)))
         let outcome = RequestOutcome(rawValue: UInt8(clamping: try row.get("outcome", as: Int64.self)))
         let cost: NanoUSD = try row.get("cost_nano_usd")
@@ -48,7 +53,7 @@ package struct UsageEntry: Sendable {
             "stream": .bool(try row.get("stream")), "estimate": .bool(try row.get("estimate")),
             "attempts": .integer(try row.get("attempts")), "code": .string(try row.get("code")),
             "amount_nano_usd": .string(String(cost.amount)), "amount_usd": JSONValue(cost),
-            "tags": UsageTagSets.object(tags),
+            "tags": UsageTagSets.object(tags), "refused_by": try RefusalEntry(row)?.json ?? .null,
         ]
         var units: [String: JSONValue] = [:]
         for name in Self.unitColumns { units[name] = .integer(try row.get(name)) }
@@ -114,6 +119,8 @@ package struct UsageEntry: Sendable {
             .required("status", .count), .required("stream", .bool), .required("estimate", .bool),
             .required("attempts", Schema.count.described("Times a provider was tried.")),
             .required("code", Schema.string(.length(0...64)).described("Why it was refused or failed; else empty.")),
+            .required(
+                "refused_by", RefusalEntry.schema.orNull.described("The rule that refused or ended it, where one did.")),
             .required("units", Self.units), .required("tags", Self.tags),
             .required("amount_nano_usd", .decimal), .required("amount_usd", .string(.dollars)),
             .required(

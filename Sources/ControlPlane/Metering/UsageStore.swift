@@ -13,7 +13,8 @@ enum UsageStore {
             usage_event (ingested_at, stream_id, seq, request_id, gateway_id, organization_id, project_id, key_id,
                 owner_id, route_id, model_id, provider_id, price_id, service_tier, started_at, duration_us,
                 first_byte_us, status, outcome, stream, estimate, attempts, snapshot_epoch, snapshot_version, code,
-                adjustment_id, cost_nano_usd, checked_cost_nano_usd, tag_set_id, charges
+                adjustment_id, cost_nano_usd, checked_cost_nano_usd, tag_set_id, charges,
+                refused_level, refused_by, refused_left, refused_needed
             """ + Self.columns(Meter.allCases) + ")"
         ) { copy in
             for accepted in records {
@@ -29,6 +30,8 @@ enum UsageStore {
                     Int64(record.snapshot.version), record.code, record.adjustment, record.cost, accepted.checked,
                     accepted.tagSet,
                     record.charges.isEmpty ? nil : record.charges.map { Int64(bitPattern: $0.value) },
+                    record.refusal.map { Int32($0.level.rawValue) }, record.refusal?.rule, record.refusal?.left,
+                    record.refusal?.needed,
                 ]
                 try copy.row(values + units)
             }

@@ -156,7 +156,7 @@ package enum Admission {
                 return
             }
             slot.wait(for: more, at: index, in: table)
-            error = self.exceeded(budget, left: slot.there, until: slot.endsAt.load(ordering: .relaxed))
+            error = self.exceeded(budget, more, left: slot.there, until: slot.endsAt.load(ordering: .relaxed))
         }
         return error
     }
@@ -190,7 +190,9 @@ package enum Admission {
             guard self.reserves(amount, of: budget, slot, at: index, in: table, uptime: uptime, away: away)
             else { return false }
             let account = slot.account.load(ordering: .relaxed)
-            if reservation.add(index, account: account, isLearned: budget.isLearned, isHard: budget.isHard) { return true }
+            if reservation.add(index, account: account, isLearned: budget.isLearned, isHard: budget.isHard) {
+                return true
+            }
             slot.settle(reserved: amount, cost: 0)
             return false
         } ?? false
@@ -219,7 +221,7 @@ package enum Admission {
                     return .wait(asks: false)
                 }
                 let ends = slot.endsAt.load(ordering: .relaxed)
-                return .refused(self.exceeded(budget, left: there, until: ends))
+                return .refused(self.exceeded(budget, amount, left: there, until: ends))
             }
             guard !away else { return .refused(self.unavailable(budget)) }
             slot.wait(for: amount, at: index, in: table)
@@ -230,8 +232,11 @@ package enum Admission {
     /// A million dollars: no request costs more, and sums of reservations stay numbers.
     private static let largest = NanoUSD(1_000_000_000_000_000)
 
-    private static func exceeded(_ budget: BudgetEntry, left: Int64, until end: Int64) -> GatewayError {
+    private static func exceeded(
+        _ budget: BudgetEntry, _ amount: Int64, left: Int64, until end: Int64
+    ) -> GatewayError {
         var refusal = BudgetRefusal(budget)
+        refusal.needed = NanoUSD(amount)
         refusal.left = NanoUSD(max(0, left))
         if end < .max { refusal.ends = Timestamp(microseconds: end) }
         return GatewayError(.budgetExceeded, source: .gateway, subject: .budget(refusal))

@@ -6,6 +6,8 @@ package struct BudgetRefusal: Sendable, Equatable {
     package let level: BudgetLevel
     package let amount: NanoUSD
     package let period: BudgetPeriod
+    /// What was wanted of it.
+    package var needed = NanoUSD.zero
     /// What is left that no gateway holds, and what this one has free; nil when it is not known.
     package var left: NanoUSD?
     /// When the next window begins; nil for never, or when it is not known.

@@ -151,7 +151,7 @@ extension DownstreamHandler {
                 }
             }
         }
-        self.settle(error.source == .upstream ? .upstreamFailed : .interrupted, error.code)
+        self.settle(error.source == .upstream ? .upstreamFailed : .interrupted, error.code, error.refusal)
         self.flush()
         self.closeAfterFlush()
     }
@@ -181,7 +181,7 @@ extension DownstreamHandler {
                 if error.source == .upstream { .upstreamFailed } else if self.isAnswered { .interrupted } else {
                     .refused
                 }
-            self.settle(outcome, error.code)
+            self.settle(outcome, error.code, error.refusal)
         } else {
             self.loop.counters.unattributed += 1
             self.loop.counters.errors[Int(error.code.rawValue)] += 1
@@ -200,16 +200,17 @@ extension DownstreamHandler {
     }
 
     /// Ends the request, whatever became of it: once, and always.
-    func settle(_ outcome: RequestOutcome, _ code: GatewayError.Code?) {
+    func settle(_ outcome: RequestOutcome, _ code: GatewayError.Code?, _ refusal: UsageRefusal? = nil) {
         guard let exchange = self.exchange.take() else { return }
         self.requestEnd = .distantFuture
-        let record = Settle.record(
+        var record = Settle.record(
             exchange, outcome: outcome, code: code, usage: self.isAnswered ? self.relay.usage.usage : nil,
             serviceTier: self.relay.usage.serviceTier, answered: self.isAnswered,
             expected: self.reservation.learns ? self.growth.reserved : nil,
             text: self.relay.mode == .events ? self.relay.text : StreamedText(),
             uptime: self.loop.time.uptime()
         )
+        record.refusal = refusal
         self.learn(exchange, record.counters)
         self.growth = .none
         self.heldUntil = 0

@@ -74,22 +74,6 @@ package struct NodeEntry: Sendable {
     var isBounded: Bool { !self.budgets.isEmpty || !self.rateLimits.isEmpty }
 }
 
-/// The level of the scope tree that a budget or a rate limit is of, as refusals name it.
-package enum BudgetLevel: UInt8, Sendable {
-    case organization, unit, project, owner, key, tag
-
-    package var name: StaticString {
-        switch self {
-        case .organization: "organization"
-        case .unit: "unit"
-        case .project: "project"
-        case .owner: "user"
-        case .key: "key"
-        case .tag: "tag"
-        }
-    }
-}
-
 /// A budget, as requests go by it; nothing in it is counted by reference.
 package struct BudgetEntry: Sendable {
     package let id: BudgetID

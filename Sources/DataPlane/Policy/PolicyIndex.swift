@@ -78,7 +78,8 @@ package final class PolicyIndex: Sendable {
     package static let empty = PolicyIndex(
         version: SnapshotVersion(epoch: 0, version: 0), manifest: [], limits: .init(), keys: [], nodes: [],
         policies: [], aliases: [], routes: [], models: [], providers: [], credentials: [], fallbackPrices: [],
-        adjustments: [], tags: [], budgets: [], budgetPaths: [], rateLimits: [], rateLimitPaths: [], zones: [], modelSets: [],
+        adjustments: [], tags: [], budgets: [], budgetPaths: [], rateLimits: [], rateLimitPaths: [], zones: [],
+        modelSets: [],
         tagSubjects: TagSubjects()
     )
 

@@ -8,13 +8,18 @@ package struct RateLimitRefusal: Sendable, Equatable {
     package let rate: BucketRate
     /// Units that are there, here.
     package var left: Int64
+    /// Units that were wanted; 0 for more than are ever there.
+    package var needed: Int64
 
-    /// - Parameter left: granules.
-    init(_ entry: RateLimitEntry, left: Int64) {
+    /// - Parameters:
+    ///   - left: granules.
+    ///   - needed: granules.
+    init(_ entry: RateLimitEntry, left: Int64, needed: Int64) {
         self.limit = entry.id
         self.level = entry.level
         self.meter = entry.meter
         self.rate = entry.rate
         self.left = max(0, left / BucketRate.granules)
+        self.needed = max(0, needed / BucketRate.granules)
     }
 }

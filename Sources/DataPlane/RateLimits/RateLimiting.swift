@@ -74,7 +74,8 @@ package enum RateLimiting {
             switch found {
             case .reserved: continue
             case .lacking(let granules):
-                let found = self.lack(granules, of: path.policy.rateLimits[handle], in: table, uptime: uptime, away: away)
+                let found = self.lack(
+                    granules, of: path.policy.rateLimits[handle], in: table, uptime: uptime, away: away)
                 guard case .wait = found else {
                     reservation.settle(.none, in: table)
                     return found
@@ -120,7 +121,9 @@ package enum RateLimiting {
                 slot.isShort.store(true, ordering: .relaxed)
                 return .unfair(granules)
             }
-            guard self.reserves(granules, of: slot, entry, uptime: uptime, away: away) else { return .lacking(granules) }
+            guard self.reserves(granules, of: slot, entry, uptime: uptime, away: away) else {
+                return .lacking(granules)
+            }
             slot.fair?.pointee.add(units, cell, in: interval)
             reservation.add(entry.slot, granules, entry.meter)
             return .reserved
@@ -149,7 +152,7 @@ package enum RateLimiting {
             let isOld = uptime >= slot.units.usableUntil.load(ordering: .acquiring)
             let share = slot.share.load(ordering: .relaxed)
             if away, share == 0 || isOld, !entry.opensAway {
-                return .refused(self.refusal(.rateLimitUnavailable, entry, left: 0, retryAfter: 1))
+                return .refused(self.refusal(.rateLimitUnavailable, entry, left: 0, needed: 0, retryAfter: 1))
             }
             slot.isShort.store(true, ordering: .relaxed)
             // What is here, and what others had left when they were last asked.
@@ -169,9 +172,10 @@ package enum RateLimiting {
     private static func refusal(of entry: RateLimitEntry, _ taking: Taking, in table: RateLimitTable) -> GatewayError {
         switch taking {
         case .exceeding:
-            self.refusal(.requestExceedsRateLimit, entry, left: table.withSlot(entry.slot) { $0.units.free })
+            self.refusal(
+                .requestExceedsRateLimit, entry, left: table.withSlot(entry.slot) { $0.units.free }, needed: 0)
         case .unfair(let granules): self.exceeded(granules, entry, share: BucketRate.parts, left: 0)
-        default: self.refusal(.rateLimitUnavailable, entry, left: 0, retryAfter: 1)
+        default: self.refusal(.rateLimitUnavailable, entry, left: 0, needed: 0, retryAfter: 1)
         }
     }
 
@@ -221,13 +225,14 @@ package enum RateLimiting {
         let wait = entry.rate.nanoseconds(for: missing, into: share > 0 ? share : BucketRate.parts) ?? 1_000_000_000
         let longest = UInt64(entry.rate.period?.seconds ?? 1)
         let seconds = min(longest, (wait + 999_999_999) / 1_000_000_000)
-        return self.refusal(.rateLimitExceeded, entry, left: left, retryAfter: Int(max(1, seconds)))
+        return self.refusal(.rateLimitExceeded, entry, left: left, needed: granules, retryAfter: Int(max(1, seconds)))
     }
 
     private static func refusal(
-        _ code: GatewayError.Code, _ entry: RateLimitEntry, left: Int64, retryAfter: Int = -1
+        _ code: GatewayError.Code, _ entry: RateLimitEntry, left: Int64, needed: Int64, retryAfter: Int = -1
     ) -> GatewayError {
         GatewayError(
-            code, source: .gateway, subject: .rateLimit(RateLimitRefusal(entry, left: left)), retryAfter: retryAfter)
+            code, source: .gateway, subject: .rateLimit(RateLimitRefusal(entry, left: left, needed: needed)),
+            retryAfter: retryAfter)
     }
 }

@@ -16,6 +16,8 @@ package struct SpoolEntry {
     /// Words in an entry.
     package static let words = 71
     package static let size = Self.words * 8
+    /// Bytes of a code; none of a gateway's is longer.
+    package static let codeLimit = 32
 
     package let kind: SpoolEntryKind
     /// Number of a closed entry in its stream, from 1; of an open one, that of the closed entry before it.
@@ -33,6 +35,7 @@ package struct SpoolEntry {
         var head = UInt64(kind.rawValue) | UInt64(record.outcome.rawValue) << 8
         head |= UInt64(record.serviceTier.rawValue) << 16
         head |= (record.isStream ? 1 : 0) << 24 | (record.isEstimate ? 1 : 0) << 25
+        head |= UInt64(record.refusal?.level.rawValue ?? 0) << 26
         head |= UInt64(UInt16(clamping: record.status)) << 32 | UInt64(UInt16(clamping: record.attempts)) << 48
         writer.put(head, at: 0)
         writer.put(UInt64(bitPattern: Int64(sequence)), at: 2)
@@ -69,6 +72,9 @@ package struct SpoolEntry {
         writer.put(record.counters.searches, at: 41)
         writer.put(record.adjustment?.value, at: 42)
         writer.putText(record.code, at: 44)
+        writer.put(record.refusal?.rule, at: 49)
+        writer.put(record.refusal?.left ?? 0, at: 51)
+        writer.put(record.refusal?.needed ?? 0, at: 52)
         writer.put(Int64(record.tags), at: 53)
         let count = min(charges.count, Charge.limit)
         writer.put(UInt64(count), at: 54)
@@ -108,6 +114,10 @@ package struct SpoolEntry {
         for (offset, meter) in Meter.allCases.enumerated() { record.counters[meter] = reader.signed(25 + offset) }
         record.adjustment = reader.id(42).map { AdjustmentID($0) }
         record.code = code
+        if let level = BudgetLevel(rawValue: UInt8(head >> 26 & 7)), let rule = reader.id(49) {
+            record.refusal = UsageRefusal(
+                level: level, rule: rule, left: reader.signed(51), needed: reader.signed(52))
+        }
         record.tags = tags
         for index in 0..<Int(reader.word(54)) {
             guard let charge = Charge(value: reader.word(55 + index)) else { return nil }
@@ -136,17 +146,17 @@ private struct WordWriter {
         self.put(value?.low ?? 0, at: word + 1)
     }
 
-    /// A length and eight words of text.
+    /// A length and four words of text.
     func putText(_ text: String, at word: Int) {
         guard !text.isEmpty else {
-            for empty in word..<word + 9 { self.put(UInt64(0), at: empty) }
+            for empty in word..<word + 5 { self.put(UInt64(0), at: empty) }
             return
         }
         var index = 0
         var current: UInt64 = 0
         var next = word + 1
         // Whole characters only: half a one would make the entry one that cannot be read.
-        var end = text.utf8.index(text.startIndex, offsetBy: UsageRecord.codeLimit, limitedBy: text.endIndex)
+        var end = text.utf8.index(text.startIndex, offsetBy: SpoolEntry.codeLimit, limitedBy: text.endIndex)
         while let at = end, at.samePosition(in: text.unicodeScalars) == nil { end = text.utf8.index(before: at) }
         for byte in text.utf8[..<(end ?? text.endIndex)] {
             current |= UInt64(byte) << UInt64((index & 7) * 8)
@@ -157,7 +167,7 @@ private struct WordWriter {
                 current = 0
             }
         }
-        while next < word + 9 {
+        while next < word + 5 {
             self.put(current, at: next)
             next += 1
             current = 0
@@ -185,7 +195,7 @@ private struct WordReader {
 
     func text(_ index: Int) -> String? {
         let count = self.word(index)
-        guard count <= UInt64(UsageRecord.codeLimit) else { return nil }
+        guard count <= UInt64(SpoolEntry.codeLimit) else { return nil }
         var bytes: [UInt8] = []
         for offset in 0..<Int(count) {
             bytes.append(self.base.load(fromByteOffset: (index + 1) * 8 + offset, as: UInt8.self))

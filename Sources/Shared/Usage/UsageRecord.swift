@@ -63,6 +63,8 @@ package struct UsageRecord: WireMessage, Hashable {
     package var charges: [Charge] = []
     /// The stable code of a refusal or failure; empty otherwise.
     package var code = ""
+    /// What refused it or ended it, where one rule did.
+    package var refusal: UsageRefusal?
     /// The request's tags: the number of their set, from 1 on, in the table of what holds the record (a batch, a stream
     /// of a spool); 0 for none.
     package var tags = 0
@@ -72,6 +74,7 @@ package struct UsageRecord: WireMessage, Hashable {
         Self.statuses.contains(self.status) && Self.attemptCounts.contains(self.attempts)
             && Self.epochs.contains(self.snapshot.epoch) && self.snapshot.version >= 0
             && Self.tagNumbers.contains(self.tags)
+            && self.refusal.map { $0.left >= 0 && $0.needed >= 0 } ?? true
             && self.durationMicroseconds >= 0 && self.firstByteMicroseconds >= 0 && self.cost >= .zero
             && Meter.allCases.allSatisfy { self.counters[$0] >= 0 }
     }
@@ -127,6 +130,7 @@ package struct UsageRecord: WireMessage, Hashable {
                     throw .invalid("usage.charge")
                 }
                 self.charges.append(charge)
+            case 1001: self.refusal = try reader.value()
             case 31...60:
                 guard let meter = Meter(rawValue: UInt8(field - 30)) else { throw .unknownCriticalField(field) }
                 self.counters[meter] = try Self.count(&reader, "usage.units")
@@ -179,5 +183,6 @@ package struct UsageRecord: WireMessage, Hashable {
         writer.integer(23, self.tags)
         for charge in self.charges { writer.uint64(25, charge.value) }
         for meter in Meter.allCases { writer.int64(30 + Int(meter.rawValue), self.counters[meter]) }
+        if let refusal { writer.message(1001, refusal) }
     }
 }

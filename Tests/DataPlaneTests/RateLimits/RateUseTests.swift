@@ -12,7 +12,8 @@ import Testing
             let use = RateUse(counters)
             let isInput = [.input, .cachedInput, .cacheWrite5m, .cacheWrite1h, .audioInput, .imageInput].contains(meter)
             let isOutput = [.output, .reasoning, .audioOutput, .imageOutput].contains(meter)
-            #expect(use == RateUse(requests: 1, inputTokens: isInput ? 7 : 0, outputTokens: isOutput ? 7 : 0), "\(meter)")
+            #expect(
+                use == RateUse(requests: 1, inputTokens: isInput ? 7 : 0, outputTokens: isOutput ? 7 : 0), "\(meter)")
             counters[meter] = .min
             #expect(RateUse(counters) == RateUse(requests: 1), "\(meter)")
         }

@@ -68,6 +68,10 @@ extension OverSockets {
                     return try await client.answer().status == 200
                 }
                 #expect(bank.lastAsk(of: 1)?.reserved == 0 && bank.lastAsk(of: 2)?.reserved == 0)
+                // The record of what was refused says by which, and what there was.
+                let refusal = try await gateway.records(1)[0].refusal
+                #expect(refusal?.level == .organization && refusal?.needed == Self.bound)
+                #expect(refusal?.left ?? .max < Self.bound && refusal?.left ?? 0 > 0)
             }
         }
 

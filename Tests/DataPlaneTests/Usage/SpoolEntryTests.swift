@@ -91,15 +91,16 @@ import Testing
         let slot = Slot()
         var record = SpoolFixture.record(1)
         for (code, kept) in [
-            (String(repeating: "x", count: 65), String(repeating: "x", count: 64)),
-            (String(repeating: "é", count: 40), String(repeating: "é", count: 32)),
-            ("x" + String(repeating: "é", count: 40), "x" + String(repeating: "é", count: 31)),
-            (String(repeating: "🚪", count: 16), String(repeating: "🚪", count: 16)),
-            ("ab" + String(repeating: "🚪", count: 16), "ab" + String(repeating: "🚪", count: 15)), ("", ""),
+            (String(repeating: "x", count: 33), String(repeating: "x", count: 32)),
+            (String(repeating: "é", count: 40), String(repeating: "é", count: 16)),
+            ("x" + String(repeating: "é", count: 40), "x" + String(repeating: "é", count: 15)),
+            (String(repeating: "🚪", count: 8), String(repeating: "🚪", count: 8)),
+            ("ab" + String(repeating: "🚪", count: 8), "ab" + String(repeating: "🚪", count: 7)), ("", ""),
         ] {
             record.code = code
             slot.store(record, .closed, 1)
             #expect(slot.entry?.record.code == kept)
         }
+        for code in GatewayError.Code.allCases { #expect(code.name.description.utf8.count <= SpoolEntry.codeLimit) }
     }
 }

@@ -60,12 +60,17 @@ final class SpoolFixture {
         record.attempts = Int(count(1000))
         record.snapshot = SnapshotVersion(epoch: Int(count(Int64(Int32.max))), version: Int(count()))
         record.tags = Int(count(Int64(UsageRecord.tagNumbers.upperBound)))
-        let length = Int(count(Int64(UsageRecord.codeLimit)))
+        let length = Int(count(Int64(SpoolEntry.codeLimit)))
         for _ in 0..<Int(count(Int64(Charge.limit))) {
             record.charges.append(Charge(budget: UInt32(count(1 << 31)) + 1, startMinute: UInt32(count(1 << 31))))
         }
         record.code = String(
             (0..<length).map { _ in Character(UnicodeScalar(UInt8.random(in: 32...126, using: &random))) })
+        if Bool.random(using: &random) {
+            record.refusal = UsageRefusal(
+                level: BudgetLevel.allCases.randomElement(using: &random) ?? .key, rule: id(), left: count(),
+                needed: count())
+        }
         return record
     }
 }

@@ -61,6 +61,7 @@ struct WireCase: Sendable, CustomTestStringConvertible {
         WireCase("Keyring", required: [1, 2, 3]) { $0.keyring() },
         WireCase("Envelope", required: []) { $0.envelope() },
         WireCase("UsageRecord", required: [1, 2, 3, 14]) { $0.record() },
+        WireCase("UsageRefusal", required: [1, 2]) { $0.refusal() },
         WireCase("UsageBatch", required: [1, 2, 3, 4]) { $0.batch() },
         WireCase("UsageReply", required: [1, 2]) { $0.reply() },
         WireCase("LeaseAsk", required: [1]) { $0.ask() },
