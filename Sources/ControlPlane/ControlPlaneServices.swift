@@ -24,6 +24,7 @@ package struct ControlPlaneServices: Sendable {
     /// The endpoints of every noun.
     package var endpoints: [Endpoint] {
         let catalog = Catalog(database: self.database, changes: self.changes, keys: self.keys, time: self.time)
+        let budgets = Budgets(database: self.database, changes: self.changes, time: self.time)
         let fleet = Fleet(database: self.database, changes: self.changes, keys: self.keys, time: self.time)
         return OrganizationRoutes.endpoints(
             Organizations(database: self.database, changes: self.changes, time: self.time)
@@ -31,7 +32,7 @@ package struct ControlPlaneServices: Sendable {
             + VirtualKeyRoutes.endpoints(VirtualKeys(database: self.database, changes: self.changes, time: self.time))
             + ProviderRoutes.endpoints(catalog) + RouteRoutes.endpoints(catalog) + PriceRoutes.endpoints(catalog)
             + PriceProposalRoutes.endpoints(catalog)
-            + BudgetRoutes.endpoints(Budgets(database: self.database, changes: self.changes, time: self.time))
+            + BudgetRoutes.endpoints(budgets)
             + RateLimitRoutes.endpoints(RateLimits(database: self.database, changes: self.changes, time: self.time))
             + EventRoutes.endpoints(Events(database: self.database))
             + WebhookRoutes.endpoints(
@@ -42,6 +43,7 @@ package struct ControlPlaneServices: Sendable {
             + AuditRoutes.endpoints(AuditEvents(database: self.database))
             + ReratingRoutes.endpoints(Reratings(database: self.database, changes: self.changes, time: self.time))
             + UsageRoutes.endpoints(UsageReading(database: self.database))
+            + DecisionRoutes.endpoints(Decisions(database: self.database, budgets: budgets))
             + RetentionRoutes.endpoints(UsageKeeping(database: self.database, changes: self.changes))
             + StatementRoutes.endpoints(
                 Reconciliation(database: self.database, changes: self.changes, time: self.time)

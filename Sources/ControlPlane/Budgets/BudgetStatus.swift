@@ -31,6 +31,9 @@ package struct BudgetStatus: Sendable {
         }
     }
 
+    /// Money that gateways have and may spend, as far as they have said.
+    package var heldByGateways: NanoUSD { self.escrow(.open) }
+
     package var left: NanoUSD {
         let held = self.leases.reduce(self.spentBefore) { $0.addingSaturating(NanoUSD($1.state.held)) }
         return NanoUSD(max(0, self.limit.amount - held.amount))

@@ -1,3 +1,5 @@
+package import Shared
+
 /// How much of a stream's answer is reserved, and how much text may pass before more has to be.
 package struct StreamGrowth: Sendable {
     /// What is reserved.

@@ -71,9 +71,8 @@ extension CostBound {
     /// The bounds of a request.
     init(_ request: borrowing AccountedRequest) {
         let (contextWindow, maxOutput) = request.policy.bounds(of: request.model)
-        // A provider refuses what is more than the model's context.
-        let context = contextWindow > 0 ? Int64(contextWindow) : .max
-        self.init(prompt: min(Int64(request.bodyBytes), context), output: 0)
+        let context = Self.prompt(bytes: .max, contextWindow: contextWindow)
+        self.init(prompt: Self.prompt(bytes: Int64(request.bodyBytes), contextWindow: contextWindow), output: 0)
         // What is not in the body fills at most that; a tool of the provider's may fill it any number of times.
         if !request.features.isDisjoint(with: [.previousResponse, .conversation, .storedPrompt, .references]) {
             self.prompt = context
@@ -83,10 +82,7 @@ extension CostBound {
         if request.operation == .speech { self.characters = self.prompt }
         if request.operation == .imageGenerations { self.images = max(1, request.choices) }
         guard request.operation.generates || request.operation == .imageGenerations else { return }
-        let cap = Int64(maxOutput > 0 ? maxOutput : contextWindow)
-        var bound = request.outputBound ?? .max
-        if cap > 0 { bound = min(bound, cap) }
-        let (total, overflow) = bound.multipliedReportingOverflow(by: max(1, request.choices))
-        self.output = overflow ? .max : total
+        self.output = Self.output(
+            bound: request.outputBound, choices: request.choices, contextWindow: contextWindow, maxOutput: maxOutput)
     }
 }

@@ -1,5 +1,3 @@
-package import Shared
-
 /// What a request can cost at most, before anybody has counted its tokens.
 package struct CostBound: Sendable {
     /// Units of everything that a prompt can be counted as: a token is at least one byte of the body.
@@ -14,6 +12,26 @@ package struct CostBound: Sendable {
     package init(prompt: Int64, output: Int64) {
         self.prompt = prompt
         self.output = output
+    }
+
+    /// Of a body: a provider refuses what is more than the model's context.
+    ///
+    /// - Parameter contextWindow: tokens; 0 for not known.
+    package static func prompt(bytes: Int64, contextWindow: Int) -> Int64 {
+        contextWindow > 0 ? min(bytes, Int64(contextWindow)) : bytes
+    }
+
+    /// Of all choices together; `.max` where nothing bounds them.
+    ///
+    /// - Parameters:
+    ///   - bound: what the client allows for each.
+    ///   - contextWindow: the model's, in tokens; 0 for not known, like `maxOutput`.
+    package static func output(bound: Int64?, choices: Int64, contextWindow: Int, maxOutput: Int) -> Int64 {
+        let cap = Int64(maxOutput > 0 ? maxOutput : contextWindow)
+        var bound = bound ?? .max
+        if cap > 0 { bound = min(bound, cap) }
+        let (total, overflow) = bound.multipliedReportingOverflow(by: max(1, choices))
+        return overflow ? .max : total
     }
 
     /// The cost at the dearest reading of a price: every unit of the prompt at the dearest rate that one can have, under

@@ -1,0 +1,148 @@
+import Postgres
+import Shared
+
+/// The SQL of what a request would meet.
+enum ExplanationStore {
+    /// A node of a project's line.
+    struct Node {
+        let id: NodeID
+        let level: BudgetLevel
+        let reference: String
+        let isActive: Bool
+    }
+
+    /// A target of a route, with what may be in its way.
+    struct Target {
+        let model: ModelID
+        let provider: ProviderID
+        let order: Int32
+        let isModelActive: Bool
+        let isProviderActive: Bool
+        /// True where none is needed.
+        let isCredentialActive: Bool
+        let contextWindow: Int
+        let maxOutput: Int
+
+        var isUsable: Bool { self.isModelActive && self.isProviderActive && self.isCredentialActive }
+    }
+
+    /// The organization first, the project last.
+    static func line(of project: ProjectID, _ tx: inout Transaction) throws -> [Node] {
+        try tx.query(
+            """
+            select n.id, n.kind, n.status from scope_closure c join scope_node n on n.id = c.ancestor_id
+            where c.descendant_id = $1 and n.deleted_at is null order by c.depth desc
+            """, project
+        ).map { row in
+            let id: NodeID = try row.get("id")
+            let kind = ScopeNode.Kind(rawValue: try row.get("kind")) ?? .project
+            let level: BudgetLevel =
+                switch kind {
+                case .organization: .organization
+                case .unit: .unit
+                case .project: .project
+                }
+            return Node(
+                id: id, level: level, reference: ScopeReference(kind, id).description,
+                isActive: try row.get("status", as: String.self) == "active")
+        }
+    }
+
+    /// How the groups of gateways that serve an organization treat models without a price.
+    static func groups(of organization: OrganizationID, _ tx: inout Transaction) throws -> [Manifest.UnpricedModels] {
+        try tx.query(
+            """
+            select g.unpriced_models from gateway_group g join gateway_group_organization o on o.group_id = g.id
+            where o.organization_id = $1
+            """, organization
+        ).map { Manifest.UnpricedModels(name: try $0.get("unpriced_models")) ?? .deny }
+    }
+
+    /// The route that an alias means at a project: the nearest one that is active.
+    static func route(_ alias: String, at project: ProjectID, _ tx: inout Transaction) throws -> RouteID? {
+        try tx.queryOne(
+            """
+            select r.id from route r
+            left join scope_closure c on c.ancestor_id = r.node_id and c.descendant_id = $2
+            where r.alias = $1 and r.deleted_at is null and r.status = 'active'
+                and (r.node_id is null or c.depth is not null)
+            order by c.depth nulls last limit 1
+            """, alias, project
+        ).map { try $0.get("id") }
+    }
+
+    /// In the order in which they are tried, as far as that is not left to chance.
+    static func targets(of route: RouteID, _ tx: inout Transaction) throws -> [Target] {
+        try tx.query(
+            """
+            select m.id, m.provider_id, t."order", m.status = 'active' and m.deleted_at is null as model_active,
+                p.status = 'active' and p.deleted_at is null as provider_active,
+                t.credential_id is null or (c.status = 'active' and c.deleted_at is null) as credential_active,
+                m.context_window, m.max_output_tokens
+            from route_target t join model m on m.id = t.model_id join provider p on p.id = m.provider_id
+            left join credential c on c.id = t.credential_id
+            where t.route_id = $1 order by t."order", t.position
+            """, route
+        ).map { row in
+            Target(
+                model: try row.get("id"), provider: try row.get("provider_id"), order: try row.get("order"),
+                isModelActive: try row.get("model_active"), isProviderActive: try row.get("provider_active"),
+                isCredentialActive: try row.get("credential_active"),
+                contextWindow: Int(try row.get("context_window", as: Int32.self)),
+                maxOutput: Int(try row.get("max_output_tokens", as: Int32.self)))
+        }
+    }
+
+    /// The price of a model now, else the fallback; nil for one that does not exist.
+    static func price(of model: ModelID?, at now: Timestamp, _ tx: inout Transaction) throws -> Price? {
+        let row = try tx.queryOne(
+            """
+            select id from price where model_id is not distinct from $1::uuid and effective_at <= $2
+            order by effective_at desc limit 1
+            """, model, now)
+        return try row.map { try PriceStore.fetch(try $0.get("id"), &tx) }
+    }
+
+    /// The factor of an organization's discount or margin for a model now.
+    static func factor(
+        _ organization: OrganizationID, _ target: Target, at now: Timestamp, _ tx: inout Transaction
+    ) throws -> PriceFactor {
+        let rules = try AdjustmentStore.inForce(of: [organization], from: now, to: now, &tx).map(\.rule)
+            .sorted { $0.precedes($1) }
+        let nearest = PriceAdjustment.nearest(
+            in: rules, rules.indices, provider: target.provider, model: target.model, at: now)
+        return nearest.map { rules[$0].factor } ?? .one
+    }
+
+    /// The active budgets of a line, its tags included, and of a key: in the order in which they refuse.
+    static func budgets(_ line: [NodeID], key: VirtualKeyID, _ tx: inout Transaction) throws -> [Budget] {
+        let rows = try tx.query(
+            """
+            select id from budget where deleted_at is null and status = 'active' and (node_id = any ($1) or key_id = $2)
+            """, line.map { SQLUUID($0) }, key)
+        let budgets = try BudgetStore.active(Set(try rows.map { try $0.get("id") }), &tx)
+        return Self.ordered(Array(budgets.values), line, subject: \.subject, id: \.id)
+    }
+
+    /// The same of rate limits.
+    static func rateLimits(_ line: [NodeID], key: VirtualKeyID, _ tx: inout Transaction) throws -> [RateLimit] {
+        let rows = try tx.query(
+            """
+            select id from rate_limit where deleted_at is null and status = 'active'
+                and (node_id = any ($1) or key_id = $2)
+            """, line.map { SQLUUID($0) }, key)
+        let limits = try rows.map { try RateLimitStore.fetch(try $0.get("id"), &tx) }
+        return Self.ordered(limits, line, subject: \.subject, id: \.id)
+    }
+
+    private static func ordered<Rule, ID: Comparable>(
+        _ rules: [Rule], _ line: [NodeID], subject: (Rule) -> BudgetSubject, id: (Rule) -> ID
+    ) -> [Rule] {
+        func place(_ rule: Rule) -> (Int, String, ID) {
+            let subject = subject(rule)
+            let depth = subject.columns.node.flatMap { line.firstIndex(of: $0) } ?? line.count
+            return (depth, subject.tag?.name ?? "", id(rule))
+        }
+        return rules.sorted { place($0) < place($1) }
+    }
+}
