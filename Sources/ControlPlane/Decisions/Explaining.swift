@@ -9,9 +9,12 @@ extension Decisions {
         var (explanation, demands) = try await self.database.transaction(.readOnly) { tx in
             try Explaining(question, now: now).rules(&tx)
         }
+        var statuses: [BudgetID: BudgetStatus] = [:]
         for demand in demands {
             for budget in demand.budgets {
-                let status = try await self.budgets.status(budget.id, at: now, now: now)
+                let known = statuses[budget.id]
+                let status = if let known { known } else { try await self.budgets.status(budget.id, at: now, now: now) }
+                statuses[budget.id] = status
                 explanation.money(demand, budget, status)
             }
         }
@@ -49,8 +52,8 @@ private struct Explaining {
         guard let targets = try self.targets(key, &tx) else { return [] }
         let tags = self.question.tags.merging(key.tags) { $1 }
         let nodes = line.map(\.id)
-        let budgets = try ExplanationStore.budgets(nodes, key: key.id, &tx)
-        let limits = try ExplanationStore.rateLimits(nodes, key: key.id, &tx)
+        let budgets = try ExplanationStore.budgets(nodes, tags, key: key.id, &tx)
+        let limits = try ExplanationStore.rateLimits(nodes, tags, key: key.id, &tx)
         func level(_ subject: BudgetSubject) -> BudgetLevel {
             switch subject {
             case .node(let id): line.first { $0.id == id }?.level ?? .project
@@ -60,25 +63,24 @@ private struct Explaining {
             }
         }
         func counts(
-            _ subject: BudgetSubject, _ models: [ModelID], _ providers: [ProviderID], _ at: ExplanationStore.Target
+            _ models: [ModelID], _ providers: [ProviderID], _ at: ExplanationStore.Target
         )
             -> Bool
         {
-            if let tag = subject.tag, tags[tag.name] != tag.value { return false }
-            return (models.isEmpty && providers.isEmpty) || models.contains(at.model) || providers.contains(at.provider)
+            (models.isEmpty && providers.isEmpty) || models.contains(at.model) || providers.contains(at.provider)
         }
         var demands: [MoneyDemand] = []
         for target in targets {
             guard let price = try self.price(of: target, groups, &tx) else { continue }
             let bound = self.bound(at: target, output: self.question.maxTokens)
-            for limit in limits where counts(limit.subject, limit.models, limit.providers, target) {
+            for limit in limits where counts(limit.models, limit.providers, target) {
                 self.check(limit, level(limit.subject), bound, target.model)
             }
             let factor = try ExplanationStore.factor(key.organization, target, at: self.now, &tx)
             func cost(_ bound: CostBound) -> NanoUSD? {
                 bound.cost(items: price.items, uplift: price.uplift, adjustment: factor)
             }
-            let paid = budgets.filter { counts($0.subject, $0.models, $0.providers, target) }
+            let paid = budgets.filter { counts($0.models, $0.providers, target) }
             demands.append(
                 MoneyDemand(
                     model: target.model, cost: cost(bound), least: cost(self.bound(at: target, output: 256)),

@@ -114,23 +114,33 @@ enum ExplanationStore {
         return nearest.map { rules[$0].factor } ?? .one
     }
 
-    /// The active budgets of a line, its tags included, and of a key: in the order in which they refuse.
-    static func budgets(_ line: [NodeID], key: VirtualKeyID, _ tx: inout Transaction) throws -> [Budget] {
+    /// Those that are active of a line, of the request's tags there, and of its key.
+    private static let applying: SQL = """
+         where deleted_at is null and status = 'active' and (node_id = any ($1) or key_id = $2)
+            and (tag_name is null or exists (
+                select from unnest($3::text[], $4::text[]) as t (name, value)
+                where t.name = tag_name and t.value = tag_value))
+        """
+
+    /// The budgets that a request would pay into at one model or another, in the order in which they refuse.
+    static func budgets(
+        _ line: [NodeID], _ tags: [String: String], key: VirtualKeyID, _ tx: inout Transaction
+    ) throws -> [Budget] {
+        let names = tags.keys.sorted()
         let rows = try tx.query(
-            """
-            select id from budget where deleted_at is null and status = 'active' and (node_id = any ($1) or key_id = $2)
-            """, line.map { SQLUUID($0) }, key)
+            "select id from budget" + Self.applying, line.map { SQLUUID($0) }, key, names, names.map { tags[$0] ?? "" })
         let budgets = try BudgetStore.active(Set(try rows.map { try $0.get("id") }), &tx)
         return Self.ordered(Array(budgets.values), line, subject: \.subject, id: \.id)
     }
 
     /// The same of rate limits.
-    static func rateLimits(_ line: [NodeID], key: VirtualKeyID, _ tx: inout Transaction) throws -> [RateLimit] {
+    static func rateLimits(
+        _ line: [NodeID], _ tags: [String: String], key: VirtualKeyID, _ tx: inout Transaction
+    ) throws -> [RateLimit] {
+        let names = tags.keys.sorted()
         let rows = try tx.query(
-            """
-            select id from rate_limit where deleted_at is null and status = 'active'
-                and (node_id = any ($1) or key_id = $2)
-            """, line.map { SQLUUID($0) }, key)
+            "select id from rate_limit" + Self.applying, line.map { SQLUUID($0) }, key, names,
+            names.map { tags[$0] ?? "" })
         let limits = try rows.map { try RateLimitStore.fetch(try $0.get("id"), &tx) }
         return Self.ordered(limits, line, subject: \.subject, id: \.id)
     }
