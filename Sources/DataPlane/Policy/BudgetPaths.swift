@@ -18,8 +18,8 @@ struct BudgetPaths {
             self.subjects.add(Handle(self.entries.count), to: row.subject)
             self.entries.append(
                 BudgetEntry(
-                    id: row.id, number: row.number, cell: cell, level: level, period: row.period, zone: row.zone,
-                    amount: row.amount, isHard: row.isHard, away: row.away,
+                    id: row.id, number: row.number, cell: cell, level: level, period: row.period,
+                    rolling: row.rolling, zone: row.zone, amount: row.amount, isHard: row.isHard, away: row.away,
                     estimate: row.estimate, lowersOutput: row.lowersOutput,
                     models: narrowing.models(row.models, of: row.providers)
                 )

@@ -94,6 +94,8 @@ package struct BudgetEntry: Sendable {
     package let cell: LeaseTable.Cell
     package let level: BudgetLevel
     package let period: BudgetPeriod
+    /// How long its window is that rolls; `period` is total then.
+    package let rolling: BudgetPeriod?
     package let zone: ZoneOffsets
     package let amount: NanoUSD
     package let isHard: Bool
