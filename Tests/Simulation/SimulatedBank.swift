@@ -46,13 +46,14 @@ struct SimulatedBank {
 
         mutating func check(_ window: RollingWindow, at now: Timestamp) {
             let step = window.step(of: now)
+            self.checkpoints = self.checkpoints.filter { $0.key <= step }
             if let known = self.checkpoints[step] {
                 self.checkpoints[step] = Checkpoint(takenAt: max(known.takenAt, now), settled: self.settled)
                 return
             }
             self.checkpoints[step] = Checkpoint(takenAt: now, settled: self.settled)
             let oldest = self.newest(by: window.keptSince(at: now), window) ?? .min
-            self.checkpoints = self.checkpoints.filter { $0.key >= oldest && $0.key <= step }
+            self.checkpoints = self.checkpoints.filter { $0.key >= oldest }
         }
 
         var held: Int64 { self.leases.values.reduce(0) { $0 + $1.state.held } }

@@ -68,45 +68,63 @@ enum RollingStore {
         return result
     }
 
-    /// Takes a checkpoint of those accounts that are of rolling budgets; by whoever keeps what was spent, one at a time.
+    /// Takes checkpoints of accounts; by whoever keeps what was spent, one at a time.
     ///
     /// - Parameter now: not before what is kept as spent was stored.
-    static func check(_ accounts: [Int64], at now: Timestamp, _ tx: inout Transaction) throws {
+    static func check(
+        _ accounts: [(id: Int64, window: RollingWindow)], at now: Timestamp, _ tx: inout Transaction
+    ) throws {
+        guard !accounts.isEmpty else { return }
+        let (ids, steps) = (accounts.map(\.id), accounts.map { $0.window.step(of: now) })
+        try Self.removeAhead(ids, of: steps, &tx)
         let rows = try tx.query(
             """
             insert into budget_checkpoint as c (account_id, step, taken_at, settled)
-            select a.id, $2::bigint / (b.rolling_seconds * 1000000 / $3::bigint), timestamptz 'epoch' + $2::bigint * interval '1 microsecond',
-                least(a.spent_before + coalesce(s.settled, 0), $4::bigint)::bigint
-            from budget_account a join budget b on b.id = a.budget_id and b.rolling_seconds is not null
-            left join budget_account_spent s on s.account_id = a.id
-            where a.id = any ($1) order by a.id
+            select a.id, w.step, $3, least(a.spent_before + coalesce(s.settled, 0), $4::bigint)::bigint
+            from unnest($1::bigint[], $2::bigint[]) as w (account_id, step)
+            join budget_account a on a.id = w.account_id
+            left join budget_account_spent s on s.account_id = a.id order by a.id
             -- A clock that was put back does not make what was settled any older.
             on conflict (account_id, step) do update
                 set taken_at = greatest(c.taken_at, excluded.taken_at), settled = excluded.settled
             returning account_id, xmax = 0 as is_new
-            """, accounts, now.microseconds, RollingWindow.steps, RollingWindow.settledLimit)
-        let stepped: [Int64] = try rows.filter { try $0.get("is_new") }.map { try $0.get("account_id") }
-        try Self.thinOut(stepped, at: now, &tx)
+            """, ids, steps, now, RollingWindow.settledLimit)
+        let stepped = Set(try rows.filter { try $0.get("is_new") }.map { try $0.get("account_id", as: Int64.self) })
+        try Self.thinOut(accounts.filter { stepped.contains($0.id) }, at: now, &tx)
     }
 
-    /// Removes checkpoints that no window begins with any more, and those of a clock that was ahead.
-    private static func thinOut(_ accounts: [Int64], at now: Timestamp, _ tx: inout Transaction) throws {
+    /// Removes checkpoints of a clock that was ahead: they say less than is known now, and would be the newest.
+    private static func removeAhead(_ accounts: [Int64], of steps: [Int64], _ tx: inout Transaction) throws {
+        // Mostly there are none, which is seen by the newest of each.
+        let rows = try tx.query(
+            """
+            select w.account_id, w.step from unnest($1::bigint[], $2::bigint[]) as w (account_id, step)
+            where w.step < (select k.step from budget_checkpoint k
+                where k.account_id = w.account_id order by k.step desc limit 1)
+            """, accounts, steps)
+        for row in rows {
+            _ = try tx.execute(
+                "delete from budget_checkpoint where account_id = $1 and step > $2",
+                try row.get("account_id", as: Int64.self), try row.get("step", as: Int64.self))
+        }
+    }
+
+    /// Removes checkpoints that no window begins with any more.
+    private static func thinOut(
+        _ accounts: [(id: Int64, window: RollingWindow)], at now: Timestamp, _ tx: inout Transaction
+    ) throws {
         guard !accounts.isEmpty else { return }
+        let kept = accounts.map { $0.window.keptSince(at: now) }
         _ = try tx.execute(
             """
-            with rolling as (
-                select a.id, b.rolling_seconds * 1000000 as length, b.rolling_seconds * 1000000 / $3::bigint as step
-                from budget_account a join budget b on b.id = a.budget_id where a.id = any ($1)),
-            kept as (
-                select w.id, $2::bigint / w.step as newest, (
+            delete from budget_checkpoint c using (
+                select w.account_id, (
                     select k.step from budget_checkpoint k
-                    where k.account_id = w.id and k.step <= ($2::bigint - w.length - w.step - $4::bigint) / w.step
-                        and k.taken_at <= timestamptz 'epoch'
-                            + ($2::bigint - w.length - w.step - $4::bigint) * interval '1 microsecond'
+                    where k.account_id = w.account_id and k.step <= w.step
+                        and k.taken_at <= timestamptz 'epoch' + w.kept * interval '1 microsecond'
                     order by k.step desc limit 1) as oldest
-                from rolling w)
-            delete from budget_checkpoint c using kept
-            where c.account_id = kept.id and (c.step < kept.oldest or c.step > kept.newest)
-            """, accounts, now.microseconds, RollingWindow.steps, RollingWindow.clockMargin * 1_000_000)
+                from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as w (account_id, step, kept)) w
+            where c.account_id = w.account_id and c.step < w.oldest
+            """, accounts.map(\.id), zip(accounts, kept).map { $0.window.step(of: $1) }, kept.map(\.microseconds))
     }
 }

@@ -24,14 +24,17 @@ package struct RollingWindow: Sendable, Hashable {
     ///
     /// Replicas write checkpoints and grant by their own clocks. Were one further off, a window would be shorter by the rest.
     package static let clockMargin: Int64 = 1
-    /// The most that an account can have been spent of since it was opened, in nano-USD: 2.3 billion dollars. Sums of
-    /// leases are cut there, so nothing is granted beyond.
+    /// The most that can be spent of an account since it was opened, in nano-USD: 2.3 billion dollars.
+    ///
+    /// Sums of leases are cut there, so nothing is granted beyond.
     package static let settledLimit: Int64 = 1 << 61
 
     /// Of what a database has.
     package init(stored seconds: Int64) { self.seconds = seconds }
 
-    /// Nil for a period without a length. Months are 30 days, quarters 90, years 365.
+    /// Nil for a period without a length.
+    ///
+    /// Months are 30 days, quarters 90, years 365.
     package init?(_ period: BudgetPeriod) {
         switch period {
         case .minute: self.seconds = 60

@@ -76,9 +76,9 @@ package final class ThresholdWatch: Sendable {
         // Not before what was taken had arrived.
         let now = time.now()
         let ids = taken.keys.sorted()
-        try RollingStore.check(ids, at: now, &tx)
         var accounts = try ThresholdStore.accounts(ids, &tx)
         let rolling = accounts.compactMap { account in account.rolling.map { (id: account.id, window: $0) } }
+        try RollingStore.check(rolling, at: now, &tx)
         let passed = try RollingStore.passed(rolling, at: now, &tx)
         let budgets = try BudgetStore.active(Set(accounts.map(\.budget)), &tx)
         let increases = try LeaseStore.increases(of: budgets.keys.sorted(), at: now, &tx)

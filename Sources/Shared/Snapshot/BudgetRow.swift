@@ -50,8 +50,9 @@ package struct BudgetRow: SnapshotRow, Hashable {
     package var number: UInt32
     package var subject: BudgetSubject
     package var period: BudgetPeriod
-    /// How long its window is that rolls: then `period` is total, and the control plane's grants keep to the window. Nil for
-    /// windows of the calendar.
+    /// How long its window is that rolls; nil for windows of the calendar.
+    ///
+    /// Then `period` is total, and it is the control plane's grants that keep to the window.
     package var rolling: BudgetPeriod?
     package var zone: ZoneOffsets
     package var amount: NanoUSD

@@ -146,7 +146,8 @@ import Testing
             "from budget_account a left join budget_account_spent",
             "delete from budget_held_change", "update budget_account a set held",
             "insert into budget_account_unseen", "insert into webhook_delivery", "from snapshot where group_id",
-            "from budget_checkpoint k", "insert into budget_checkpoint as c", "delete from budget_checkpoint c",
+            "from budget_checkpoint k", "insert into budget_checkpoint as c",
+            "where w.step < (select k.step from budget_checkpoint", "delete from budget_checkpoint c using (",
             "insert into budget_checkpoint (account_id",
             "delete from join_token",
         ] {
