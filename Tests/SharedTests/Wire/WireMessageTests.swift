@@ -76,7 +76,8 @@ import Testing
                 #expect(throws: WireError.unknownCriticalField(unknown)) { try message.recode(field + bytes) }
                 #expect(throws: WireError.unknownCriticalField(unknown)) { try message.recode(bytes + field) }
             }
-            for unknown in [1000, 1001, 536_870_911] {
+            // The one field that is known and may be skipped.
+            for unknown in [1000, 1001, 536_870_911] where message.testDescription != "BudgetRow" || unknown != 1000 {
                 let field = RawFields.tag(unknown, value.type) + value.bytes
                 #expect(try message.recode(field + bytes) == bytes)
                 #expect(try message.recode(bytes + field) == bytes)
