@@ -397,10 +397,21 @@ CREATE TABLE public.budget (
     tag_value text,
     estimate text DEFAULT 'bound'::text NOT NULL,
     lower_max_tokens boolean DEFAULT false NOT NULL,
+    rolling_seconds bigint,
     CONSTRAINT budget_amount_nano_usd_check CHECK (((amount_nano_usd >= 1) AND (amount_nano_usd <= '1000000000000000000'::bigint))),
     CONSTRAINT budget_away_check CHECK ((away = ANY (ARRAY['deny'::text, 'open'::text]))),
     CONSTRAINT budget_check CHECK ((num_nonnulls(node_id, key_id, owner_id) = 1)),
     CONSTRAINT budget_check1 CHECK ((((tag_name IS NULL) = (tag_value IS NULL)) AND ((tag_name IS NULL) OR (node_id IS NOT NULL)))),
+    CONSTRAINT budget_check2 CHECK (((rolling_seconds IS NULL) OR ((period <> 'total'::text) AND (NOT carry_over) AND (time_zone = 'UTC'::text) AND (rolling_seconds =
+CASE period
+    WHEN 'minute'::text THEN 60
+    WHEN 'hour'::text THEN 3600
+    WHEN 'day'::text THEN 86400
+    WHEN 'week'::text THEN 604800
+    WHEN 'month'::text THEN 2592000
+    WHEN 'quarter'::text THEN 7776000
+    ELSE 31536000
+END)))),
     CONSTRAINT budget_estimate_check CHECK ((estimate = ANY (ARRAY['bound'::text, 'learned'::text]))),
     CONSTRAINT budget_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
     CONSTRAINT budget_period_check CHECK ((period = ANY (ARRAY['minute'::text, 'hour'::text, 'day'::text, 'week'::text, 'month'::text, 'quarter'::text, 'year'::text, 'total'::text]))),
@@ -444,6 +455,14 @@ CREATE TABLE public.budget_account_unseen (
     settled bigint DEFAULT 0 NOT NULL
 )
 WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='2000');
+CREATE TABLE public.budget_checkpoint (
+    account_id bigint NOT NULL,
+    step bigint NOT NULL,
+    taken_at timestamp with time zone NOT NULL,
+    settled bigint NOT NULL,
+    CONSTRAINT budget_checkpoint_settled_check CHECK ((settled >= 0))
+)
+WITH (fillfactor='70');
 CREATE TABLE public.budget_held_change (
     account_id bigint NOT NULL,
     amount bigint NOT NULL
@@ -1506,6 +1525,8 @@ ALTER TABLE ONLY public.budget_account
     ADD CONSTRAINT budget_account_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.budget_account_spent
     ADD CONSTRAINT budget_account_spent_pkey PRIMARY KEY (account_id);
+ALTER TABLE ONLY public.budget_checkpoint
+    ADD CONSTRAINT budget_checkpoint_pkey PRIMARY KEY (account_id, step);
 ALTER TABLE ONLY public.budget_increase
     ADD CONSTRAINT budget_increase_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.budget_lease
@@ -1771,6 +1792,8 @@ ALTER TABLE ONLY public.budget_account
     ADD CONSTRAINT budget_account_budget_id_fkey FOREIGN KEY (budget_id) REFERENCES public.budget(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.budget_account_spent
     ADD CONSTRAINT budget_account_spent_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.budget_account(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.budget_checkpoint
+    ADD CONSTRAINT budget_checkpoint_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.budget_account(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.budget_increase
     ADD CONSTRAINT budget_increase_budget_id_fkey FOREIGN KEY (budget_id) REFERENCES public.budget(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.budget
@@ -1938,10 +1961,11 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.budget TO gatehouse_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.budget_account TO gatehouse_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.budget_account_spent TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.budget_account_unseen TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.budget_checkpoint TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.budget_held_change TO gatehouse_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.budget_increase TO gatehouse_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.budget_lease TO gatehouse_app;
-GRANT SELECT,INSERT ON TABLE public.budget_threshold_crossing TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.budget_threshold_crossing TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.change TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.change_pending TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.change_publication TO gatehouse_app;

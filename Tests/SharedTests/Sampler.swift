@@ -182,7 +182,9 @@ extension Sampler {
     mutating func budget() -> BudgetRow {
         BudgetRow(
             id: self.id(), number: UInt32(self.integer(1...Int(UInt32.max))), subject: self.subject(),
-            period: self.pick(BudgetPeriod.allCases), zone: self.zone(), amount: NanoUSD(max(1, self.count())),
+            period: self.pick(BudgetPeriod.allCases),
+            rolling: self.chance() ? self.pick(BudgetPeriod.allCases) : nil, zone: self.zone(),
+            amount: NanoUSD(max(1, self.count())),
             isHard: self.chance(), away: self.pick(BudgetAwayPolicy.allCases),
             estimate: self.pick(BudgetEstimate.allCases), lowersOutput: self.chance(),
             providers: self.many(0...3) { $0.id() },

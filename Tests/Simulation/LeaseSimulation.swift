@@ -37,6 +37,11 @@ struct LeaseSimulation {
     private var nextStream: UInt64 = 1
     private let document: SnapshotDocument
     private let periods: [BudgetPeriod]
+    /// What was spent of rolling budgets within their windows, oldest first, and its sum.
+    private var recent: [Charge: [(time: Int64, cost: Int64)]] = [:]
+    private var recentSum: [Charge: Int64] = [:]
+    /// The most that had left the windows of accounts when money was granted.
+    private var passed: [Charge: Int64] = [:]
     private let withFailover: Bool
     /// What was truly spent of each account, and the highest limit that its budget had.
     private var spent: [Charge: Int64] = [:]
@@ -49,6 +54,8 @@ struct LeaseSimulation {
     private(set) var refusedThatFitted = 0
     private(set) var faults = 0
     private(set) var cut = 0
+    /// More than its amount was spent of a hard rolling budget, in several windows.
+    private(set) var rolled = false
     private var unbacked: String?
     private(set) var grown = 0
     /// The most that a budget was overspent by, in thousandths of what its requests may have cost beyond their reservations.
@@ -74,16 +81,19 @@ struct LeaseSimulation {
         var periods: [BudgetPeriod] = []
         let subjects: [BudgetSubject] = [.node(organization), .node(project), .key(key)]
         for (index, subject) in subjects.enumerated() where index == 1 || random.chance(2) {
-            let period: BudgetPeriod = random.pick([.minute, .hour, .total, .total, .total])
+            let isRolling = random.chance(3)
+            let length: BudgetPeriod = random.pick([.minute, .hour, .minute, .minute])
+            let period: BudgetPeriod = isRolling ? .total : random.pick([.minute, .hour, .total, .total])
             let number = UInt32(periods.count + 1)
-            // From a few requests to a few thousand.
-            let limit = Int64(1_000_000) * Int64(1 << random.below(11))
+            // From a few requests to a few thousand; where the window rolls to some dozens, so that it is full now and then.
+            let limit = Int64(1_000_000) * Int64(1 << random.below(isRolling ? 4 : 11))
             let isHard = index == 1 || random.chance(2)
             let estimate: BudgetEstimate = random.chance(2) ? .bound : .learned
             document.budgets.append(
                 BudgetRow(
-                    id: random.id(), number: number, subject: subject, period: period, amount: NanoUSD(limit),
-                    isHard: isHard, estimate: estimate))
+                    id: random.id(), number: number, subject: subject, period: period,
+                    rolling: isRolling ? length : nil, amount: NanoUSD(limit), isHard: isHard, estimate: estimate))
+            if isRolling { self.bank.rolling[number] = RollingWindow(length) }
             self.bank.budgets[number] = (limit, isHard)
             self.highest[number] = limit
             periods.append(period)
@@ -147,6 +157,7 @@ struct LeaseSimulation {
             self.keep(index)
             self.ship(index)
         }
+        if self.now >= self.controlDownUntil, self.random.chance(3) { self.bank.look(now: self.replicaClock()) }
         if self.random.chance(50) { self.bank.suspend(now: Timestamp(microseconds: self.now)) }
         if self.withFailover, self.random.chance(8) { self.backups.append((self.now, self.bank)) }
         self.backups.removeAll { $0.time < self.now - 5_000_000 }
@@ -237,7 +248,9 @@ struct LeaseSimulation {
                 guard let budget = self.bank.budgets[number], budget.isHard else { return .max }
                 let window = BudgetWindow.containing(
                     Timestamp(microseconds: self.now), self.periods[position], in: .utc)
-                return budget.limit - (self.spent[Charge(budget: number, startMinute: window.startMinute)] ?? 0)
+                let charge = Charge(budget: number, startMinute: window.startMinute)
+                let isRolling = self.bank.rolling[number] != nil
+                return budget.limit - ((isRolling ? self.recentSum[charge] : self.spent[charge]) ?? 0)
             }
             if left.allSatisfy({ $0 >= bound }) { self.refusedThatFitted += 1 }
             return
@@ -313,6 +326,12 @@ struct LeaseSimulation {
         Timestamp(microseconds: self.now + Int64(self.random.below(600_001)) - 300_000)
     }
 
+    /// What a replica of the control plane takes the time for: two are off by as much as they may be.
+    private mutating func replicaClock() -> Timestamp {
+        let off = Int(RollingWindow.clockMargin * 500_000)
+        return Timestamp(microseconds: self.now + Int64(self.random.below(2 * off + 1) - off))
+    }
+
     private mutating func finish(_ index: Int) {
         let stream = self.gateways[index].streams.count - 1
         let over = self.gateways[index].requests.filter { $0.ends <= self.now || $0.cutAt != nil }
@@ -332,7 +351,12 @@ struct LeaseSimulation {
         self.gateways[index].streams[stream].entries[entry].cost = cost
         let charges = self.gateways[index].streams[stream].entries[entry].charges
         self.gateways[index].streams[stream].closed.append((charges, cost))
-        for charge in charges { self.spent[charge, default: 0] += cost }
+        for charge in charges {
+            self.spent[charge, default: 0] += cost
+            guard self.bank.rolling[charge.budget] != nil else { continue }
+            self.recent[charge, default: []].append((self.now, cost))
+            self.recentSum[charge, default: 0] += cost
+        }
     }
 
     // MARK: Talking
@@ -400,7 +424,15 @@ struct LeaseSimulation {
         switch event {
         case .renewal(let index, let process, let request):
             guard self.now >= self.controlDownUntil else { return }
-            let reply = self.bank.renew(request, process: process, now: now)
+            let replica = self.replicaClock()
+            let reply = self.bank.renew(request, process: process, now: replica)
+            for ask in request.asks {
+                guard let window = self.bank.rolling[ask.account.budget],
+                    let account = self.bank.accounts[ask.account]
+                else { continue }
+                self.passed[ask.account] = max(
+                    self.passed[ask.account] ?? 0, account.passed(window, at: replica))
+            }
             self.send(index, .reply(gateway: index, process: process, reply, sequence: request.sequence))
         case .reply(let index, let process, let reply, let sequence):
             guard !self.gateways[index].isDown, self.gateways[index].process == process,
@@ -435,7 +467,8 @@ struct LeaseSimulation {
 
     private mutating func check(_ place: String) throws {
         if let unbacked { throw Violation(description: "\(place): \(unbacked)") }
-        for (charge, spent) in self.spent {
+        try self.checkWindows(place)
+        for (charge, spent) in self.spent where self.bank.rolling[charge.budget] == nil {
             guard let budget = self.bank.budgets[charge.budget], budget.isHard else { continue }
             let limit = self.highest[charge.budget] ?? 0
             let excess = self.excess[charge] ?? 0
@@ -447,13 +480,33 @@ struct LeaseSimulation {
         // A database that lost commits does not know yet what was given back; what is spent is within the limit also then.
         guard self.now >= self.quietUntil else { return }
         for (charge, account) in self.bank.accounts where account.isHard {
-            let limit = (self.highest[charge.budget] ?? 0) + (self.excess[charge] ?? 0)
+            let limit =
+                (self.highest[charge.budget] ?? 0) + (self.excess[charge] ?? 0) + (self.passed[charge] ?? 0)
             guard account.held <= limit else {
                 throw Violation(
                     description:
                         "\(place): leases of \(charge) hold \(account.held) of \(limit), fail-over \(self.withFailover)"
                 )
             }
+        }
+    }
+
+    /// What was spent in the windows of rolling budgets that end now.
+    private mutating func checkWindows(_ place: String) throws {
+        for (charge, spent) in self.recent {
+            guard let window = self.bank.rolling[charge.budget] else { continue }
+            let gone = spent.prefix { $0.time <= self.now - window.seconds * 1_000_000 }
+            self.recent[charge]?.removeFirst(gone.count)
+            self.recentSum[charge, default: 0] -= gone.reduce(0) { $0 + $1.cost }
+            guard self.bank.budgets[charge.budget]?.isHard == true else { continue }
+            let limit = self.highest[charge.budget] ?? 0
+            let (sum, excess) = (self.recentSum[charge] ?? 0, self.excess[charge] ?? 0)
+            guard sum <= limit + excess else {
+                throw Violation(
+                    description:
+                        "\(place): \(charge) spent \(sum) of \(limit) in \(window.seconds) seconds, excess \(excess)")
+            }
+            if (self.spent[charge] ?? 0) > limit + excess { self.rolled = true }
         }
     }
 
@@ -474,6 +527,8 @@ struct LeaseSimulation {
                 self.keep(index)
                 self.ship(index)
             }
+            self.bank.look(now: self.replicaClock())
+            try self.checkWindows("healing")
         }
         for index in self.gateways.indices {
             let stream = self.gateways[index].streams.count - 1
@@ -493,6 +548,8 @@ struct LeaseSimulation {
                 self.keep(index)
                 self.ship(index)
             }
+            self.bank.look(now: self.replicaClock())
+            try self.checkWindows("healing")
         }
         try self.check("healed")
         let settled = self.bank.accounts.mapValues(\.settled)
@@ -500,6 +557,14 @@ struct LeaseSimulation {
             throw Violation(description: "healed: \(charge) spent \(spent), the ledger says \(settled[charge] ?? 0)")
         }
         for (charge, account) in self.bank.accounts {
+            // Nothing was spent for minutes: all that ever was has left the window.
+            if let window = self.bank.rolling[charge.budget], window.seconds == 60 {
+                let passed = account.passed(window, at: Timestamp(microseconds: self.now))
+                guard passed == account.settled else {
+                    throw Violation(
+                        description: "healed: of \(charge) \(passed) of \(account.settled) have left the window")
+                }
+            }
             for (holder, lease) in account.leases
             where lease.state.phase != .closed || lease.state.held != lease.state.settled {
                 let current = self.gateways.contains { $0.process == holder.process }

@@ -17,6 +17,10 @@ import Testing
         let budgets: [(number: UInt32, limit: Int64, isHard: Bool)]
     }
 
+    /// Of the budgets' accounts; the last one is of a rolling minute.
+    private static let periods: [BudgetPeriod] = [.total, .minute, .hour, .total]
+    private static let rolling = RollingWindow(stored: 60)
+
     private static let start = Timestamp(microseconds: 1_800_000_000_000_000)
 
     private func world(_ owner: TestDatabase, _ served: Database, _ random: inout SeededRandom) async throws -> World {
@@ -27,10 +31,11 @@ import Testing
         let organization: OrganizationID = id()
         let project: ProjectID = id()
         let gateways: [GatewayID] = [id(), id(), id()]
-        let rows = (0..<3).map { index in
+        let rows = (0..<4).map { index in
             (
                 id: id() as BudgetID, limit: Int64.random(in: 1_000_000...80_000_000, using: &random),
-                period: ["total", "minute", "hour"][index], isHard: index < 2
+                period: ["total", "minute", "hour", "minute"][index], isHard: index != 2,
+                rolling: index == 3 ? Self.rolling.seconds : nil
             )
         }
         let budgets = try await owner.database.transaction { tx in
@@ -57,9 +62,10 @@ import Testing
                 let stored = try tx.queryOne(
                     """
                     insert into budget (id, organization_id, node_id, name, amount_nano_usd, period, time_zone, hard,
-                        away, carry_over, status, created_at)
-                    values ($1, $2, $2, 'b', $3, $4, 'UTC', $5, 'deny', false, 'active', '2020-01-01') returning number
-                    """, row.id, organization, row.limit, row.period, row.isHard)
+                        away, carry_over, status, created_at, rolling_seconds)
+                    values ($1, $2, $2, 'b', $3, $4, 'UTC', $5, 'deny', false, 'active', '2020-01-01', $6::bigint)
+                    returning number
+                    """, row.id, organization, row.limit, row.period, row.isHard, row.rolling)
                 let number = UInt32(truncatingIfNeeded: try stored?.get("number", as: Int64.self) ?? 0)
                 budgets.append((number, row.limit, row.isHard))
             }
@@ -88,6 +94,7 @@ import Testing
     private func play(_ world: World, _ random: inout SeededRandom) async throws {
         var bank = SimulatedBank()
         for budget in world.budgets { bank.budgets[budget.number] = (budget.limit, budget.isHard) }
+        bank.rolling[world.budgets[3].number] = Self.rolling
         var now = Self.start
         var sequence: Int64 = 0
         for step in 0..<120 {
@@ -104,18 +111,22 @@ import Testing
             } else {
                 try await self.ingest(world, gateway, process, now, &bank, &random)
             }
-            if step % 7 == 0 { try await self.keepHouse(world, now, &bank) }
+            if step % 3 == 0 { try await self.keepHouse(world, now, &bank) }
             try await self.compare(world, bank, "step \(step)")
         }
     }
 
     /// What the jobs and the watch of thresholds do now and then.
-    private func keepHouse(_ world: World, _ now: Timestamp, _ bank: inout SimulatedBank) async throws {
+    private func keepHouse(
+        _ world: World, _ now: Timestamp, _ bank: inout SimulatedBank, marks: Int64 = ThresholdWatch.marksLimit
+    ) async throws {
         bank.suspend(now: now)
+        bank.look(now: now)
         try await world.database.transaction { tx in
             _ = try LeaseStore.suspend(before: now.adding(seconds: -LeaseRules.reclaimSeconds), &tx)
             _ = try LeaseSums.foldNoted(&tx)
-            _ = try ThresholdWatch.look(&tx, time: .system, limit: 3)
+            _ = try ThresholdWatch.look(
+                &tx, time: TimeSource(now: { now }, uptime: TimeSource.system.uptime), limit: marks)
         }
     }
 
@@ -184,7 +195,7 @@ import Testing
                 try await self.ingest(world, gateway, process, now, &forgotten, &random)
             default:
                 var forgotten = SimulatedBank()
-                try await self.keepHouse(world, now, &forgotten)
+                try await self.keepHouse(world, now, &forgotten, marks: 3)
             }
         }
     }
@@ -220,7 +231,7 @@ import Testing
     ) -> LeaseRequest {
         func amount(_ bound: Int64) -> Int64 { Int64.random(in: 0...max(1, bound), using: &random) }
         var asks: [LeaseAsk] = []
-        for (budget, period) in zip(world.budgets, [BudgetPeriod.total, .minute, .hour])
+        for (budget, period) in zip(world.budgets, Self.periods)
         where Bool.random(using: &random) {
             let window = BudgetWindow.containing(now, period, in: .utc)
             var ask = LeaseAsk(account: Charge(budget: budget.number, startMinute: window.startMinute))
@@ -263,7 +274,7 @@ import Testing
             var record = UsageRecord(request: RequestID(id), key: VirtualKeyID(id), project: world.project)
             record.started = now
             record.cost = NanoUSD(Int64.random(in: 0...300_000, using: &random))
-            for (budget, period) in zip(world.budgets, [BudgetPeriod.total, .minute, .hour])
+            for (budget, period) in zip(world.budgets, Self.periods)
             where Bool.random(using: &random) {
                 let window = BudgetWindow.containing(now, period, in: .utc)
                 record.charges.append(Charge(budget: budget.number, startMinute: window.startMinute))
@@ -316,6 +327,7 @@ import Testing
                 )
             }
         }
+        try await self.compareCheckpoints(world, bank, place)
         let expected = bank.accounts.values.reduce(0) { $0 + $1.leases.count }
         #expect(rows.count == expected, "\(place)")
         for (charge, holder, state) in rows {
@@ -323,5 +335,18 @@ import Testing
             model?.sequence = 0
             #expect(model == state, "\(place): \(charge) \(holder)")
         }
+    }
+
+    private func compareCheckpoints(_ world: World, _ bank: SimulatedBank, _ place: String) async throws {
+        let stored = try await world.database.transaction(.readOnly) { tx in
+            try tx.query("select step, taken_at, settled from budget_checkpoint order by step").map { row in
+                (
+                    try row.get("step", as: Int64.self),
+                    SimulatedBank.Checkpoint(takenAt: try row.get("taken_at"), settled: try row.get("settled"))
+                )
+            }
+        }
+        let account = bank.accounts[Charge(budget: world.budgets[3].number, startMinute: 0)]
+        #expect(Dictionary(uniqueKeysWithValues: stored) == account?.checkpoints ?? [:], "\(place)")
     }
 }

@@ -19,12 +19,42 @@ struct SimulatedBank {
         var renewedAt: Timestamp
     }
 
+    /// What had been settled by an instant.
+    struct Checkpoint: Equatable {
+        var takenAt: Timestamp
+        var settled: Int64
+    }
+
     struct Account {
         var limit: Int64
         var isHard: Bool
         var leases: [Holder: Lease] = [:]
         var frozenUntil: Timestamp?
         var sharers = LeaseSharers()
+        /// Of a rolling budget, by their steps.
+        var checkpoints: [Int64: Checkpoint] = [:]
+
+        /// What had left the window by an instant, all told.
+        func passed(_ window: RollingWindow, at now: Timestamp) -> Int64 {
+            self.newest(by: window.cutoff(at: now), window).flatMap { self.checkpoints[$0]?.settled } ?? 0
+        }
+
+        private func newest(by instant: Timestamp, _ window: RollingWindow) -> Int64? {
+            let last = window.step(of: instant)
+            return self.checkpoints.filter { $0.key <= last && $0.value.takenAt <= instant }.map(\.key).max()
+        }
+
+        mutating func check(_ window: RollingWindow, at now: Timestamp) {
+            let step = window.step(of: now)
+            self.checkpoints = self.checkpoints.filter { $0.key <= step }
+            if let known = self.checkpoints[step] {
+                self.checkpoints[step] = Checkpoint(takenAt: max(known.takenAt, now), settled: self.settled)
+                return
+            }
+            self.checkpoints[step] = Checkpoint(takenAt: now, settled: self.settled)
+            let oldest = self.newest(by: window.keptSince(at: now), window) ?? .min
+            self.checkpoints = self.checkpoints.filter { $0.key >= oldest }
+        }
 
         var held: Int64 { self.leases.values.reduce(0) { $0 + $1.state.held } }
         var settled: Int64 { self.leases.values.reduce(0) { $0 + $1.state.settled } }
@@ -45,7 +75,11 @@ struct SimulatedBank {
     private(set) var watermarks: [UInt64: Int] = [:]
     /// Limits by the number of the budget.
     var budgets: [UInt32: (limit: Int64, isHard: Bool)] = [:]
+    /// The windows of those budgets that roll.
+    var rolling: [UInt32: RollingWindow] = [:]
     var frozenUntil: Timestamp?
+    /// Accounts whose money changed since they were last looked at.
+    private var unseen: Set<Charge> = []
 
     mutating func renew(_ request: LeaseRequest, process: UInt64, now: Timestamp) -> LeaseReply {
         let caller = Holder(gateway: request.gateway, process: process)
@@ -68,6 +102,7 @@ struct SimulatedBank {
             }
             var account = self.accounts[ask.account] ?? Account(limit: budget.limit, isHard: budget.isHard)
             account.limit = budget.limit
+            if let window = self.rolling[ask.account.budget] { account.limit += account.passed(window, at: now) }
             var lease = account.leases[caller] ?? Lease(renewedAt: now)
             account.sharers.renew(lease.state, renewedAt: lease.renewedAt, now: now)
             if account.sharers.isDue(now: now) {
@@ -112,10 +147,19 @@ struct SimulatedBank {
                 lease.state.settled += record.cost
                 account.leases[holder] = lease
                 self.accounts[charge] = account
+                if record.cost != 0 { self.unseen.insert(charge) }
             }
         }
         self.watermarks[stream] = last + records.count
         return last + records.count
+    }
+
+    /// Takes the checkpoints of accounts whose money changed.
+    mutating func look(now: Timestamp) {
+        for charge in self.unseen {
+            if let window = self.rolling[charge.budget] { self.accounts[charge]?.check(window, at: now) }
+        }
+        self.unseen = []
     }
 
     /// Marks leases of processes that say nothing any more.

@@ -10,6 +10,7 @@ package struct Budget: Sendable, Hashable, Audited {
     package var name: String
     package var amount: NanoUSD
     package let period: BudgetPeriod
+    package let window: BudgetWindowKind
     package let timeZone: String
     package var isHard: Bool
     package var away: BudgetAwayPolicy
@@ -22,6 +23,9 @@ package struct Budget: Sendable, Hashable, Audited {
     package let models: [ModelID]
     package var status: ActiveStatus
     package var stamps: Stamps
+
+    /// Of a rolling one.
+    package var rolling: RollingWindow? { self.window == .rolling ? RollingWindow(self.period) : nil }
 
     /// Budgets of one node, one tag there, one key or one user, at most.
     package static let limitOfSubject = 4
@@ -36,10 +40,25 @@ package struct Budget: Sendable, Hashable, Audited {
         if let estimate = patch["estimate"]?.string.flatMap({ BudgetEstimate(name: $0) }) { result.estimate = estimate }
         if let lowers = patch["lower_max_tokens"]?.bool { result.lowersOutput = lowers }
         if let carries = patch["carry_over"]?.bool { result.carriesOver = carries }
+        try result.checkWindow()
         if let thresholds = patch["thresholds"] { result.thresholds = try BudgetThresholds(thresholds) }
         if let status = patch["status"]?.string.flatMap({ ActiveStatus(rawValue: $0) }) { result.status = status }
         result.stamps.advance(to: time)
         return result
+    }
+
+    /// Refuses what means nothing for a rolling window.
+    package func checkWindow() throws(ControlError) {
+        guard self.window == .rolling else { return }
+        guard self.period != .total else {
+            throw .invalid("A budget of period 'total' has no window that could roll.", at: "/window")
+        }
+        guard !self.carriesOver else {
+            throw .invalid("A rolling window leaves nothing over: there is no next one.", at: "/carry_over")
+        }
+        guard self.timeZone == "UTC" else {
+            throw .invalid("A rolling window goes by no zone's clock: leave it out, or say UTC.", at: "/time_zone")
+        }
     }
 
     /// The amount that a body gives, in one of two ways; nil when in none.
@@ -63,7 +82,8 @@ package struct Budget: Sendable, Hashable, Audited {
             "id": JSONValue(self.id), "scope": .string(self.scope),
             "tag": self.subject.tag.map { .string($0.name) } ?? .null,
             "amount_nano_usd": .string(String(self.amount.amount)), "period": .string(self.period.name),
-            "time_zone": .string(self.timeZone), "hard": .bool(self.isHard), "away": .string(self.away.name),
+            "window": .string(self.window.rawValue), "time_zone": .string(self.timeZone), "hard": .bool(self.isHard),
+            "away": .string(self.away.name),
             "estimate": .string(self.estimate.name), "lower_max_tokens": .bool(self.lowersOutput),
             "carry_over": .bool(self.carriesOver), "thresholds": self.thresholds.json,
             "providers": JSONValue(self.providers.map(\.description)),
@@ -81,7 +101,8 @@ package struct Budget: Sendable, Hashable, Audited {
             "tag": self.subject.tag?.json ?? .null, "name": .string(self.name),
             "amount_nano_usd": .string(String(self.amount.amount)),
             "amount_usd": JSONValue(self.amount), "period": .string(self.period.name),
-            "time_zone": .string(self.timeZone), "hard": .bool(self.isHard), "away": .string(self.away.name),
+            "window": .string(self.window.rawValue), "time_zone": .string(self.timeZone), "hard": .bool(self.isHard),
+            "away": .string(self.away.name),
             "estimate": .string(self.estimate.name), "lower_max_tokens": .bool(self.lowersOutput),
             "carry_over": .bool(self.carriesOver), "thresholds": self.thresholds.json,
             "providers": JSONValue(self.providers.map(\.description)),
@@ -97,6 +118,9 @@ package struct Budget: Sendable, Hashable, Audited {
         "Whose spending it bounds: all of an organization, a unit or a project, or one key.")
     private static let periodSchema = Schema.string(.oneOf(BudgetPeriod.allCases.map(\.name)))
         .described("How often it starts anew; minutes and hours are those of UTC, 'total' is never.")
+    private static let windowSchema = Schema.string(.oneOf(BudgetWindowKind.allCases.map(\.rawValue))).described(
+        "'calendar': one window after the other. 'rolling': at every instant, what was spent in the last period (months of "
+            + "30 days, quarters of 90, years of 365) is at most the amount. 'calendar' when absent.")
     private static let zoneSchema = Schema.string(.length(1...64))
         .described("The IANA time zone by whose clocks days and longer begin; UTC when absent.")
     private static let hardSchema = Schema.bool.described(
@@ -126,7 +150,8 @@ package struct Budget: Sendable, Hashable, Audited {
                 .required("scope", Self.scopeSchema), .required("tag", SubjectTag.schema.orNull),
                 .required("name", .name),
                 .required("amount_nano_usd", .decimal), .required("amount_usd", .string(.dollars)),
-                .required("period", Self.periodSchema), .required("time_zone", Self.zoneSchema),
+                .required("period", Self.periodSchema), .required("window", Self.windowSchema),
+                .required("time_zone", Self.zoneSchema),
                 .required("hard", Self.hardSchema), .required("away", Self.awaySchema),
                 .required("estimate", Self.estimateSchema), .required("lower_max_tokens", Self.lowerSchema),
                 .required("carry_over", Self.carrySchema), .required("thresholds", BudgetThresholds.schema),
@@ -139,7 +164,8 @@ package struct Budget: Sendable, Hashable, Audited {
         .required("scope", Self.scopeSchema), .optional("tag", SubjectTag.schema), .required("name", .name),
         .optional("amount_usd", .string(.dollars)),
         .optional("amount_nano_usd", .decimal), .required("period", Self.periodSchema),
-        .optional("time_zone", Self.zoneSchema), .optional("hard", Self.hardSchema),
+        .optional("window", Self.windowSchema), .optional("time_zone", Self.zoneSchema),
+        .optional("hard", Self.hardSchema),
         .optional("away", Self.awaySchema), .optional("estimate", Self.estimateSchema),
         .optional("lower_max_tokens", Self.lowerSchema), .optional("carry_over", Self.carrySchema),
         .optional("thresholds", BudgetThresholds.schema), .optional("providers", Self.providersSchema),

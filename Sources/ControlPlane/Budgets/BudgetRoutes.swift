@@ -24,10 +24,12 @@ package enum BudgetRoutes {
             Endpoint(
                 .get, "/v1/budgets/{id}/status", "budgets.status", "Where a budget stands in a window",
                 auth: .bearer(.budgetsRead),
-                query: [QueryParameter("at", .timestamp, "An instant in the window; now when absent.")],
+                query: [
+                    QueryParameter("at", .timestamp, "An instant in the window; now when absent, as for a rolling one.")
+                ],
                 success: .json(BudgetStatus.schema)
             ) { call in
-                let instant = call.query["at"]?.string.flatMap { Timestamp($0) } ?? call.context.time
+                let instant = call.query["at"]?.string.flatMap { Timestamp($0) }
                 return .json(try await budgets.status(try call.id(), at: instant, now: call.context.time).json)
             },
         ] + Self.increases(budgets)

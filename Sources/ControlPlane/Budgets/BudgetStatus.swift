@@ -16,12 +16,17 @@ package struct BudgetStatus: Sendable {
     /// What may be spent in the window: the amount, increases and what was carried over.
     package let limit: NanoUSD
     package let spentBefore: NanoUSD
+    /// Of a rolling budget.
+    package let rolling: RollingWindow?
+    /// Of a rolling budget: what had been spent when the window began.
+    package let passed: NanoUSD
     package let leases: [Lease]
     package let now: Timestamp
 
     /// What was spent, as far as usage has arrived.
     package var spent: NanoUSD {
-        self.leases.reduce(self.spentBefore) { $0.addingSaturating(NanoUSD($1.state.settled)) }
+        let spent = self.leases.reduce(self.spentBefore) { $0.addingSaturating(NanoUSD($1.state.settled)) }
+        return NanoUSD(max(0, spent.amount - self.passed.amount))
     }
 
     /// What gateways hold beyond what they are known to have spent.
@@ -36,7 +41,7 @@ package struct BudgetStatus: Sendable {
 
     package var left: NanoUSD {
         let held = self.leases.reduce(self.spentBefore) { $0.addingSaturating(NanoUSD($1.state.held)) }
-        return NanoUSD(max(0, self.limit.amount - held.amount))
+        return NanoUSD(max(0, self.limit.addingSaturating(self.passed).amount - held.amount))
     }
 
     /// What will be spent at the end of the window if it goes on as until now; nil for a window without an end, or one
@@ -51,12 +56,22 @@ package struct BudgetStatus: Sendable {
         return NanoUSD(Int64(clamping: UInt64(elapsed).dividingFullWidth(product).quotient))
     }
 
+    private var startsAt: Timestamp {
+        self.rolling.map { self.now.adding(seconds: -$0.seconds) } ?? self.window.start
+    }
+    private var endsAt: Timestamp? {
+        if self.rolling != nil { return self.now }
+        return self.window.end < .max ? Timestamp(microseconds: self.window.end) : nil
+    }
+
     package static let schema = Schema.named(
         "BudgetStatus",
         .object(
             [
                 .required("budget", .id(BudgetKind.self)), .required("window_starts_at", .timestamp),
-                .required("window_ends_at", Schema.timestamp.orNull),
+                .required(
+                    "window_ends_at",
+                    Schema.timestamp.orNull.described("Null for never; now for a rolling window.")),
             ] + Self.moneyMembers + [
                 .required(
                     "gateways",
@@ -92,8 +107,8 @@ package struct BudgetStatus: Sendable {
 
     package var json: JSONValue {
         var members: [String: JSONValue] = [
-            "budget": JSONValue(self.budget), "window_starts_at": JSONValue(self.window.start),
-            "window_ends_at": self.window.end < .max ? JSONValue(Timestamp(microseconds: self.window.end)) : .null,
+            "budget": JSONValue(self.budget), "window_starts_at": JSONValue(self.startsAt),
+            "window_ends_at": JSONValue(self.endsAt),
             "forecast_usd": JSONValue(self.forecast), "gateways": .array(self.leases.map(\.json)),
         ]
         let amounts = [
@@ -125,24 +140,34 @@ extension BudgetStatus.Lease {
 }
 
 extension Budgets {
-    /// Where a budget stands in the window that an instant is in.
-    package func status(_ id: BudgetID, at instant: Timestamp, now: Timestamp) async throws -> BudgetStatus {
+    /// Where a budget stands in the window that an instant is in; now when nil, as a rolling budget needs it.
+    package func status(_ id: BudgetID, at instant: Timestamp?, now: Timestamp) async throws -> BudgetStatus {
         try await self.database.transaction(.readOnly) { tx in
             let budget = try BudgetStore.fetch(id, &tx)
+            guard budget.rolling == nil || instant == nil else {
+                throw ControlError.invalid("A rolling budget has no window but the one that ends now.", at: "at")
+            }
             guard let row = try tx.queryOne("select since, offsets from zone_offset where zone = $1", budget.timeZone)
             else { throw ControlError.notFound("time zone") }
-            let window = BudgetWindow.containing(instant, budget.period, in: try ZoneOffsetStore.offsets(row))
+            let window = BudgetWindow.containing(
+                instant ?? now, budget.rolling == nil ? budget.period : .total, in: try ZoneOffsetStore.offsets(row))
             let account = try tx.queryOne(
                 "select id, spent_before, carried from budget_account where budget_id = $1 and start_minute = $2", id,
                 Int64(window.startMinute)
             )
             let increase = try LeaseStore.increases(of: [id], at: now, &tx)[id] ?? 0
+            let accountID: Int64? = try account?.get("id")
+            var passed: Int64?
+            if let accountID, let rolling = budget.rolling {
+                passed = try RollingStore.passed([(accountID, rolling)], at: now, &tx)[accountID]
+            }
             let carried: NanoUSD = try account?.get("carried") ?? .zero
             return BudgetStatus(
                 budget: id, window: window,
                 limit: budget.amount.addingSaturating(NanoUSD(increase)).addingSaturating(carried),
                 spentBefore: try account?.get("spent_before") ?? .zero,
-                leases: try account.map { try Self.leases(of: try $0.get("id"), &tx) } ?? [], now: now
+                rolling: budget.rolling, passed: NanoUSD(passed ?? 0),
+                leases: try accountID.map { try Self.leases(of: $0, &tx) } ?? [], now: now
             )
         }
     }

@@ -5,8 +5,9 @@ package import Shared
 package enum BudgetStore {
     private static let columns: SQL = """
         select b.id, b.organization_id, b.node_id, n.kind as node_kind, b.key_id, b.owner_id, b.tag_name, b.tag_value, b.name,
-            b.amount_nano_usd, b.period, b.time_zone, b.hard, b.away, b.carry_over, b.thresholds, b.providers, b.models, b.status,
-            b.estimate, b.lower_max_tokens, b.revision, b.created_at, b.updated_at
+            b.amount_nano_usd, b.period, b.rolling_seconds, b.time_zone, b.hard, b.away, b.carry_over, b.thresholds,
+            b.providers, b.models, b.status, b.estimate, b.lower_max_tokens, b.revision, b.created_at,
+            b.updated_at
         from budget b left join scope_node n on n.id = b.node_id
         """
 
@@ -43,16 +44,16 @@ package enum BudgetStore {
             """
             insert into budget (id, organization_id, node_id, key_id, owner_id, name, amount_nano_usd, period,
                 time_zone, hard, away, carry_over, providers, models, status, revision, created_at, updated_at,
-                thresholds, estimate, lower_max_tokens, tag_name, tag_value)
+                thresholds, estimate, lower_max_tokens, tag_name, tag_value, rolling_seconds)
             values ($1, $2, $3::uuid, $4::uuid, $5::uuid, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17,
-                $18, $19, $20, $21::text, $22::text)
+                $18, $19, $20, $21::text, $22::text, $23::bigint)
             """,
             budget.id, budget.organization, node, key, owner, budget.name, budget.amount, budget.period.name,
             budget.timeZone, budget.isHard, budget.away.name, budget.carriesOver,
             budget.providers.map { SQLUUID($0) }, budget.models.map { SQLUUID($0) }, budget.status.rawValue,
             budget.stamps.revision, budget.stamps.createdAt, budget.thresholds.percents, budget.estimate.name,
             budget.lowersOutput,
-            budget.subject.tag?.name, budget.subject.tag?.value
+            budget.subject.tag?.name, budget.subject.tag?.value, budget.rolling?.seconds
         )
     }
 
@@ -83,7 +84,9 @@ package enum BudgetStore {
         return Budget(
             id: try row.get("id"), organization: try row.get("organization_id"),
             subject: subject, scope: scope, name: try row.get("name"), amount: try row.get("amount_nano_usd"),
-            period: BudgetPeriod(name: try row.get("period")) ?? .total, timeZone: try row.get("time_zone"),
+            period: BudgetPeriod(name: try row.get("period")) ?? .total,
+            window: try row.optional("rolling_seconds", as: Int64.self) == nil ? .calendar : .rolling,
+            timeZone: try row.get("time_zone"),
             isHard: try row.get("hard"), away: BudgetAwayPolicy(name: try row.get("away")) ?? .deny,
             estimate: BudgetEstimate(name: try row.get("estimate")) ?? .bound,
             lowersOutput: try row.get("lower_max_tokens"),

@@ -41,7 +41,8 @@ package struct Budgets: Sendable {
             try ZoneOffsetStore.ensure(zone, at: context.time, &tx)
             let budget = Budget(
                 id: id, organization: organization, subject: subject, scope: scope,
-                name: body["name"]?.string ?? "", amount: amount, period: period, timeZone: zone,
+                name: body["name"]?.string ?? "", amount: amount, period: period,
+                window: body["window"]?.string.flatMap { BudgetWindowKind(rawValue: $0) } ?? .calendar, timeZone: zone,
                 isHard: body["hard"]?.bool ?? true,
                 away: body["away"]?.string.flatMap { BudgetAwayPolicy(name: $0) } ?? .deny,
                 estimate: body["estimate"]?.string.flatMap { BudgetEstimate(name: $0) } ?? .bound,
@@ -52,6 +53,7 @@ package struct Budgets: Sendable {
                 models: (body["models"]?.array ?? []).compactMap { $0.string.flatMap { ModelID($0) } },
                 status: .active, stamps: Stamps(new: context.time)
             )
+            try budget.checkWindow()
             try BudgetSubject.checkNarrowing(
                 to: budget.models, of: budget.providers, organization: organization, &tx)
             try BudgetStore.insert(budget, &tx, permit)

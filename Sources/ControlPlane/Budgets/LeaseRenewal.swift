@@ -24,6 +24,10 @@ package enum LeaseRenewal {
         reply.unsettled = try LeaseStore.unsettled(caller.id, besides: caller.process, &tx)
         let accounts = try Self.accounts(known.map(\.account), terms, now: now, &tx)
         let ids = accounts.values.map(\.id)
+        let rolling = accounts.values.compactMap { account in
+            terms[account.charge.budget]?.rolling.map { (id: account.id, window: $0) }
+        }
+        let passed = try RollingStore.passed(rolling, at: now, &tx)
         let leases = try LeaseStore.leases(of: ids, caller.id, process: caller.process, at: now, &tx)
         let stored = try LeaseSums.lock(ids, &tx)
         var sums = stored
@@ -46,7 +50,9 @@ package enum LeaseRenewal {
                 continue
             }
             let state = LeaseAccount(
-                limit: Self.limit(terms, account, increase: increases[terms.budget] ?? 0), held: sum.held,
+                limit: Self.limit(
+                    terms.amount, account, increase: increases[terms.budget] ?? 0, passed: passed[account.id] ?? 0),
+                held: sum.held,
                 gateways: sum.sharers.count,
                 isFrozen: isFenced || isNewHistory || !terms.isHard || sum.frozenUntil.map { now < $0 } ?? false
             )
@@ -81,11 +87,16 @@ package enum LeaseRenewal {
         return due.prefix(LeaseSharers.countsAtOnce).map(\.id)
     }
 
-    /// What may be spent in an account's window.
-    static func limit(_ terms: LeaseStore.Terms, _ account: LeaseStore.Account, increase: Int64) -> Int64 {
+    /// What leases of an account may hold together.
+    ///
+    /// - Parameter passed: of a rolling budget, what had been spent when its window began.
+    static func limit(_ amount: Int64, _ account: LeaseStore.Account, increase: Int64, passed: Int64) -> Int64 {
         // Each is at most a billion dollars, or a sum that was counted in 64 bits.
-        NanoUSD(terms.amount).addingSaturating(NanoUSD(increase)).addingSaturating(NanoUSD(account.carried)).amount
-            - min(account.spentBefore, LeaseRequest.amountLimit)
+        let limit =
+            NanoUSD(amount).addingSaturating(NanoUSD(increase)).addingSaturating(NanoUSD(account.carried))
+            .addingSaturating(NanoUSD(passed)).amount - min(account.spentBefore, LeaseRequest.amountLimit)
+        // What is held counts up to there.
+        return min(limit, RollingWindow.settledLimit)
     }
 
     /// Whether a charge names a window that its budget has, and that has begun.
@@ -106,6 +117,13 @@ package enum LeaseRenewal {
         var openings: [LeaseStore.Opening] = []
         for charge in missing.sorted() {
             guard let terms = terms[charge.budget] else { continue }
+            if let rolling = terms.rolling {
+                // In the order of accounts, whoever opens them: two that need the same ones do not wait for each other.
+                try LeaseStore.open(openings, at: now, &tx)
+                openings = []
+                try RollingStore.open(terms.budget, rolling, at: now, &tx)
+                continue
+            }
             openings.append(try Self.opening(charge, terms, &tx))
         }
         try LeaseStore.open(openings, at: now, &tx)

@@ -62,13 +62,15 @@ enum LeaseSettlement {
     ) throws {
         let row = try tx.queryOne(
             """
-            select b.id, b.period, z.since, z.offsets, b.amount_nano_usd, b.hard, b.carry_over, b.created_at
+            select b.id, b.period, b.rolling_seconds, z.since, z.offsets, b.amount_nano_usd, b.hard, b.carry_over,
+                b.created_at
             from budget b join zone_offset z on z.zone = b.time_zone
             where b.number = $1 and b.organization_id = $2
             """, Int64(charge.budget), organization
         )
         guard let terms = try row.map({ try LeaseStore.Terms($0) }) else { return }
         guard LeaseRenewal.isWindow(charge, terms, now: now) else { return }
+        if let rolling = terms.rolling { return try RollingStore.open(terms.budget, rolling, at: now, &tx) }
         try LeaseStore.open([try LeaseRenewal.opening(charge, terms, &tx)], at: now, &tx)
     }
 }

@@ -6,7 +6,9 @@ package enum LeaseStore {
     /// What is known of a budget when one of its accounts is renewed.
     struct Terms {
         let budget: BudgetID
+        /// Of its accounts: a rolling budget has one that never ends.
         let period: BudgetPeriod
+        let rolling: RollingWindow?
         let zone: ZoneOffsets
         let amount: Int64
         let isHard: Bool
@@ -33,7 +35,8 @@ package enum LeaseStore {
     ) throws -> [UInt32: Terms] {
         let rows = try tx.query(
             """
-            select b.number, b.id, b.period, z.since, z.offsets, b.amount_nano_usd, b.hard, b.carry_over, b.created_at
+            select b.number, b.id, b.period, b.rolling_seconds, z.since, z.offsets, b.amount_nano_usd, b.hard, b.carry_over,
+                b.created_at
             from budget b join zone_offset z on z.zone = b.time_zone
             join gateway_group_organization g on g.organization_id = b.organization_id and g.group_id = $2
             where b.number = any ($1) and b.deleted_at is null and b.status = 'active'
@@ -264,8 +267,10 @@ extension LeaseStore.Terms {
         guard let period = BudgetPeriod(name: try row.get("period")) else {
             throw PublishingFailure("budget \(budget) is of a newer release")
         }
+        let rolling = try row.optional("rolling_seconds").map { RollingWindow(stored: $0) }
         self.init(
-            budget: budget, period: period, zone: try ZoneOffsetStore.offsets(row),
+            budget: budget, period: rolling == nil ? period : .total, rolling: rolling,
+            zone: try ZoneOffsetStore.offsets(row),
             amount: try row.get("amount_nano_usd"), isHard: try row.get("hard"), carriesOver: try row.get("carry_over"),
             createdAt: try row.get("created_at")
         )

@@ -7,13 +7,17 @@ enum ThresholdStore {
     struct Account {
         let id: Int64
         let budget: BudgetID
-        let start: Timestamp
+        var start: Timestamp
         /// Nil for never.
-        let end: Timestamp?
+        var end: Timestamp?
+        /// Of a rolling budget.
+        let rolling: RollingWindow?
         /// As far as usage has arrived, with what was spent before there was a budget.
-        let spent: NanoUSD
+        var spent: NanoUSD
+        /// The same without what marks say that were not taken yet.
+        let kept: NanoUSD
         let carried: NanoUSD
-        let reached: Set<Int64>
+        var reached: Set<Int64>
     }
 
     /// Has a budget's newest window looked at, because what may be spent in it, or its thresholds, changed.
@@ -27,15 +31,19 @@ enum ThresholdStore {
 
     /// Takes marks away, which adds what they say to what is kept as spent (`budget_account_spend`).
     ///
-    /// - Returns: how many marks, and the accounts.
-    static func take(_ limit: Int64, _ tx: inout Transaction) throws -> (marks: Int, accounts: [Int64]) {
+    /// - Returns: how many marks, and what was spent of which accounts by them.
+    static func take(_ limit: Int64, _ tx: inout Transaction) throws -> (marks: Int, accounts: [Int64: Int64]) {
         let rows = try tx.query(
             """
             delete from budget_account_unseen where ctid = any (array(
-                select ctid from budget_account_unseen limit $1)) returning account_id
+                select ctid from budget_account_unseen limit $1)) returning account_id, settled
             """, limit)
-        let accounts: [Int64] = try rows.map { try $0.get("account_id") }
-        return (accounts.count, Set(accounts).sorted())
+        var accounts: [Int64: Int64] = [:]
+        for row in rows {
+            let id: Int64 = try row.get("account_id")
+            accounts[id] = NanoUSD(accounts[id] ?? 0).addingSaturating(try row.get("settled")).amount
+        }
+        return (rows.count, accounts)
     }
 
     static func accounts(_ ids: [Int64], _ tx: inout Transaction) throws -> [Account] {
@@ -43,22 +51,34 @@ enum ThresholdStore {
             """
             with waiting as (
                 select account_id, sum(settled) as settled from budget_account_unseen group by account_id)
-            select a.id, a.budget_id, a.start_minute, a.ends_at, a.spent_before, a.carried,
+            select a.id, a.budget_id, a.start_minute, a.ends_at, a.spent_before, a.carried, b.rolling_seconds,
                 least(coalesce(s.settled, 0) + coalesce(w.settled, 0), 9223372036854775807)::bigint as settled,
+                least(coalesce(s.settled, 0), 9223372036854775807)::bigint as kept,
                 array(select c.percent from budget_threshold_crossing c where c.account_id = a.id) as reached
             from budget_account a left join budget_account_spent s on s.account_id = a.id
-            left join waiting w on w.account_id = a.id
+            join budget b on b.id = a.budget_id left join waiting w on w.account_id = a.id
             where a.id = any ($1) order by a.id
             """, ids
         ).map { row in
             let reached: [Int64] = try row.get("reached")
             let settled: NanoUSD = try row.get("settled")
+            let kept: NanoUSD = try row.get("kept")
+            let before: NanoUSD = try row.get("spent_before")
             return Account(
                 id: try row.get("id"), budget: try row.get("budget_id"),
                 start: Timestamp(microseconds: try row.get("start_minute", as: Int64.self) * 60_000_000),
-                end: try row.optional("ends_at"), spent: settled.addingSaturating(try row.get("spent_before")),
+                end: try row.optional("ends_at"),
+                rolling: try row.optional("rolling_seconds").map { RollingWindow(stored: $0) },
+                spent: settled.addingSaturating(before), kept: kept.addingSaturating(before),
                 carried: try row.get("carried"), reached: Set(reached))
         }
+    }
+
+    /// Forgets that an account reached thresholds.
+    static func fall(below percents: [Int64], of account: Int64, _ tx: inout Transaction) throws {
+        guard !percents.isEmpty else { return }
+        _ = try tx.execute(
+            "delete from budget_threshold_crossing where account_id = $1 and percent = any ($2)", account, percents)
     }
 
     /// Notes that an account reached a threshold.

@@ -16,6 +16,8 @@ package struct AccountSums: Sendable, Equatable {
         package let leasesHeld: String
         package let settled: String
         package let leasesSettled: String
+        /// Of a rolling budget: what its newest checkpoint says was settled; at most what was.
+        package let checkpoint: String
     }
 
     /// The last account that was looked at; 0 when all were.
@@ -54,7 +56,7 @@ package struct AccountSums: Sendable, Equatable {
 extension AccountSums.Difference: CustomStringConvertible {
     package var description: String {
         "\(self.budget) from \(self.start): \(self.held) held, by its leases \(self.leasesHeld); "
-            + "\(self.settled) settled, by its leases \(self.leasesSettled)"
+            + "\(self.settled) settled, by its leases \(self.leasesSettled), by its newest checkpoint \(self.checkpoint)"
     }
 }
 
@@ -65,7 +67,7 @@ package enum AccountSumsStore {
             .map { try $0.get("id") }
     }
 
-    /// Those of some accounts of which what is kept is not what leases come to; in one state of the database.
+    /// Those of some accounts of which what is kept is not what leases come to, or a checkpoint says more; in one state of the database.
     package static func differences(
         of accounts: [Int64], _ tx: inout Transaction
     ) throws -> [AccountSums.Difference] {
@@ -81,25 +83,28 @@ package enum AccountSumsStore {
                 select a.id, a.budget_id, a.start_minute, a.held + coalesce(n.held, 0) as held,
                     coalesce(l.held, 0) as leases_held,
                     coalesce(s.settled, 0) + coalesce(w.settled, 0) as settled,
-                    coalesce(l.settled, 0) as leases_settled
+                    coalesce(l.settled, 0) as leases_settled,
+                    greatest(0, coalesce(c.settled, 0) - a.spent_before) as checkpoint
                 from budget_account a
                 -- Of each by its key.
                 cross join lateral (
                     select sum(greatest(granted - returned, posted, settled)) as held, sum(settled) as settled
                     from budget_lease where account_id = a.id) l
+                left join lateral (
+                    select settled from budget_checkpoint where account_id = a.id order by step desc limit 1) c on true
                 left join noted n on n.account_id = a.id left join waiting w on w.account_id = a.id
                 left join budget_account_spent s on s.account_id = a.id
                 where a.id = any ($1))
             select id, budget_id, start_minute, held::text as held, leases_held::text as leases_held,
-                settled::text as settled, leases_settled::text as leases_settled
-            from kept where held <> leases_held or settled <> leases_settled order by id
+                settled::text as settled, leases_settled::text as leases_settled, checkpoint::text as checkpoint
+            from kept where held <> leases_held or settled <> leases_settled or checkpoint > settled order by id
             """, accounts
         ).map { row in
             AccountSums.Difference(
                 account: try row.get("id"), budget: try row.get("budget_id"),
                 start: Timestamp(microseconds: try row.get("start_minute", as: Int64.self) * 60_000_000),
                 held: try row.get("held"), leasesHeld: try row.get("leases_held"), settled: try row.get("settled"),
-                leasesSettled: try row.get("leases_settled"))
+                leasesSettled: try row.get("leases_settled"), checkpoint: try row.get("checkpoint"))
         }
     }
 }

@@ -64,9 +64,11 @@ extension LedgerCheck {
                         .required("budget", .id(BudgetKind.self)), .required("window_starts_at", .timestamp),
                         .required("held_nano_usd", Self.sum), .required("leases_held_nano_usd", Self.sum),
                         .required("settled_nano_usd", Self.sum), .required("leases_settled_nano_usd", Self.sum),
+                        .required("checkpoint_nano_usd", Self.sum),
                     ])
                 ).described(
-                    "Windows of budgets of which what is kept as held and as spent is not what their leases come to;"
+                    "Windows of budgets of which what is kept as held and as spent is not what their leases come to, or, where they roll,"
+                        + " a checkpoint says that more was settled than was;"
                         + " \(AccountSums.differencesLimit) at most.")),
         ])
     )
@@ -104,6 +106,7 @@ extension LedgerCheck {
                         "leases_held_nano_usd": .string(difference.leasesHeld),
                         "settled_nano_usd": .string(difference.settled),
                         "leases_settled_nano_usd": .string(difference.leasesSettled),
+                        "checkpoint_nano_usd": .string(difference.checkpoint),
                     ]
                 }),
         ]

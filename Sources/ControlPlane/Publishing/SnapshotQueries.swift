@@ -195,8 +195,8 @@ struct SnapshotQueries {
     func budgets(_ tx: inout Transaction) throws -> [BudgetRow] {
         try tx.query(
             """
-            select b.id, b.number, b.node_id, b.key_id, b.owner_id, b.period, z.since, z.offsets, b.amount_nano_usd,
-                b.hard, b.away, b.estimate, b.lower_max_tokens, b.tag_name, b.tag_value, b.providers, b.models
+            select b.id, b.number, b.node_id, b.key_id, b.owner_id, b.period, b.rolling_seconds, z.since, z.offsets,
+                b.amount_nano_usd, b.hard, b.away, b.estimate, b.lower_max_tokens, b.tag_name, b.tag_value, b.providers, b.models
             from budget b
             join gateway_group_organization g on g.organization_id = b.organization_id and g.group_id = $1
             join zone_offset z on z.zone = b.time_zone
@@ -211,11 +211,12 @@ struct SnapshotQueries {
                 let estimate = BudgetEstimate(name: try row.get("estimate")),
                 let number = UInt32(exactly: try row.get("number", as: Int64.self))
             else { throw PublishingFailure("budget \(id) is of a newer release") }
+            let isRolling = try row.optional("rolling_seconds", as: Int64.self) != nil
             let providers: [SQLUUID] = try row.get("providers")
             let models: [SQLUUID] = try row.get("models")
             return BudgetRow(
-                id: id, number: number, subject: try BudgetSubject(row), period: period,
-                zone: try ZoneOffsetStore.offsets(row),
+                id: id, number: number, subject: try BudgetSubject(row), period: isRolling ? .total : period,
+                rolling: isRolling ? period : nil, zone: try ZoneOffsetStore.offsets(row),
                 amount: try row.get("amount_nano_usd"), isHard: try row.get("hard"), away: away,
                 estimate: estimate, lowersOutput: try row.get("lower_max_tokens"),
                 providers: providers.map { ProviderID(UUIDValue(high: $0.high, low: $0.low)) },

@@ -215,7 +215,8 @@ package enum Admission {
             // What is here does with what is left elsewhere, as long as that may be granted.
             let there = slot.there
             let lacks = away ? slot.left.load(ordering: .relaxed) < amount : there < amount
-            if answered > 0, lacks, uptime < answered + Self.refusalTime || away {
+            // What a rolling window had left is soon out of date; what is spent of another one stays spent.
+            if answered > 0, lacks, uptime < answered + Self.refusalTime || (away && budget.rolling == nil) {
                 // What others have reserved and will not spend may do.
                 guard away || slot.free + slot.reserved.load(ordering: .relaxed) < amount else {
                     return .wait(asks: false)
@@ -239,7 +240,8 @@ package enum Admission {
         refusal.needed = NanoUSD(amount)
         refusal.left = NanoUSD(max(0, left))
         if end < .max { refusal.ends = Timestamp(microseconds: end) }
-        return GatewayError(.budgetExceeded, source: .gateway, subject: .budget(refusal))
+        return GatewayError(
+            .budgetExceeded, source: .gateway, subject: .budget(refusal), detail: refusal.message)
     }
 
     private static func unavailable(_ budget: BudgetEntry) -> GatewayError {

@@ -85,6 +85,7 @@ enum OpenAIError {
         Self.writeSubject(refusal.level.name, "\(refusal.budget)", to: &sink)
         sink.write(",\"budget\":{\"period\":\"")
         sink.write(refusal.period.name.utf8.span)
+        if refusal.isRolling { sink.write("\",\"window\":\"rolling") }
         sink.write("\",\"amount_usd\":\"")
         sink.write("\(refusal.amount)".utf8.span)
         sink.write("\"")

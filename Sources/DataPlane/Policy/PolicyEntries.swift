@@ -82,6 +82,8 @@ package struct BudgetEntry: Sendable {
     package let cell: LeaseTable.Cell
     package let level: BudgetLevel
     package let period: BudgetPeriod
+    /// How long its window is that rolls; `period` is total then.
+    package let rolling: BudgetPeriod?
     /// Whose windows it has, in the index's `zones`.
     let zone: Handle
     package let amount: NanoUSD

@@ -50,6 +50,10 @@ package struct BudgetRow: SnapshotRow, Hashable {
     package var number: UInt32
     package var subject: BudgetSubject
     package var period: BudgetPeriod
+    /// How long its window is that rolls; nil for windows of the calendar.
+    ///
+    /// Then `period` is total, and it is the control plane's grants that keep to the window.
+    package var rolling: BudgetPeriod?
     package var zone: ZoneOffsets
     package var amount: NanoUSD
     /// Requests that it has no money for are refused; a soft budget only counts.
@@ -63,14 +67,16 @@ package struct BudgetRow: SnapshotRow, Hashable {
     package var models: [ModelID]
 
     package init(
-        id: BudgetID, number: UInt32, subject: BudgetSubject, period: BudgetPeriod, zone: ZoneOffsets = .utc,
-        amount: NanoUSD, isHard: Bool = true, away: BudgetAwayPolicy = .deny, estimate: BudgetEstimate = .bound,
+        id: BudgetID, number: UInt32, subject: BudgetSubject, period: BudgetPeriod, rolling: BudgetPeriod? = nil,
+        zone: ZoneOffsets = .utc, amount: NanoUSD, isHard: Bool = true, away: BudgetAwayPolicy = .deny,
+        estimate: BudgetEstimate = .bound,
         lowersOutput: Bool = false, providers: [ProviderID] = [], models: [ModelID] = []
     ) {
         self.id = id
         self.number = number
         self.subject = subject
         self.period = period
+        self.rolling = rolling
         self.zone = zone
         self.amount = amount
         self.isHard = isHard
@@ -109,6 +115,7 @@ package struct BudgetRow: SnapshotRow, Hashable {
             case 12: try reader.narrowing(&self.models, "budget.model")
             case 13: self.estimate = try reader.enumeration("budget.estimate")
             case 14: self.lowersOutput = try reader.bool("budget.lowers_output")
+            case 1000: self.rolling = try reader.enumeration("budget.rolling")
             default:
                 if try !subject.take(field, &reader) { try reader.skip() }
             }
@@ -142,6 +149,8 @@ package struct BudgetRow: SnapshotRow, Hashable {
         if self.estimate != .bound { writer.enumeration(13, self.estimate) }
         writer.bool(14, self.lowersOutput)
         writer.subjectTag(self.subject)
+        // To a gateway that does not know it, it is of one account without end, which is as well.
+        if let rolling = self.rolling { writer.enumeration(1000, rolling) }
     }
 }
 

@@ -130,7 +130,8 @@ import Testing
             #expect(
                 event["data"] == [
                     "budget": .string(id), "name": "monthly", "scope": .string(fixture.fleet.project),
-                    "tag": tag ?? .null, "hard": false, "threshold_percent": 50, "window_starts_at": JSONValue(start),
+                    "tag": tag ?? .null, "hard": false, "threshold_percent": 50, "window": "calendar",
+                    "window_starts_at": JSONValue(start),
                     "window_ends_at": JSONValue(start.adding(seconds: 3600)), "limit_nano_usd": "1000",
                     "limit_usd": "0.000001", "spent_nano_usd": "700", "spent_usd": "0.0000007",
                 ])

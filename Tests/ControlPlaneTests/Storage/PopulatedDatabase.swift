@@ -107,11 +107,20 @@ enum PopulatedDatabase {
             hard, away, carry_over, status)
         select md5('n' || n)::uuid, md5('o1')::uuid, md5('o1')::uuid, 'team', 't' || n, 'team ' || n, 1000000000, 'month',
             'UTC', true, 'deny', false, 'active' from generate_series(1, 2000) n;
+        insert into budget (id, organization_id, key_id, name, amount_nano_usd, period, time_zone, hard, away, carry_over,
+            status, rolling_seconds)
+        select md5('r' || n)::uuid, md5('o' || n % 2 + 1)::uuid, md5('k' || n)::uuid, 'rolling ' || n, 1000000000, 'hour',
+            'UTC', true, 'deny', false, 'active', 3600 from generate_series(1, 2000) n;
         insert into budget_increase (id, budget_id, amount_nano_usd, from_at, until_at, reason)
         select md5('e' || n)::uuid, md5('b' || n)::uuid, 1, now() - interval '2 days', now() - interval '1 day', 'r'
         from generate_series(1, 20000) n;
         insert into budget_account (budget_id, start_minute)
         select md5('b' || n)::uuid, m * 40000 from generate_series(1, 20000) n, generate_series(700, 702) m;
+        insert into budget_account (budget_id, start_minute) select md5('r' || n)::uuid, 0 from generate_series(1, 2000) n;
+        insert into budget_checkpoint (account_id, step, taken_at, settled)
+        select a.id, s.step, timestamptz 'epoch' + s.step * interval '1 minute', s.step
+        from budget_account a, (select extract(epoch from now())::bigint / 60 - n as step from generate_series(0, 60) n) s
+        where a.start_minute = 0;
         insert into budget_lease (account_id, gateway_id, process, renewed_at, state)
         select a.id, md5('w' || n)::uuid, 1, now(), case when a.id % 10 = 0 then 'open' else 'closed' end
         from budget_account a, generate_series(1, 2) n;

@@ -146,6 +146,9 @@ import Testing
             "from budget_account a left join budget_account_spent",
             "delete from budget_held_change", "update budget_account a set held",
             "insert into budget_account_unseen", "insert into webhook_delivery", "from snapshot where group_id",
+            "from budget_checkpoint k", "insert into budget_checkpoint as c",
+            "where w.step < (select k.step from budget_checkpoint", "delete from budget_checkpoint c using (",
+            "insert into budget_checkpoint (account_id",
             "delete from join_token",
         ] {
             #expect(plans.contains { $0.query.contains(part) }, "not exercised: \(part)")
@@ -342,6 +345,12 @@ import Testing
         var ask = LeaseAsk(account: Charge(budget: UInt32(number), startMinute: window.startMinute))
         ask.want = 1000
         _ = try await plane.make(
+            "/v1/budgets",
+            [
+                "scope": .string(organization), "name": "r", "amount_usd": "1", "period": "month", "window": "rolling",
+            ])
+        let rolling = LeaseAsk(account: Charge(budget: UInt32(number) + 1, startMinute: 0))
+        _ = try await plane.make(
             "/v1/rate-limits",
             ["scope": .string(organization), "name": "l", "meter": "requests", "amount": 5, "period": "hour"])
         let limit: Int64 = try await plane.database.database.transaction(.readOnly) { tx in
@@ -349,13 +358,13 @@ import Testing
         }
         var share = ShareAsk(limit: UInt32(limit))
         share.want = BucketRate.parts
-        var leases = LeaseRequest(gateway: node.gateway, sequence: 1, asks: [ask], settled: [9])
+        var leases = LeaseRequest(gateway: node.gateway, sequence: 1, asks: [ask, rolling], settled: [9])
         leases.shares = [share]
         #expect(await node.call("/dp/v1/leases:renew", "POST", body: leases.wireBytes).status == 200)
         var charged = UsageRecord(
             request: TimeSource.system.newID(), key: TimeSource.system.newID(), project: record.project)
         charged.started = TimeSource.system.now()
-        charged.charges = [ask.account]
+        charged.charges = [ask.account, rolling.account]
         charged.cost = NanoUSD(1_900_000_000)
         let more = UsageBatch(
             gateway: node.gateway, stream: TimeSource.system.newID(), process: 1, from: 1, records: [charged])

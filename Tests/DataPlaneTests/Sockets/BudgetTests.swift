@@ -75,6 +75,39 @@ extension OverSockets {
             }
         }
 
+        @Test func `a rolling budget names its window, and serves as soon as something has left it`() async throws {
+            let bank = TestBank([1: Self.bound - 1])
+            try await self.run([.init(amount: 1_500_000_000, rolling: .day)], bank) { gateway, bank in
+                let client = try await gateway.client()
+                try await client.send(Requests.chat(Self.body))
+                var answer = try await client.answer()
+                #expect(answer.status == 402)
+                #expect(answer.text.contains("what may be spent in any 24 hours for what"))
+                #expect(
+                    answer.text.contains(#""budget":{"period":"day","window":"rolling","amount_usd":"1.50","left_usd""#)
+                )
+                #expect(!answer.text.contains("window_ends_at"))
+                // Grants are of one account, which grows: nothing else tells the gateway that money came back.
+                bank.setLimit(Self.bound, of: 1)
+                try await eventually("something has left the window") {
+                    try await client.send(Requests.chat(Self.body))
+                    answer = try await client.answer()
+                    return answer.status == 200
+                }
+                // What is left is known no more when nobody can be asked.
+                try await client.send(Requests.chat(Self.body))
+                #expect(try await client.answer().status == 402)
+                bank.setSilent(true)
+                bank.table.isAway.store(true, ordering: .relaxed)
+                try await eventually("what was said is out of date") {
+                    try await client.send(Requests.chat(Self.body))
+                    answer = try await client.answer()
+                    return answer.status == 503
+                }
+                #expect(answer.text.contains("budget_unavailable") && answer["retry-after"] == "1")
+            }
+        }
+
         @Test func `nobody to ask is said so, or served where the budget says so`() async throws {
             let bank = TestBank()
             bank.setSilent(true)

@@ -41,6 +41,7 @@ struct TestPolicy {
         /// With a level of a node: of its requests those with this tag.
         var tag: SubjectTag?
         var period = BudgetPeriod.total
+        var rolling: BudgetPeriod?
         var isHard = true
         var away = BudgetAwayPolicy.deny
         var estimate = BudgetEstimate.bound
@@ -138,7 +139,7 @@ struct TestPolicy {
             document.budgets.append(
                 BudgetRow(
                     id: time.newID(), number: UInt32(index + 1), subject: subject, period: budget.period,
-                    amount: NanoUSD(budget.amount), isHard: budget.isHard, away: budget.away,
+                    rolling: budget.rolling, amount: NanoUSD(budget.amount), isHard: budget.isHard, away: budget.away,
                     estimate: budget.estimate, lowersOutput: budget.lowersOutput))
         }
         for (index, limit) in self.rateLimits.enumerated() {
