@@ -13,7 +13,7 @@ extension Decisions {
         for demand in demands {
             for budget in demand.budgets {
                 let known = statuses[budget.id]
-                let status = if let known { known } else { try await self.budgets.status(budget.id, at: now, now: now) }
+                let status = if let known { known } else { try await self.budgets.status(budget.id, at: nil, now: now) }
                 statuses[budget.id] = status
                 explanation.money(demand, budget, status)
             }

@@ -93,25 +93,36 @@ enum ExplanationStore {
         }
     }
 
-    /// The price of a model now, else the fallback; nil for one that does not exist.
+    /// The price of a model now, or with nil the fallback; nil for one that there is not.
     static func price(of model: ModelID?, at now: Timestamp, _ tx: inout Transaction) throws -> Price? {
-        let row = try tx.queryOne(
-            """
-            select id from price where model_id is not distinct from $1::uuid and effective_at <= $2
-            order by effective_at desc limit 1
-            """, model, now)
+        let latest: SQL = " and effective_at <= $1 order by effective_at desc limit 1"
+        let row =
+            if let model {
+                try tx.queryOne("select id from price where model_id = $2" + latest, now, model)
+            } else {
+                try tx.queryOne("select id from price where model_id is null" + latest, now)
+            }
         return try row.map { try PriceStore.fetch(try $0.get("id"), &tx) }
     }
 
-    /// The factor of an organization's discount or margin for a model now.
+    /// The factor of an organization's discount or margin for a model now: the nearest one's (`PriceAdjustment.nearest`).
     static func factor(
         _ organization: OrganizationID, _ target: Target, at now: Timestamp, _ tx: inout Transaction
     ) throws -> PriceFactor {
-        let rules = try AdjustmentStore.inForce(of: [organization], from: now, to: now, &tx).map(\.rule)
-            .sorted { $0.precedes($1) }
-        let nearest = PriceAdjustment.nearest(
-            in: rules, rules.indices, provider: target.provider, model: target.model, at: now)
-        return nearest.map { rules[$0].factor } ?? .one
+        let row = try tx.queryOne(
+            """
+            with none as (select '00000000-0000-0000-0000-000000000000'::uuid as id)
+            select a.id, a.organization_id, a.provider_id, a.model_id, a.factor_ppm, a.effective_at
+            from none cross join lateral (values (1, none.id, $3::uuid), (2, $4::uuid, none.id), (3, none.id, none.id))
+                as w (place, provider, model)
+            cross join lateral (
+                select * from price_adjustment where organization_id = $1 and effective_at <= $2
+                    and coalesce(provider_id, '00000000-0000-0000-0000-000000000000'::uuid) = w.provider
+                    and coalesce(model_id, '00000000-0000-0000-0000-000000000000'::uuid) = w.model
+                order by effective_at desc limit 1) a
+            order by w.place limit 1
+            """, organization, now, target.model, target.provider)
+        return try row.map { try AdjustmentStore.rule($0).factor } ?? .one
     }
 
     /// Those that are active of a line, of the request's tags there, and of its key.

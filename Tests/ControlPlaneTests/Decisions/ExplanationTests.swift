@@ -56,6 +56,19 @@ import Testing
             reply = try await explain(["tags": ["customer": "acme"]])
             #expect(reply["code"] == "budget_exceeded")
             #expect(self.checks(reply, "budget").first?["level"] == "tag")
+            // The nearest discount counts: at a tenth of the price it fits.
+            let organization = JSONValue.string(fixture.fleet.organization)
+            for narrowing: [String: JSONValue] in [
+                [:], ["provider": .string(fixture.provider.description)], ["model": .string(fixture.model.description)],
+                ["model": .string(second)],
+            ] {
+                let factor: JSONValue = narrowing["model"] == nil ? 2_000_000 : 40_000
+                _ = try await plane.make(
+                    "/v1/price-adjustments",
+                    .object(["organization": organization, "factor_ppm": factor].merging(narrowing) { $1 }))
+            }
+            reply = try await explain(["tags": ["customer": "acme"]])
+            #expect(reply["would_pass"] == "yes", "\(reply.json.text)")
             reply = try await explain(["tags": ["customer": "initech"]])
             #expect(reply["would_pass"] == "yes" && self.checks(reply, "budget").isEmpty)
             #expect(try await explain([:])["code"] == "tag_required")
@@ -67,7 +80,8 @@ import Testing
                     "allowed_networks": ["10.0.0.0/8"],
                 ]
             ).id
-            reply = try await explain(["key": .string(own), "tags": ["customer": "globex"], "address": "10.1.2.3"])
+            reply = try await explain(
+                ["key": .string(own), "tags": ["customer": "globex"], "address": "10.1.2.3", "max_tokens": 10_000])
             #expect(reply["code"] == "budget_exceeded")
             reply = try await explain(["key": .string(own), "max_tokens": 1])
             #expect(reply["would_pass"] == "depends" && self.checks(reply, "network").first?["result"] == "depends")
