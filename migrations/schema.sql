@@ -474,6 +474,7 @@ CREATE TABLE public.budget_lease (
     state text DEFAULT 'open'::text NOT NULL,
     renewed_at timestamp with time zone NOT NULL,
     summed bigint DEFAULT 0 NOT NULL,
+    marked bigint DEFAULT 0 NOT NULL,
     CONSTRAINT budget_lease_check CHECK (((granted >= 0) AND ((returned >= 0) AND (returned <= granted)) AND (posted >= 0) AND (reserved >= 0) AND (settled >= 0))),
     CONSTRAINT budget_lease_state_check CHECK ((state = ANY (ARRAY['open'::text, 'suspense'::text, 'closed'::text])))
 )
@@ -1738,8 +1739,8 @@ CREATE TRIGGER budget_account_spent AFTER DELETE ON public.budget_account_unseen
 CREATE TRIGGER budget_account_unseen AFTER INSERT ON public.budget_account FOR EACH ROW WHEN ((new.spent_before > 0)) EXECUTE FUNCTION public.budget_account_mark();
 CREATE TRIGGER budget_held_changed AFTER UPDATE ON public.budget_lease FOR EACH ROW WHEN (((new.summed = old.summed) AND (GREATEST((new.granted - new.returned), new.posted, new.settled) <> GREATEST((old.granted - old.returned), old.posted, old.settled)))) EXECUTE FUNCTION public.budget_held_note();
 CREATE TRIGGER budget_held_made AFTER INSERT ON public.budget_lease FOR EACH ROW WHEN ((GREATEST((new.granted - new.returned), new.posted, new.settled) <> 0)) EXECUTE FUNCTION public.budget_held_note();
-CREATE TRIGGER budget_settled_changed AFTER UPDATE OF settled ON public.budget_lease FOR EACH ROW WHEN ((new.settled <> old.settled)) EXECUTE FUNCTION public.budget_lease_mark();
-CREATE TRIGGER budget_settled_made AFTER INSERT ON public.budget_lease FOR EACH ROW WHEN ((new.settled <> 0)) EXECUTE FUNCTION public.budget_lease_mark();
+CREATE TRIGGER budget_settled_changed AFTER UPDATE OF settled ON public.budget_lease FOR EACH ROW WHEN (((new.settled <> old.settled) AND (new.marked = old.marked))) EXECUTE FUNCTION public.budget_lease_mark();
+CREATE TRIGGER budget_settled_made AFTER INSERT ON public.budget_lease FOR EACH ROW WHEN (((new.settled <> 0) AND (new.marked = 0))) EXECUTE FUNCTION public.budget_lease_mark();
 CREATE TRIGGER change_pending AFTER INSERT ON public.change FOR EACH ROW EXECUTE FUNCTION public.change_mark_pending();
 CREATE TRIGGER scope_node_closure AFTER INSERT ON public.scope_node FOR EACH ROW EXECUTE FUNCTION public.scope_node_insert_closure();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.budget FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_budget();
