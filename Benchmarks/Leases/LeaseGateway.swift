@@ -224,9 +224,8 @@ final class LeaseGateway: Sendable {
                 let bytes = request.wireBytes
                 let taken = try LeaseRequest(wire: bytes)
                 let caller = self.caller
-                var reply = try await self.world.database.transaction(retrySerialization: 5) { tx in
-                    try LeaseRenewal.renew(&tx, taken, from: caller, isFenced: false, now: TimeSource.system.now())
-                }
+                var reply = try await self.world.renewals.renew(
+                    LeaseWord(request: taken, caller: caller, isFenced: false))
                 reply.request = Array(SHA256.hash(data: bytes))
                 let took = ContinuousClock.now - start
                 book.apply(
