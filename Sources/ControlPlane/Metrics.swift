@@ -185,8 +185,9 @@ extension LeaseRenewals.Figures {
                 self.transactions)
             + Figure.text(
                 "renewals_alone_total", "counter",
-                "Renewals that were made again on their own: usage of theirs was being stored, or one among several failed.",
+                "Renewals made again on their own: their usage was being stored, or one of several failed.",
                 self.alone)
-            + Figure.text("renewals_refused_total", "counter", "Renewals refused because too many waited.", self.refused)
+            + Figure.text(
+                "renewals_refused_total", "counter", "Renewals refused because too many waited.", self.refused)
     }
 }

@@ -22,7 +22,8 @@ import Testing
     private func withBlockedReplica(
         _ limits: LeaseRenewals.Limits,
         holding rows: SQL = "select id from budget_account order by id for update",
-        _ body: @escaping @Sendable (_ world: LeaseStoreWorld, _ renewals: LeaseRenewals, _ release: @Sendable () -> Void)
+        _ body:
+            @escaping @Sendable (_ world: LeaseStoreWorld, _ renewals: LeaseRenewals, _ release: @Sendable () -> Void)
             async throws -> Void
     ) async throws {
         var random = SeededRandom("lease renewals")
@@ -122,7 +123,8 @@ import Testing
         }
     }
 
-    @Test func `a gateway whose usage is being stored is renewed when that is done, and nobody waits for it`() async throws
+    @Test func `a gateway whose usage is being stored is renewed when that is done, and nobody waits for it`()
+        async throws
     {
         let held: SQL = """
             select l.account_id from budget_lease l join gateway g on g.id = l.gateway_id where g.name = 'g0' for update

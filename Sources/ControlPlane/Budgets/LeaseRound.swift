@@ -114,17 +114,20 @@ struct LeaseRound {
         let since = self.now.adding(seconds: -LeaseRules.sharingSeconds)
         let counted = try LeaseSums.sharers(of: ids, besides: members.map(\.word.caller), since: since, &tx)
         for id in ids {
-            var among = counted[id]?.among ?? []
+            let stored = counted[id] ?? LeaseSums.Stored()
+            var among = stored.before
             for other in members {
-                // Those that come later are as they are stored.
-                guard let lease = other.leases[id] else { continue }
-                let isLater = other.index >= member.index
-                if isLater ? lease.sharesSince(since) : self.renewed[id]?.contains(other.word.caller.id) ?? false {
-                    among.insert(other.word.caller.id)
-                }
+                let gateway = other.word.caller.id
+                // Those that come later are as they are stored, and so are those that ask for other accounts.
+                let shares =
+                    other.leases[id].map { lease in
+                        other.index < member.index
+                            ? self.renewed[id]?.contains(gateway) ?? false : lease.sharesSince(since)
+                    } ?? stored.same.contains(gateway)
+                if shares { among.insert(gateway) }
             }
             among.remove(gateway)
-            self.sums[id]?.sharers.counted(others: (counted[id]?.others ?? 0) + among.count, now: self.now)
+            self.sums[id]?.sharers.counted(others: stored.others + among.count, now: self.now)
         }
     }
 

@@ -81,30 +81,40 @@ package enum LeaseSums {
         return try Self.lock(accounts, &tx).count
     }
 
-    /// The gateways that renewed since an instant, as far as it is stored: how many besides those that renew now, and
-    /// which of these with other processes of theirs.
+    /// Gateways that renewed an account since an instant, as far as it is stored.
+    struct Stored {
+        /// How many besides those that renew now.
+        var others = 0
+        /// Those of them with other processes of theirs, and those with the one that renews now.
+        var before: Set<GatewayID> = []
+        var same: Set<GatewayID> = []
+    }
+
     static func sharers(
         of accounts: [Int64], besides callers: [GatewayCaller], since: Timestamp, _ tx: inout Transaction
-    ) throws -> [Int64: (others: Int, among: Set<GatewayID>)] {
+    ) throws -> [Int64: Stored] {
         guard !accounts.isEmpty else { return [:] }
         let rows = try tx.query(
             """
-            select w.account_id, l.others, l.among from unnest($1::bigint[]) as w (account_id)
+            select w.account_id, l.others, l.before, l.same from unnest($1::bigint[]) as w (account_id)
             -- Of each by its key: the index of leases that are not closed would be read whole for each.
             cross join lateral (
                 select count(distinct gateway_id) filter (where gateway_id <> all ($2)) as others,
                     coalesce(array_agg(distinct gateway_id) filter (where gateway_id = any ($2)
-                        and process <> ($3::bigint[])[array_position($2::uuid[], gateway_id)]), '{}') as among
+                        and process <> ($3::bigint[])[array_position($2::uuid[], gateway_id)]), '{}') as before,
+                    coalesce(array_agg(distinct gateway_id) filter (where gateway_id = any ($2)
+                        and process = ($3::bigint[])[array_position($2::uuid[], gateway_id)]), '{}') as same
                 from budget_lease where account_id = w.account_id and state = 'open' and renewed_at > $4) l
             """, accounts, callers.map { SQLUUID(high: $0.id.value.high, low: $0.id.value.low) },
             callers.map { Int64(bitPattern: $0.process) }, since)
-        var result: [Int64: (others: Int, among: Set<GatewayID>)] = [:]
+        func gateways(_ row: Row, _ column: String) throws -> Set<GatewayID> {
+            Set(try row.get(column, as: [SQLUUID].self).map { GatewayID(UUIDValue(high: $0.high, low: $0.low)) })
+        }
+        var result: [Int64: Stored] = [:]
         for row in rows {
-            let among: [SQLUUID] = try row.get("among")
-            result[try row.get("account_id")] = (
-                Int(try row.get("others", as: Int64.self)),
-                Set(among.map { GatewayID(UUIDValue(high: $0.high, low: $0.low)) })
-            )
+            result[try row.get("account_id")] = Stored(
+                others: Int(try row.get("others", as: Int64.self)), before: try gateways(row, "before"),
+                same: try gateways(row, "same"))
         }
         return result
     }

@@ -9,6 +9,8 @@ struct HeldAccount {
     /// `posted` when it was last asked for.
     var askedPosted: Int64 = 0
     var askedAt: UInt64 = 0
+    /// What it wished for then.
+    var wished: Int64 = 0
     var dueAt: UInt64 = 0
     /// When it is looked at next: other entries of the queue are out of date.
     var lookAt: UInt64 = .max
@@ -26,8 +28,8 @@ struct HeldAccount {
 
     /// The least that is asked for: a cent.
     private static let leastWant: Int64 = 10_000_000
-    /// Of what a budget has left, one gateway asks for at most this part ahead: a hundred of them for a tenth.
-    private static let plenty: Int64 = 1024
+    /// Of what a budget has left, one gateway asks for at most this part ahead: a hundred of them for a fortieth.
+    private static let plenty: Int64 = 4096
     /// Seconds of spending, as fast as since the last ask, that are asked for where there is plenty.
     private static let aheadSeconds: Int64 = 100
     /// Less than that says little about how fast it is.
@@ -63,7 +65,7 @@ struct HeldAccount {
     func isPlentiful(_ entry: borrowing LeaseSlot) -> Bool {
         guard !self.isDirect, !self.isEnded else { return false }
         let most = max(0, entry.left.load(ordering: .relaxed)) / Self.plenty
-        return entry.isHard.load(ordering: .relaxed) == 0 || max(entry.free, self.wish(entry)) <= most
+        return entry.isHard.load(ordering: .relaxed) == 0 || max(entry.free, self.wish(entry), self.wished) <= most
     }
 
     /// Whether less is free than may soon be spent.

@@ -198,6 +198,7 @@ package struct LeaseBook {
             let isFinal = account.isEnded && reserved == 0
             let waiting = entry.waiting.load(ordering: .sequentiallyConsistent)
             let want = account.want(entry, isWaiting: waiting > 0, uptime: uptime)
+            account.wished = account.wish(entry)
             let isPlentiful = account.isPlentiful(entry)
             let hasSpare = account.isDirect && waiting == 0 && entry.free > 0
             let sinceAsked = uptime - min(uptime, account.askedAt)
@@ -222,7 +223,8 @@ package struct LeaseBook {
             account.askedAt = uptime
             // Where money is short, what is under way is told of each second; what holds nothing has nothing to tell.
             account.dueAt =
-                uptime + (account.isDirect && reserved > 0 ? Self.directRenewal : Self.pause(charge, isPlentiful: isPlentiful))
+                uptime
+                + (account.isDirect && reserved > 0 ? Self.directRenewal : Self.pause(charge, isPlentiful: isPlentiful))
             account.isFinal = isFinal
             return ask
         } ?? nil
