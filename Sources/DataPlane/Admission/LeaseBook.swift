@@ -267,8 +267,11 @@ package struct LeaseBook {
                     if back > 0 { account.dueAt = uptime }
                 }
                 account.isDirect = grant.isDirect
-                if account.dueAt > uptime, !account.isDirect {
-                    account.dueAt = account.askedAt + Self.pause(grant.account, isPlentiful: account.isPlentiful(entry))
+                if account.dueAt > uptime {
+                    let pause = Self.pause(grant.account, isPlentiful: account.isPlentiful(entry))
+                    // What is told of sooner stays due: one that was short may be so again.
+                    let isSooner = account.dueAt < account.askedAt + Self.shortRenewal
+                    account.dueAt = isSooner ? account.dueAt : account.askedAt + pause
                 }
                 account.setComfort(entry)
             }
