@@ -49,6 +49,7 @@ final class LeaseGateway: Sendable {
     private let held = Atomic<Int>(0)
     private let isMeasured = Atomic<Bool>(false)
     private let isOver = Atomic<Bool>(false)
+    private static let hasFailed = Atomic<Bool>(false)
     let stream: UsageStreamID = TimeSource.system.newID()
 
     var id: GatewayID { GatewayID(LeaseWorld.id(.gateway, self.number)) }
@@ -187,11 +188,10 @@ final class LeaseGateway: Sendable {
     }
 
     private func failed(_ error: any Error) {
-        let isFirst = self.state.withLock { state in
-            state.failures += 1
-            return state.failures == 1
-        }
-        if isFirst { StandardError.print("gateway \(self.number): \(error)") }
+        self.state.withLock { $0.failures += 1 }
+        // The first of all: the others are counted.
+        guard !Self.hasFailed.exchange(true, ordering: .relaxed) else { return }
+        StandardError.print("gateway \(self.number): \(error)")
     }
 
     // MARK: Talking to the control plane
@@ -224,9 +224,8 @@ final class LeaseGateway: Sendable {
                 let bytes = request.wireBytes
                 let taken = try LeaseRequest(wire: bytes)
                 let caller = self.caller
-                var reply = try await self.world.database.transaction(retrySerialization: 5) { tx in
-                    try LeaseRenewal.renew(&tx, taken, from: caller, isFenced: false, now: TimeSource.system.now())
-                }
+                var reply = try await self.world.renewals.renew(
+                    LeaseWord(request: taken, caller: caller, isFenced: false))
                 reply.request = Array(SHA256.hash(data: bytes))
                 let took = ContinuousClock.now - start
                 book.apply(

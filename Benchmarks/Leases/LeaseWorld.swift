@@ -20,6 +20,7 @@ struct LeaseWorld: Sendable {
 
     let config: DatabaseConfig
     let database: Database
+    let renewals: LeaseRenewals
     let group = GatewayGroupID(LeaseWorld.id(.group, 0))
 
     static func id(_ kind: Kind, _ number: Int) -> UUIDValue {
@@ -39,7 +40,9 @@ struct LeaseWorld: Sendable {
         config.acquireTimeout = .seconds(60)
         config.statementTimeout = .seconds(600)
         let logger = Logger(label: "benchmark") { _ in SwiftLogNoOpLogHandler() }
-        let world = LeaseWorld(config: config, database: Database(config: config, logger: logger))
+        let database = Database(config: config, logger: logger)
+        let world = LeaseWorld(
+            config: config, database: database, renewals: LeaseRenewals(database: database, time: .system))
         try await world.execute(
             """
             create extension if not exists pg_stat_statements;

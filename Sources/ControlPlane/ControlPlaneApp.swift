@@ -72,6 +72,7 @@ package struct ControlPlaneApp: Sendable {
                     + thresholds.figures.text + deliverer.figures.text(at: self.time.now())
                     + services.denials.figures.text
                     + Figure.text(of: database) + dataPlane.figures.current.text
+                    + dataPlane.renewalFigures.text
                     + Figure.text(
                         "gateway_processes_fenced_total", "counter", "Processes shut out for sharing an identity.",
                         dataPlane.fencedCount)

@@ -174,3 +174,20 @@ extension Rollups.Figures {
                 "usage_unfolded_age_seconds", "gauge", "For how long the oldest of them has waited.", Int(age))
     }
 }
+
+extension LeaseRenewals.Figures {
+    /// Prometheus text.
+    var text: String {
+        Figure.text("renewals_waiting", "gauge", "Gateways that wait for a renewal.", self.waiting)
+            + Figure.text("renewals_total", "counter", "Renewals of gateways.", self.renewals)
+            + Figure.text(
+                "renewal_transactions_total", "counter", "Transactions that renewed, one or several gateways each.",
+                self.transactions)
+            + Figure.text(
+                "renewals_alone_total", "counter",
+                "Renewals made again on their own: their usage was being stored, or one of several failed.",
+                self.alone)
+            + Figure.text(
+                "renewals_refused_total", "counter", "Renewals refused because too many waited.", self.refused)
+    }
+}

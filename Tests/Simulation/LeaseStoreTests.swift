@@ -7,74 +7,10 @@ import Testing
 /// The SQL of leases does what the simulation's bank does: histories of renewals, usage and dead processes are played to
 /// both, and every answer and every row is the same.
 @Suite(.timeLimit(.minutes(10))) struct LeaseStoreTests {
-    private struct World: Sendable {
-        /// With the rights that `serve` has.
-        let database: Database
-        let group: GatewayGroupID
-        let organization: OrganizationID
-        let project: NodeID
-        let gateways: [GatewayID]
-        let budgets: [(number: UInt32, limit: Int64, isHard: Bool)]
-    }
+    private typealias World = LeaseStoreWorld
 
-    /// Of the budgets' accounts; the last one is of a rolling minute.
-    private static let periods: [BudgetPeriod] = [.total, .minute, .hour, .total]
-    private static let rolling = RollingWindow(stored: 60)
-
-    private static let start = Timestamp(microseconds: 1_800_000_000_000_000)
-
-    private func world(_ owner: TestDatabase, _ served: Database, _ random: inout SeededRandom) async throws -> World {
-        func id<Kind: IdentifierKind>() -> Identifier<Kind> {
-            Identifier(UUIDValue(high: random.next() | 1, low: random.next()))
-        }
-        let group: GatewayGroupID = id()
-        let organization: OrganizationID = id()
-        let project: ProjectID = id()
-        let gateways: [GatewayID] = [id(), id(), id()]
-        let rows = (0..<4).map { index in
-            (
-                id: id() as BudgetID, limit: Int64.random(in: 1_000_000...80_000_000, using: &random),
-                period: ["total", "minute", "hour", "minute"][index], isHard: index != 2,
-                rolling: index == 3 ? Self.rolling.seconds : nil
-            )
-        }
-        let budgets = try await owner.database.transaction { tx in
-            _ = try tx.execute("insert into gateway_group (id, name) values ($1, 'g')", group)
-            _ = try tx.execute(
-                """
-                insert into scope_node (id, kind, organization_id, name) values ($1, 'organization', $1, 'o')
-                """, organization)
-            _ = try tx.execute(
-                """
-                insert into scope_node (id, kind, parent_id, organization_id, name) values ($1, 'project', $2, $2, 'p')
-                """, project, organization)
-            _ = try tx.execute(
-                "insert into gateway_group_organization (group_id, organization_id) values ($1, $2)", group,
-                organization)
-            for (index, gateway) in gateways.enumerated() {
-                _ = try tx.execute(
-                    """
-                    insert into gateway (id, group_id, name, identity_key, sealing_key) values ($1, $2, $3, $4, $4)
-                    """, gateway, group, "g\(index)", Array(repeating: UInt8(index), count: 32))
-            }
-            var budgets: [(number: UInt32, limit: Int64, isHard: Bool)] = []
-            for row in rows {
-                let stored = try tx.queryOne(
-                    """
-                    insert into budget (id, organization_id, node_id, name, amount_nano_usd, period, time_zone, hard,
-                        away, carry_over, status, created_at, rolling_seconds)
-                    values ($1, $2, $2, 'b', $3, $4, 'UTC', $5, 'deny', false, 'active', '2020-01-01', $6::bigint)
-                    returning number
-                    """, row.id, organization, row.limit, row.period, row.isHard, row.rolling)
-                let number = UInt32(truncatingIfNeeded: try stored?.get("number", as: Int64.self) ?? 0)
-                budgets.append((number, row.limit, row.isHard))
-            }
-            return budgets
-        }
-        return World(
-            database: served, group: group, organization: organization, project: project.node, gateways: gateways,
-            budgets: budgets)
-    }
+    private static let rolling = LeaseStoreWorld.rolling
+    private static let start = LeaseStoreWorld.start
 
     @Test func `SQL and model answer the same`() async throws {
         var random = SeededRandom("lease store")
@@ -85,7 +21,7 @@ import Testing
                 config.setRole = "gatehouse_app"
                 let served = Database(config: config, logger: owner.logger)
                 var own = SeededRandom(seed: seed)
-                try await self.play(try await self.world(owner, served, &own), &own)
+                try await self.play(try await World.make(owner, served, &own), &own)
                 await served.shutdown()
             }
         }
@@ -101,9 +37,12 @@ import Testing
             now = now.adding(microseconds: Int64.random(in: 0...30_000_000, using: &random))
             let gateway = world.gateways.randomElement(using: &random) ?? world.gateways[0]
             let process = UInt64.random(in: 1...3, using: &random)
-            if Bool.random(using: &random) {
+            let kind = Int.random(in: 0..<4, using: &random)
+            if kind == 0 {
+                try await self.renewTogether(world, now, &sequence, &bank, &random, "step \(step)")
+            } else if kind == 1 {
                 sequence += Int64.random(in: -1...2, using: &random)
-                let request = self.request(world, gateway, max(0, sequence), now, bank, process, &random)
+                let request = world.request(gateway, max(0, sequence), now, bank, process, &random)
                 let expected = bank.renew(request, process: process, now: now)
                 let reply = try await self.renew(world, request, gateway, process, now)
                 #expect(reply.grants == expected.grants, "step \(step): \(request)")
@@ -113,6 +52,35 @@ import Testing
             }
             if step % 3 == 0 { try await self.keepHouse(world, now, &bank) }
             try await self.compare(world, bank, "step \(step)")
+        }
+    }
+
+    /// Several gateways in one transaction get what they would get one after the other.
+    private func renewTogether(
+        _ world: World, _ now: Timestamp, _ sequence: inout Int64, _ bank: inout SimulatedBank,
+        _ random: inout SeededRandom, _ place: String
+    ) async throws {
+        var words: [LeaseWord] = []
+        for gateway in world.gateways.shuffled(using: &random).prefix(Int.random(in: 2...3, using: &random)) {
+            sequence += 1
+            let process = UInt64.random(in: 1...3, using: &random)
+            let request = world.request(gateway, sequence, now, bank, process, &random)
+            words.append(
+                LeaseWord(request: request, caller: world.caller(gateway, process, now), isFenced: false))
+        }
+        // What processes that are over held is free before anybody is decided on.
+        for word in words {
+            let settled = LeaseRequest(gateway: word.caller.id, sequence: 0, asks: [], settled: word.request.settled)
+            _ = bank.renew(settled, process: word.caller.process, now: now)
+        }
+        let said = words
+        let replies = try await world.database.transaction(retrySerialization: 20) { tx in
+            try LeaseRenewal.renew(&tx, said, waits: false, now: now)
+        }
+        for (word, reply) in zip(words, replies) {
+            let expected = bank.renew(word.request, process: word.caller.process, now: now)
+            #expect(reply?.grants == expected.grants, "\(place): \(word.request)")
+            #expect(Set(reply?.unsettled ?? []) == Set(expected.unsettled), "\(place)")
         }
     }
 
@@ -139,7 +107,7 @@ import Testing
             config.setRole = "gatehouse_app"
             config.poolSize = 8
             let served = Database(config: config, logger: owner.logger)
-            let world = try await self.world(owner, served, &random)
+            let world = try await World.make(owner, served, &random)
             let seeds = (0..<6).map { _ in random.next() }
             let noted = try await withThrowingTaskGroup(of: Void.self) { group in
                 for seed in seeds { group.addTask { try await self.disturb(world, seed: seed) } }
@@ -188,9 +156,18 @@ import Testing
             let process = UInt64.random(in: 1...3, using: &random)
             switch Int.random(in: 0..<8, using: &random) {
             case 0..<4:
-                let request = self.request(world, gateway, Int64(step), now, none, process, &random)
+                let request = world.request(gateway, Int64(step), now, none, process, &random)
                 _ = try await self.renew(world, request, gateway, process, now)
-            case 4..<7:
+            case 4:
+                let words = world.gateways.map { gateway in
+                    let own = UInt64.random(in: 1...3, using: &random)
+                    let request = world.request(gateway, Int64(step), now, none, own, &random)
+                    return LeaseWord(request: request, caller: world.caller(gateway, own, now), isFenced: false)
+                }
+                _ = try await world.database.transaction(retrySerialization: 20) { tx in
+                    try LeaseRenewal.renew(&tx, words, waits: false, now: now)
+                }
+            case 5..<7:
                 var forgotten = SimulatedBank()
                 try await self.ingest(world, gateway, process, now, &forgotten, &random)
             default:
@@ -225,40 +202,10 @@ import Testing
         }
     }
 
-    private func request(
-        _ world: World, _ gateway: GatewayID, _ sequence: Int64, _ now: Timestamp, _ bank: SimulatedBank,
-        _ process: UInt64, _ random: inout SeededRandom
-    ) -> LeaseRequest {
-        func amount(_ bound: Int64) -> Int64 { Int64.random(in: 0...max(1, bound), using: &random) }
-        var asks: [LeaseAsk] = []
-        for (budget, period) in zip(world.budgets, Self.periods)
-        where Bool.random(using: &random) {
-            let window = BudgetWindow.containing(now, period, in: .utc)
-            var ask = LeaseAsk(account: Charge(budget: budget.number, startMinute: window.startMinute))
-            let known = bank.accounts[ask.account]?.leases[.init(gateway: gateway, process: process)]?.state
-            // Mostly what such a process would say, sometimes what only a lost commit explains.
-            ask.granted = (known?.granted ?? 0) + (amount(30) == 0 ? amount(5_000_000) : 0)
-            ask.returned = amount(4) == 0 ? amount(ask.granted) : min(known?.returned ?? 0, ask.granted)
-            ask.posted = (known?.posted ?? 0) + amount(200_000)
-            ask.reserved = amount(300_000)
-            ask.want = amount(20_000_000)
-            ask.need = amount(3) == 0 ? amount(500_000) : 0
-            ask.largest = amount(400_000)
-            ask.isFinal = amount(12) == 0
-            asks.append(ask)
-        }
-        if asks.isEmpty || amount(10) == 0 { asks.append(LeaseAsk(account: Charge(budget: 999_999, startMinute: 0))) }
-        return LeaseRequest(
-            gateway: gateway, sequence: sequence, asks: asks,
-            settled: amount(6) == 0 ? [UInt64(amount(2)) + 1] : [])
-    }
-
     private func renew(
         _ world: World, _ request: LeaseRequest, _ gateway: GatewayID, _ process: UInt64, _ now: Timestamp
     ) async throws -> LeaseReply {
-        let caller = GatewayCaller(
-            id: gateway, group: world.group, process: process, issued: now,
-            standing: ProcessStanding(own: nil, newest: nil))
+        let caller = world.caller(gateway, process, now)
         return try await world.database.transaction(retrySerialization: 20) { tx in
             try LeaseRenewal.renew(&tx, request, from: caller, isFenced: false, now: now)
         }
@@ -274,7 +221,7 @@ import Testing
             var record = UsageRecord(request: RequestID(id), key: VirtualKeyID(id), project: world.project)
             record.started = now
             record.cost = NanoUSD(Int64.random(in: 0...300_000, using: &random))
-            for (budget, period) in zip(world.budgets, Self.periods)
+            for (budget, period) in zip(world.budgets, LeaseStoreWorld.periods)
             where Bool.random(using: &random) {
                 let window = BudgetWindow.containing(now, period, in: .utc)
                 record.charges.append(Charge(budget: budget.number, startMinute: window.startMinute))
@@ -287,9 +234,7 @@ import Testing
         _ = bank.ingest(
             records.map { ($0.charges, $0.cost.amount) }, from: 1, stream: stream.value.low, gateway: gateway,
             process: process, now: now)
-        let caller = GatewayCaller(
-            id: gateway, group: world.group, process: process, issued: now,
-            standing: ProcessStanding(own: nil, newest: nil))
+        let caller = world.caller(gateway, process, now)
         let (first, again) = try await world.database.transaction(retrySerialization: 20) { tx in
             (
                 try UsageIngest.ingest(&tx, batch, from: caller, now: now),

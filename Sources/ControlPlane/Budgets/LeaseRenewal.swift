@@ -13,78 +13,69 @@ package enum LeaseRenewal {
     package static func renew(
         _ tx: inout Transaction, _ request: LeaseRequest, from caller: GatewayCaller, isFenced: Bool, now: Timestamp
     ) throws -> LeaseReply {
+        let word = LeaseWord(request: request, caller: caller, isFenced: isFenced)
+        guard let reply = try Self.renew(&tx, [word], waits: true, now: now)[0] else {
+            throw PublishingFailure("a renewal that waits for its leases was left out")
+        }
+        return reply
+    }
+
+    /// What several processes say, as if one renewed after the other in their order; an account that several of them
+    /// spend from is held and written once.
+    ///
+    /// - Parameters:
+    ///   - words: of gateways of one group, at most one of each gateway.
+    ///   - waits: for leases that are held by usage of their process that is being stored.
+    /// - Returns: replies without the hash of their requests; nil for what was left out because it would have to wait.
+    package static func renew(
+        _ tx: inout Transaction, _ words: [LeaseWord], waits: Bool, now: Timestamp
+    ) throws -> [LeaseReply?] {
+        guard let group = words.first?.caller.group else { return [] }
         let isNewHistory = try LeaseStore.isFrozenHistory(at: now, &tx)
-        try LeaseStore.close(request.settled.filter { $0 != caller.process }, of: caller.id, &tx)
-        var reply = LeaseReply(request: [], grants: [])
-        let terms = try LeaseStore.terms(Set(request.asks.map(\.account.budget)), group: caller.group, &tx)
-        let known = request.asks.filter { Self.isWindow($0.account, terms[$0.account.budget], now: now) }
+        for word in words {
+            try LeaseStore.close(word.request.settled.filter { $0 != word.caller.process }, of: word.caller.id, &tx)
+        }
+        let terms = try LeaseStore.terms(
+            Set(words.flatMap { $0.request.asks.map(\.account.budget) }), group: group, &tx)
+        let charges = Set(words.flatMap { $0.request.asks.map(\.account) }).sorted()
+            .filter { Self.isWindow($0, terms[$0.budget], now: now) }
         // What needs no lock on accounts comes first: everybody who spends of the same account waits for the rest. So do
         // the process's own leases, which its usage may hold for as long as a batch takes to be stored.
         let increases = try LeaseStore.increases(of: Array(Set(terms.values.map(\.budget))), at: now, &tx)
-        reply.unsettled = try LeaseStore.unsettled(caller.id, besides: caller.process, &tx)
-        let accounts = try Self.accounts(known.map(\.account), terms, now: now, &tx)
-        let ids = accounts.values.map(\.id)
+        let accounts = try Self.accounts(charges, terms, now: now, &tx)
         let rolling = accounts.values.compactMap { account in
             terms[account.charge.budget]?.rolling.map { (id: account.id, window: $0) }
         }
         let passed = try RollingStore.passed(rolling, at: now, &tx)
-        let leases = try LeaseStore.leases(of: ids, caller.id, process: caller.process, at: now, &tx)
-        let stored = try LeaseSums.lock(ids, &tx)
-        var sums = stored
-        for (id, lease) in leases { sums[id]?.sharers.renew(lease.state, renewedAt: lease.renewedAt, now: now) }
-        let due = Self.due(known, accounts, sums, now: now)
-        let others = try LeaseSums.others(
-            of: due, besides: caller.id, since: now.adding(seconds: -LeaseRules.sharingSeconds), &tx)
-        for id in due { sums[id]?.sharers.counted(others: others[id] ?? 0, now: now) }
-        var changed: [(account: Int64, lease: LeaseState)] = []
-        var changes: [LeaseSums.Change] = []
-        var frozen: [Int64] = []
-        for ask in request.asks {
-            guard let terms = terms[ask.account.budget], let account = accounts[ask.account],
-                var lease = leases[account.id]?.state, let sum = sums[account.id]
-            else {
-                var grant = LeaseGrant(account: ask.account)
-                grant.granted = ask.granted
-                grant.isUnknown = true
-                reply.grants.append(grant)
-                continue
-            }
-            let state = LeaseAccount(
-                limit: Self.limit(
-                    terms.amount, account, increase: increases[terms.budget] ?? 0, passed: passed[account.id] ?? 0),
-                held: sum.held,
-                gateways: sum.sharers.count,
-                isFrozen: isFenced || isNewHistory || !terms.isHard || sum.frozenUntil.map { now < $0 } ?? false
-            )
-            let before = lease.held
-            let (grant, showsLoss) = LeaseRules.renew(&lease, ask, sequence: request.sequence, of: state)
-            if showsLoss { frozen.append(account.id) }
-            changed.append((account.id, lease))
-            if lease.held != before || sum.sharers != stored[account.id]?.sharers {
-                changes.append(.init(account: account.id, held: lease.held - before, sharers: sum.sharers))
-            }
-            reply.grants.append(grant)
+        var members: [LeaseMember] = []
+        for (index, word) in words.enumerated() {
+            let own = word.request.asks.compactMap { accounts[$0.account]?.id }
+            guard
+                let leases = try LeaseStore.leases(
+                    of: own, word.caller.id, process: word.caller.process, at: now, waits: waits, &tx)
+            else { continue }
+            var member = LeaseMember(index: index, word: word, leases: leases)
+            member.unsettled = try LeaseStore.unsettled(word.caller.id, besides: word.caller.process, &tx)
+            members.append(member)
         }
-        try LeaseStore.save(changed, caller.id, process: caller.process, at: now, &tx)
-        try LeaseSums.add(changes, &tx)
-        try LeaseStore.freeze(frozen, until: now.adding(seconds: LeaseRules.freezeSeconds), &tx)
-        return reply
-    }
-
-    /// The accounts of which gateways are to be counted now: those that requests wait for, then those that were not for
-    /// the longest time.
-    private static func due(
-        _ asks: [LeaseAsk], _ accounts: [Charge: LeaseStore.Account], _ sums: [Int64: LeaseSums.Sum], now: Timestamp
-    ) -> [Int64] {
-        var due: [(id: Int64, isWaiting: Bool, countedAt: Timestamp)] = []
-        for ask in asks {
-            guard let id = accounts[ask.account]?.id, let sharers = sums[id]?.sharers, sharers.isDue(now: now) else {
-                continue
-            }
-            due.append((id, ask.need > 0, sharers.countedAt ?? Timestamp(microseconds: 0)))
+        var round = LeaseRound(
+            now: now, isNewHistory: isNewHistory, terms: terms, accounts: accounts, increases: increases,
+            passed: passed)
+        // Most of what is renewed is little used, and nothing of its account changes: that needs no lock. Where something is
+        // noted, the sum is only known under it.
+        let noted = try LeaseSums.noted(accounts.values.map(\.id), &tx)
+        try round.lock(Set(noted).union(round.changing(members)).sorted(), &tx)
+        var replies: [LeaseReply?] = Array(repeating: nil, count: words.count)
+        for member in members {
+            try round.count(member, among: members, &tx)
+            let (reply, leases) = round.decide(member)
+            replies[member.index] = reply
+            let caller = member.word.caller
+            try LeaseStore.save(leases, caller.id, process: caller.process, at: now, &tx)
         }
-        due.sort { ($0.isWaiting ? 0 : 1, $0.countedAt, $0.id) < ($1.isWaiting ? 0 : 1, $1.countedAt, $1.id) }
-        return due.prefix(LeaseSharers.countsAtOnce).map(\.id)
+        try LeaseSums.add(round.changes, &tx)
+        try LeaseStore.freeze(round.frozen, until: now.adding(seconds: LeaseRules.freezeSeconds), &tx)
+        return replies
     }
 
     /// What leases of an account may hold together.

@@ -11,7 +11,7 @@ package struct LeaseSharers: Sendable, Hashable {
     package private(set) var countedAt: Timestamp?
 
     /// Seconds after which they are counted anew.
-    package static let countedSeconds: Int64 = 20
+    package static let countedSeconds: Int64 = 60
     /// Accounts that one renewal counts them of at most; of the others in one of the next.
     package static let countsAtOnce = 128
 

@@ -21,12 +21,21 @@ package enum LeaseStore {
         let charge: Charge
         let spentBefore: Int64
         let carried: Int64
+        /// As it is while nobody holds the account, without what is noted besides: what changes nothing goes by it.
+        let sum: LeaseSums.Sum
     }
 
     /// One process's, as it is stored.
     struct Lease {
         var state: LeaseState
         let renewedAt: Timestamp
+        /// Made by the renewal that is under way.
+        var isNew = false
+
+        /// Whether its gateway counts, as it is stored, among those that share the account.
+        func sharesSince(_ instant: Timestamp) -> Bool {
+            !self.isNew && self.state.phase == .open && self.renewedAt > instant
+        }
     }
 
     /// Of budgets by their numbers: those of the group's organizations that there are.
@@ -52,7 +61,8 @@ package enum LeaseStore {
         guard !charges.isEmpty else { return [:] }
         let rows = try tx.query(
             """
-            select a.id, b.number, a.start_minute, a.spent_before, a.carried
+            select a.id, b.number, a.start_minute, a.spent_before, a.carried, a.frozen_until, a.sharers, a.counted_at,
+                least(a.held, 2305843009213693952)::bigint as held
             from unnest($1::bigint[], $2::bigint[]) as w (number, minute)
             join budget b on b.number = w.number
             join budget_account a on a.budget_id = b.id and a.start_minute = w.minute
@@ -63,7 +73,7 @@ package enum LeaseStore {
             let charge = try Charge(row)
             result[charge] = Account(
                 id: try row.get("id"), charge: charge, spentBefore: try row.get("spent_before"),
-                carried: try row.get("carried")
+                carried: try row.get("carried"), sum: try LeaseSums.Sum(row)
             )
         }
         return result
@@ -101,33 +111,46 @@ package enum LeaseStore {
     }
 
     /// The leases of one process, by account; what it has none of yet is made.
+    ///
+    /// - Parameter waits: for those that its usage holds while it is stored.
+    /// - Returns: nil when it holds some and that is not waited for.
     static func leases(
-        of accounts: [Int64], _ gateway: GatewayID, process: UInt64, at now: Timestamp, _ tx: inout Transaction
-    ) throws -> [Int64: Lease] {
+        of accounts: [Int64], _ gateway: GatewayID, process: UInt64, at now: Timestamp, waits: Bool,
+        _ tx: inout Transaction
+    ) throws -> [Int64: Lease]? {
         let process = Int64(bitPattern: process)
-        var result = try Self.held(accounts, gateway, process, &tx)
+        var result = try Self.held(accounts, gateway, process, waits: waits, &tx)
         // Mostly there are all; usage that arrives may make one at the same moment.
         let missing = accounts.filter { result[$0] == nil }
         guard !missing.isEmpty else { return result }
+        if !waits {
+            let held = try tx.queryOne(
+                """
+                select 1 as n from budget_lease where account_id = any ($1) and gateway_id = $2 and process = $3 limit 1
+                """, missing, gateway, process)
+            guard held == nil else { return nil }
+        }
         _ = try tx.execute(
             """
             insert into budget_lease (account_id, gateway_id, process, renewed_at)
             select id, $2, $3, $4 from unnest($1::bigint[]) as id order by id on conflict do nothing
             """, missing.sorted(), gateway, process, now
         )
-        result.merge(try Self.held(missing, gateway, process, &tx)) { $1 }
+        for (account, var lease) in try Self.held(missing, gateway, process, waits: true, &tx) {
+            lease.isNew = true
+            result[account] = lease
+        }
         return result
     }
 
     private static func held(
-        _ accounts: [Int64], _ gateway: GatewayID, _ process: Int64, _ tx: inout Transaction
+        _ accounts: [Int64], _ gateway: GatewayID, _ process: Int64, waits: Bool, _ tx: inout Transaction
     ) throws -> [Int64: Lease] {
-        let rows = try tx.query(
-            """
+        let sql: SQL = """
             select account_id, granted, returned, posted, reserved, settled, sequence, state, renewed_at from budget_lease
             where account_id = any ($1) and gateway_id = $2 and process = $3 order by account_id for update
-            """, accounts, gateway, process
-        )
+            """
+        let rows = try tx.query(waits ? sql : sql + " skip locked", accounts, gateway, process)
         var result: [Int64: Lease] = [:]
         for row in rows {
             result[try row.get("account_id")] = Lease(
@@ -177,38 +200,6 @@ package enum LeaseStore {
         var result: [BudgetID: Int64] = [:]
         for row in rows { result[try row.get("budget_id")] = try row.get("amount") }
         return result
-    }
-
-    // MARK: Lost commits
-
-    /// Whether the database is, since not long ago, another one or in another history than money was granted in before:
-    /// after a fail-over to a copy that lacks the last commits, or a restore.
-    ///
-    /// It is seen by the server's system identifier and timeline. Found for the first time, it is noted.
-    static func isFrozenHistory(at now: Timestamp, _ tx: inout Transaction) throws -> Bool {
-        let row = try tx.queryOne(
-            """
-            select s.system_identifier::text as system, left(pg_walfile_name(pg_current_wal_lsn()), 8) as timeline,
-                h.system_identifier as known_system, h.timeline as known_timeline, h.frozen_until
-            from pg_control_system() s left join lease_history h on h.single
-            """)
-        guard let row else { return false }
-        let system: String = try row.get("system")
-        let timeline: String = try row.get("timeline")
-        let known: String? = try row.optional("known_system")
-        let knownTimeline: String? = try row.optional("known_timeline")
-        if known == system, knownTimeline == timeline {
-            let until: Timestamp? = try row.optional("frozen_until")
-            return until.map { now < $0 } ?? false
-        }
-        let until = known == nil ? nil : now.adding(seconds: LeaseRules.freezeSeconds)
-        _ = try tx.execute(
-            """
-            insert into lease_history (system_identifier, timeline, frozen_until) values ($1, $2, $3::timestamptz)
-            on conflict (single) do update set system_identifier = excluded.system_identifier,
-                timeline = excluded.timeline, frozen_until = excluded.frozen_until
-            """, system, timeline, until)
-        return until != nil
     }
 
     // MARK: Earlier processes

@@ -11,8 +11,11 @@ package enum LeaseSums {
         var held: Int64
         var sharers: LeaseSharers
         /// Nothing is granted before.
-        let frozenUntil: Timestamp?
+        var frozenUntil: Timestamp?
     }
+
+    /// Where what leases hold is cut, here and in SQL: 2^61.
+    static let heldLimit: Int64 = 2_305_843_009_213_693_952
 
     /// What a renewal changes.
     struct Change {
@@ -35,14 +38,18 @@ package enum LeaseSums {
             """, accounts)
         var result: [Int64: Sum] = [:]
         for row in rows {
-            result[try row.get("id")] = Sum(
-                held: try row.get("held"),
-                sharers: LeaseSharers(
-                    count: Int(try row.get("sharers", as: Int64.self)), countedAt: try row.optional("counted_at")),
-                frozenUntil: try row.optional("frozen_until"))
+            result[try row.get("id")] = try Sum(row)
         }
         for (account, held) in try Self.fold(accounts, &tx) { result[account]?.held = held }
         return result
+    }
+
+    /// The accounts of which something is noted: mostly none.
+    static func noted(_ accounts: [Int64], _ tx: inout Transaction) throws -> [Int64] {
+        guard !accounts.isEmpty else { return [] }
+        return try tx.query(
+            "select distinct account_id from budget_held_change where account_id = any ($1)", accounts
+        ).map { try $0.get("account_id") }
     }
 
     /// Takes what is noted of accounts into their sums; by whoever holds them.
@@ -74,22 +81,41 @@ package enum LeaseSums {
         return try Self.lock(accounts, &tx).count
     }
 
-    /// How many gateways besides one renewed since an instant.
-    static func others(
-        of accounts: [Int64], besides gateway: GatewayID, since: Timestamp, _ tx: inout Transaction
-    ) throws -> [Int64: Int] {
+    /// Gateways that renewed an account since an instant, as far as it is stored.
+    struct Stored {
+        /// How many besides those that renew now.
+        var others = 0
+        /// Those of them with other processes of theirs, and those with the one that renews now.
+        var before: Set<GatewayID> = []
+        var same: Set<GatewayID> = []
+    }
+
+    static func sharers(
+        of accounts: [Int64], besides callers: [GatewayCaller], since: Timestamp, _ tx: inout Transaction
+    ) throws -> [Int64: Stored] {
         guard !accounts.isEmpty else { return [:] }
         let rows = try tx.query(
             """
-            select w.account_id, l.others from unnest($1::bigint[]) as w (account_id)
+            select w.account_id, l.others, l.before, l.same from unnest($1::bigint[]) as w (account_id)
             -- Of each by its key: the index of leases that are not closed would be read whole for each.
             cross join lateral (
-                select count(distinct gateway_id) filter (
-                    where state = 'open' and gateway_id <> $2 and renewed_at > $3) as others
-                from budget_lease where account_id = w.account_id) l
-            """, accounts, gateway, since)
-        var result: [Int64: Int] = [:]
-        for row in rows { result[try row.get("account_id")] = Int(try row.get("others", as: Int64.self)) }
+                select count(distinct gateway_id) filter (where gateway_id <> all ($2)) as others,
+                    coalesce(array_agg(distinct gateway_id) filter (where gateway_id = any ($2)
+                        and process <> ($3::bigint[])[array_position($2::uuid[], gateway_id)]), '{}') as before,
+                    coalesce(array_agg(distinct gateway_id) filter (where gateway_id = any ($2)
+                        and process = ($3::bigint[])[array_position($2::uuid[], gateway_id)]), '{}') as same
+                from budget_lease where account_id = w.account_id and state = 'open' and renewed_at > $4) l
+            """, accounts, callers.map { SQLUUID(high: $0.id.value.high, low: $0.id.value.low) },
+            callers.map { Int64(bitPattern: $0.process) }, since)
+        func gateways(_ row: Row, _ column: String) throws -> Set<GatewayID> {
+            Set(try row.get(column, as: [SQLUUID].self).map { GatewayID(UUIDValue(high: $0.high, low: $0.low)) })
+        }
+        var result: [Int64: Stored] = [:]
+        for row in rows {
+            result[try row.get("account_id")] = Stored(
+                others: Int(try row.get("others", as: Int64.self)), before: try gateways(row, "before"),
+                same: try gateways(row, "same"))
+        }
         return result
     }
 
@@ -104,5 +130,16 @@ package enum LeaseSums {
             where a.id = w.id and a.id = any ($1)
             """, changes.map(\.account), changes.map(\.held), changes.map { Int64($0.sharers.count) },
             changes.map { $0.sharers.countedAt?.microseconds ?? -1 })
+    }
+}
+
+extension LeaseSums.Sum {
+    /// Of a row of `budget_account`, with `held` cut.
+    init(_ row: Row) throws {
+        self.init(
+            held: try row.get("held"),
+            sharers: LeaseSharers(
+                count: Int(try row.get("sharers", as: Int64.self)), countedAt: try row.optional("counted_at")),
+            frozenUntil: try row.optional("frozen_until"))
     }
 }

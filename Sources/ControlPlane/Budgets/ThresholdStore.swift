@@ -46,6 +46,10 @@ enum ThresholdStore {
         return (rows.count, accounts)
     }
 
+    /// Of these, those that may have reached a threshold: what was spent comes to the lowest one of the amount at least.
+    ///
+    /// Increases and what was carried over only raise what a threshold stands for. Of rolling budgets all: checkpoints are taken
+    /// of them.
     static func accounts(_ ids: [Int64], _ tx: inout Transaction) throws -> [Account] {
         try tx.query(
             """
@@ -55,9 +59,13 @@ enum ThresholdStore {
                 least(coalesce(s.settled, 0) + coalesce(w.settled, 0), 9223372036854775807)::bigint as settled,
                 least(coalesce(s.settled, 0), 9223372036854775807)::bigint as kept,
                 array(select c.percent from budget_threshold_crossing c where c.account_id = a.id) as reached
-            from budget_account a left join budget_account_spent s on s.account_id = a.id
-            join budget b on b.id = a.budget_id left join waiting w on w.account_id = a.id
-            where a.id = any ($1) order by a.id
+            from budget_account a join budget b on b.id = a.budget_id
+            left join budget_account_spent s on s.account_id = a.id
+            left join waiting w on w.account_id = a.id
+            where a.id = any ($1) and (b.rolling_seconds is not null
+                or b.thresholds[1]::numeric * b.amount_nano_usd
+                    <= 100 * (coalesce(s.settled, 0) + coalesce(w.settled, 0) + a.spent_before))
+            order by a.id
             """, ids
         ).map { row in
             let reached: [Int64] = try row.get("reached")

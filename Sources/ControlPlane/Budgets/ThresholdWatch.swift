@@ -27,7 +27,7 @@ package final class ThresholdWatch: Sendable {
     /// "GHTHRS" as a number: the advisory lock of looking at thresholds.
     package static let lockKey: Int64 = 0x4748_5448_5253
     /// Marks that one transaction takes.
-    package static let marksLimit: Int64 = 5000
+    package static let marksLimit: Int64 = 20_000
     static let interval: Duration = .seconds(2)
 
     package init(database: Database, time: TimeSource, logger: Logger) {

@@ -14,9 +14,12 @@ package struct DataPlaneRoutes: Sendable {
     private let time: TimeSource
     private let intake: UsageIntake
     private let processes: GatewayProcesses
+    private let renewals: LeaseRenewals
     /// For metrics.
     package var figures: IngestFigures { self.intake.figures }
     package var fencedCount: Int { self.processes.fencedCount }
+    /// For metrics.
+    package var renewalFigures: LeaseRenewals.Figures { self.renewals.figures }
 
     static let wireType = "application/x-protobuf"
     /// Roots beyond those that this replica knows that are looked for: it may not have read the newest yet.
@@ -33,6 +36,7 @@ package struct DataPlaneRoutes: Sendable {
         self.time = time
         self.intake = UsageIntake(database: database, changes: changes, logger: logger)
         self.processes = GatewayProcesses(database: database, changes: changes, logger: logger)
+        self.renewals = LeaseRenewals(database: database, time: time)
     }
 
     package var endpoints: [Endpoint] {
@@ -185,12 +189,8 @@ package struct DataPlaneRoutes: Sendable {
         } else {
             isFenced = try await self.processes.judge(caller, as: call.context).fencedAt != nil
         }
-        let now = self.time.now()
-        var reply = try await self.database.transaction(retrySerialization: 5) { tx in
-            var reply = try LeaseRenewal.renew(&tx, request, from: caller, isFenced: isFenced, now: now)
-            reply.shares = try ShareRenewal.renew(&tx, request, from: caller, isFrozen: isFenced, now: now)
-            return reply
-        }
+        var reply = try await self.renewals.renew(
+            LeaseWord(request: request, caller: caller, isFenced: isFenced))
         reply.request = Array(SHA256.hash(data: call.bytes))
         let signed = try await self.signing.current().sign(.leaseReply, reply.wireBytes)
         return Answer(body: .bytes(signed, type: Self.wireType))

@@ -3,6 +3,14 @@ package import Shared
 
 /// The part of `POST /dp/v1/leases:renew` that is about rate limits.
 package enum ShareRenewal {
+    /// Holds what several processes ask for, in one order; a group's.
+    static func lock(_ tx: inout Transaction, _ words: [LeaseWord], at now: Timestamp) throws {
+        let limits = Set(words.flatMap { $0.request.shares.map(\.limit) })
+        guard words.count > 1, !limits.isEmpty else { return }
+        let terms = try ShareStore.terms(limits, group: words[0].caller.group, &tx)
+        _ = try ShareStore.lock(Array(terms.values), at: now, &tx)
+    }
+
     /// In the transaction of the renewal.
     ///
     /// - Parameter isFrozen: the process gets nothing more.

@@ -9,6 +9,8 @@ struct HeldAccount {
     /// `posted` when it was last asked for.
     var askedPosted: Int64 = 0
     var askedAt: UInt64 = 0
+    /// What it wished for then.
+    var wished: Int64 = 0
     var dueAt: UInt64 = 0
     /// When it is looked at next: other entries of the queue are out of date.
     var lookAt: UInt64 = .max
@@ -26,6 +28,12 @@ struct HeldAccount {
 
     /// The least that is asked for: a cent.
     private static let leastWant: Int64 = 10_000_000
+    /// Of what a budget has left, one gateway asks for at most this part ahead: a hundred of them for a fortieth.
+    private static let plenty: Int64 = 4096
+    /// Seconds of spending, as fast as since the last ask, that are asked for where there is plenty.
+    private static let aheadSeconds: Int64 = 100
+    /// Less than that says little about how fast it is.
+    private static let leastSeconds: Int64 = 5
     /// Amounts are cut here, so that sums of them are numbers.
     private static let amountLimit = LeaseRequest.amountLimit / 8
 
@@ -38,6 +46,26 @@ struct HeldAccount {
     func wish(_ entry: borrowing LeaseSlot) -> Int64 {
         guard entry.isHard.load(ordering: .relaxed) == 1, !self.isEnded, !self.isDirect else { return 0 }
         return max(self.spent(entry) * 2, self.largest(entry) * 4, Self.leastWant)
+    }
+
+    /// What to ask for: the wish; where the budget has plenty left, what is spent until the renewal after the next one.
+    ///
+    /// Nothing while three fifths of that are free, and nobody waits, so that renewing what is little used changes nothing.
+    func want(_ entry: borrowing LeaseSlot, isWaiting: Bool, uptime: UInt64) -> Int64 {
+        let wish = self.wish(entry)
+        guard wish > 0 else { return 0 }
+        let most = max(0, entry.left.load(ordering: .relaxed)) / Self.plenty
+        let seconds = max(Self.leastSeconds, Int64((uptime - min(uptime, self.askedAt)) / 1_000_000_000))
+        let ahead = min(min(self.spent(entry), most) / seconds * Self.aheadSeconds, most)
+        let want = max(wish, ahead)
+        return isWaiting || want > most || entry.free < want / 5 * 3 ? want : 0
+    }
+
+    /// Whether the budget has so much left that it does not matter to others, for a minute, what is free here.
+    func isPlentiful(_ entry: borrowing LeaseSlot) -> Bool {
+        guard !self.isDirect, !self.isEnded else { return false }
+        let most = max(0, entry.left.load(ordering: .relaxed)) / Self.plenty
+        return entry.isHard.load(ordering: .relaxed) == 0 || max(entry.free, self.wish(entry), self.wished) <= most
     }
 
     /// Whether less is free than may soon be spent.

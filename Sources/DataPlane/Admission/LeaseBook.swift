@@ -27,12 +27,15 @@ package struct LeaseBook {
     /// Earlier processes that the control plane wants to hear of.
     package private(set) var unsettled: [UInt64] = []
 
-    /// Nanoseconds after which an account is renewed that nothing else makes due.
-    package static let renewal: UInt64 = 20_000_000_000
+    /// Nanoseconds after which an account is renewed at the latest, where its budget has plenty left: half
+    /// of the time for which a gateway counts among those that share it.
+    package static let renewal: UInt64 = 60_000_000_000
+    /// The same where every bit of it may soon matter.
+    package static let shortRenewal: UInt64 = 20_000_000_000
     /// Nanoseconds that what was granted may be spent for without another word (DESIGN: hard TTL).
     package static let hardTime: UInt64 = 1_800_000_000_000
     /// Nanoseconds before an account is due in which it is renewed with others that are: one request then, not one for each.
-    private static let ahead: UInt64 = LeaseBook.renewal / 5
+    private static let ahead: UInt64 = LeaseBook.shortRenewal / 5
     /// Nanoseconds between two asks for an account of which money is short.
     private static let directRenewal: UInt64 = 1_000_000_000
     /// Nanoseconds until it is asked again for what waits, when the last answer gave nothing.
@@ -113,7 +116,7 @@ package struct LeaseBook {
     ) -> LeaseRequest? {
         let asks = self.asks(uptime: uptime)
         guard !asks.isEmpty || !settled.isEmpty || !shares.isEmpty || uptime >= self.askAt else { return nil }
-        self.askAt = uptime + Self.renewal
+        self.askAt = uptime + Self.shortRenewal
         self.sequence += 1
         var request = LeaseRequest(
             gateway: self.gateway, sequence: self.sequence, asks: asks,
@@ -194,7 +197,9 @@ package struct LeaseBook {
             let reserved = entry.reserved.load(ordering: .sequentiallyConsistent)
             let isFinal = account.isEnded && reserved == 0
             let waiting = entry.waiting.load(ordering: .sequentiallyConsistent)
-            let wish = account.wish(entry)
+            let want = account.want(entry, isWaiting: waiting > 0, uptime: uptime)
+            account.wished = account.wish(entry)
+            let isPlentiful = account.isPlentiful(entry)
             let hasSpare = account.isDirect && waiting == 0 && entry.free > 0
             let sinceAsked = uptime - min(uptime, account.askedAt)
             let isDue =
@@ -212,15 +217,27 @@ package struct LeaseBook {
             ask.need = entry.waiting.exchange(0, ordering: .relaxed)
             ask.need = min(max(0, ask.need), LeaseRequest.amountLimit)
             ask.largest = min(entry.largest.exchange(0, ordering: .relaxed), LeaseRequest.amountLimit)
-            ask.want = max(wish, ask.need)
+            ask.want = max(want, ask.need)
             ask.isFinal = isFinal
             account.askedPosted = posted
             account.askedAt = uptime
             // Where money is short, what is under way is told of each second; what holds nothing has nothing to tell.
-            account.dueAt = uptime + (account.isDirect && reserved > 0 ? Self.directRenewal : Self.renewal)
+            account.dueAt =
+                uptime
+                + (account.isDirect && reserved > 0 ? Self.directRenewal : Self.pause(charge, isPlentiful: isPlentiful))
             account.isFinal = isFinal
             return ask
         } ?? nil
+    }
+
+    /// Nanoseconds from one renewal to the next, where nothing else makes it due.
+    ///
+    /// Where there is plenty, of each account others, from three quarters on: what was opened at once is not renewed at
+    /// once for ever.
+    private static func pause(_ charge: Charge, isPlentiful: Bool) -> UInt64 {
+        guard isPlentiful else { return self.shortRenewal }
+        let part = (charge.value &* 0x9E37_79B9_7F4A_7C15) >> 60
+        return self.renewal - self.renewal / 64 * part
     }
 
     /// Takes the answer to a request in.
@@ -250,6 +267,12 @@ package struct LeaseBook {
                     if back > 0 { account.dueAt = uptime }
                 }
                 account.isDirect = grant.isDirect
+                if account.dueAt > uptime {
+                    let pause = Self.pause(grant.account, isPlentiful: account.isPlentiful(entry))
+                    // What is told of sooner stays due: one that was short may be so again.
+                    let isSooner = account.dueAt < account.askedAt + Self.shortRenewal
+                    account.dueAt = isSooner ? account.dueAt : account.askedAt + pause
+                }
                 account.setComfort(entry)
             }
             // What is not needed where money is short goes back at once.

@@ -24,7 +24,8 @@ struct BudgetPaths {
             self.entries.append(
                 BudgetEntry(
                     id: row.id, number: row.number, cell: cell, level: level, period: row.period,
-                    rolling: row.rolling, zone: zone, amount: row.amount, isHard: row.isHard, opensAway: row.away == .open,
+                    rolling: row.rolling, zone: zone, amount: row.amount, isHard: row.isHard,
+                    opensAway: row.away == .open,
                     isLearned: row.estimate == .learned, lowersOutput: row.lowersOutput,
                     models: narrowing.models(row.models, of: row.providers)
                 )

@@ -25,14 +25,14 @@ import Testing
             (self.lease(.closed), now), (self.lease(.suspense), now),
         ] {
             sharers.renew(lease.0, renewedAt: lease.1, now: now)
-            #expect(!sharers.isDue(now: now.adding(seconds: 19)) && sharers.isDue(now: now.adding(seconds: 20)))
+            #expect(!sharers.isDue(now: now.adding(seconds: 59)) && sharers.isDue(now: now.adding(seconds: 60)))
         }
         // Counted never: as soon as can be.
         #expect(LeaseSharers(count: 2).isDue(now: now))
         #expect(sharers.count == 5)
         sharers.counted(others: 2, now: now)
         #expect(sharers.count == 3 && sharers.countedAt == now)
-        #expect(!sharers.isDue(now: now.adding(seconds: 19)) && sharers.isDue(now: now.adding(seconds: 20)))
+        #expect(!sharers.isDue(now: now.adding(seconds: 59)) && sharers.isDue(now: now.adding(seconds: 60)))
     }
 
     @Test func `never too few are counted`() {

@@ -143,7 +143,7 @@ import Testing
             "delete from snapshot_dirty", "delete from blob", "delete from idempotency_key", "from scope_closure",
             "from virtual_key_secret s join virtual_key k", "delete from event", "with due as materialized",
             "update webhook_delivery set state", "insert into budget_threshold_crossing",
-            "from budget_account a left join budget_account_spent",
+            "left join budget_account_spent",
             "delete from budget_held_change", "update budget_account a set held",
             "insert into budget_account_unseen", "insert into webhook_delivery", "from snapshot where group_id",
             "from budget_checkpoint k", "insert into budget_checkpoint as c",

@@ -20,6 +20,8 @@ import Testing
         /// What each ask is granted on top.
         var grant: Int64 = 1_000_000_000
         var isDirect = false
+        /// What the budgets have left: as long as they are not known to be spent.
+        var left = Int64.max
 
         init(keys: Int, period: BudgetPeriod = .total) throws {
             var document = SnapshotDocument()
@@ -81,8 +83,7 @@ import Testing
                 var answer = LeaseGrant(account: ask.account)
                 answer.granted = ask.granted + self.grant
                 answer.isDirect = self.isDirect
-                // As long as it is not known to be spent.
-                answer.left = .max
+                answer.left = self.left
                 reply.grants.append(answer)
             }
             self.book.apply(reply, to: request, sentAt: self.uptime, uptime: self.uptime)
@@ -182,8 +183,75 @@ import Testing
         }
         var requests = 0
         for _ in 0..<1000 where !process.look(after: Self.second / 10).isEmpty { requests += 1 }
-        // A hundred seconds: five renewals of each, in requests that hold what is due within four seconds.
+        // A hundred seconds: a renewal or two of each, in requests that hold what is due within four seconds.
         #expect(requests <= 35, "\(requests)")
+    }
+
+    @Test(arguments: [(Int64.max, 3...4), (50_000_000_000, 9...9), (0, 9...9)])
+    func `what has plenty left is renewed each minute, what has not each twenty seconds`(
+        left: Int64, renewals: ClosedRange<Int>
+    ) throws {
+        var process = try Process(keys: 1)
+        process.left = left
+        #expect(!process.spend(10, key: 0))
+        #expect(process.look().count == 1)
+        process.grant = 0
+        var asks = 0
+        for _ in 0..<190 { asks += process.look(after: Self.second).count }
+        #expect(renewals.contains(asks), "\(asks)")
+    }
+
+    @Test func `a hundred seconds of spending are asked for where there is plenty, within few renewals`() throws {
+        var process = try Process(keys: 1)
+        _ = process.spend(10, key: 0)
+        process.grant = 10_000_000
+        _ = process.look()
+        process.grant = 0
+        var asks = 0
+        var most: Int64 = 0
+        var waited = 0
+        // A cent a second, in tenths; what is asked for is granted.
+        for step in 0..<3000 {
+            if !process.spend(1_000_000, key: 0) { waited += 1 }
+            process.uptime += Self.second / 10
+            process.book.collect(uptime: process.uptime)
+            guard let request = process.book.request(uptime: process.uptime) else { continue }
+            var reply = LeaseReply(request: [], grants: [])
+            for ask in request.asks {
+                if step > 1000 { asks += 1 }
+                let free = ask.granted - ask.returned - ask.posted - ask.reserved
+                most = max(most, ask.want)
+                var answer = LeaseGrant(account: ask.account)
+                answer.granted = ask.granted + max(0, ask.want - free)
+                answer.left = 1_000_000_000_000_000
+                reply.grants.append(answer)
+            }
+            process.book.apply(reply, to: request, sentAt: process.uptime, uptime: process.uptime)
+        }
+        #expect((900_000_000...1_200_000_000).contains(most), "\(most)")
+        #expect(asks <= 5, "200 seconds, one each minute: \(asks)")
+        #expect(waited <= 20, "\(waited)")
+    }
+
+    @Test func `where less is left, no more than what is spent twice is asked for ahead`() throws {
+        var process = try Process(keys: 1)
+        process.left = 1_000_000_000
+        process.grant = 1_000_000_000
+        _ = process.spend(10, key: 0)
+        _ = process.look()
+        process.grant = 0
+        for _ in 0..<400 { #expect(process.spend(1_000_000, key: 0)) }
+        let asks = process.look(after: 19 * Self.second)
+        #expect(asks.isEmpty)
+        for _ in 0..<250 { #expect(process.spend(1_000_000, key: 0)) }
+        let ask = try #require(process.look(after: Self.second)[1])
+        #expect(ask.want == 1_300_000_000)
+        // Enough is free: that is said all the same, so that what is asked for is always what is wished for.
+        #expect(process.look(after: 21 * Self.second)[1]?.want == 10_000_000)
+        // Where there is plenty, nothing is asked for then.
+        process.left = .max
+        _ = process.look(after: 21 * Self.second)
+        #expect(process.look(after: 61 * Self.second)[1]?.want == 0)
     }
 
     @Test func `money that becomes short is asked for before a request waits`() throws {
