@@ -11,6 +11,9 @@ import Testing
         return first..<first + count
     }()
 
+    /// Seeds of rate limits that once found something.
+    private static let found: [UInt64] = [3224]
+
     @Test func `hard budgets hold under every fault`() throws {
         var admitted = 0, refused = 0, fitted = 0, faults = 0, grown = 0, cut = 0, rolled = 0
         for seed in Self.seeds {
@@ -38,7 +41,7 @@ import Testing
 
     @Test func `rate limits hold under every fault`() throws {
         var admitted = 0, refused = 0, faults = 0
-        for seed in Self.seeds {
+        for seed in Array(Self.seeds) + Self.found {
             var simulation = try ShareSimulation(seed: seed)
             do {
                 try simulation.run()

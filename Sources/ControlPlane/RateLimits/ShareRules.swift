@@ -97,6 +97,10 @@ package enum ShareRules {
     ) {
         let whole = BucketRate.parts - others.shares
         let (share, fresh) = state.isSilent ? (0, 0) : (state.share, state.fresh)
+        if state.isSilent {
+            // Others may have got what it had, and what was on its way to it: that does not come back from it.
+            (state.granted, state.returned) = (ask.granted, ask.returned)
+        }
         state.isSilent = false
         self.fill(&pool, rate, left: whole - share, fresh: others.fresh + fresh, now)
         let isLost = ask.granted > state.granted || ask.generation > state.generation

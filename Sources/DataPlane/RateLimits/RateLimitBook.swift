@@ -21,6 +21,9 @@ package struct RateLimitBook {
         var isStuck = false
         /// The last ask said that nothing is held any more.
         var isFinal = false
+        /// The last ask came so late that others may have got what is held: it said that nothing is, and with the answer
+        /// that comes true.
+        var isLate = false
         var isListed = true
     }
 
@@ -83,8 +86,11 @@ package struct RateLimitBook {
             let sinceAsked = uptime - min(uptime, limit.askedAt)
             let isShort = slot.isShort.load(ordering: .relaxed)
             let rate = slot.rate
-            let share = slot.share.load(ordering: .relaxed)
-            let hasSpare = share == 0 && waiting == 0 && slot.units.free > Self.kept(slot, share: 0)
+            let isLate =
+                rate.period != nil && limit.askedAt > 0
+                && uptime >= slot.units.usableUntil.load(ordering: .acquiring)
+            let share = isLate ? 0 : slot.share.load(ordering: .relaxed)
+            let hasSpare = !isLate && share == 0 && waiting == 0 && slot.units.free > Self.kept(slot, share: 0)
             let isDue =
                 uptime >= limit.dueAt || (waiting > 0 && (!limit.isStuck || sinceAsked >= Self.stuckRenewal))
                 || ((isShort || hasSpare) && sinceAsked >= Self.shortRenewal)
@@ -99,12 +105,12 @@ package struct RateLimitBook {
             var ask = ShareAsk(limit: number)
             if isIdle, share > 0 { slot.setShare(0, rate, uptime: uptime) }
             ask.share = isIdle ? 0 : share
-            self.giveBack(slot, &limit, share: ask.share, keeps: waiting > 0)
+            if !isLate { self.giveBack(slot, &limit, share: ask.share, keeps: waiting > 0) }
             ask.generation = limit.generation
             ask.granted = limit.granted
             ask.returned = limit.returned
             ask.borrowed = limit.borrowed
-            ask.spare = max(0, slot.units.free - rate.capacity(of: ask.share))
+            ask.spare = isLate ? 0 : max(0, slot.units.free - rate.capacity(of: ask.share))
             let missing = slot.units.waiting.exchange(0, ordering: .relaxed) - max(0, slot.units.free)
             ask.need = min(max(0, missing), BucketRate.amountLimit * BucketRate.granules)
             ask.largest = min(
@@ -117,6 +123,7 @@ package struct RateLimitBook {
             }
             ask.isFinal = isIdle
             limit.isFinal = isIdle
+            limit.isLate = isLate
             limit.askedPosted = posted
             limit.askedAt = max(1, uptime)
             limit.dueAt = uptime + Self.renewal
@@ -174,6 +181,11 @@ package struct RateLimitBook {
                     return
                 }
                 let rate = slot.rate
+                if limit.isLate {
+                    limit.isLate = false
+                    slot.setShare(0, rate, uptime: uptime)
+                    _ = slot.units.giveBack(upTo: slot.units.free)
+                }
                 if grant.generation > limit.generation {
                     limit.generation = grant.generation
                     let share = slot.share.load(ordering: .relaxed)
