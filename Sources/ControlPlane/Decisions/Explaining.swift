@@ -83,7 +83,8 @@ private struct Explaining {
             let paid = budgets.filter { counts($0.models, $0.providers, target) }
             demands.append(
                 MoneyDemand(
-                    model: target.model, cost: cost(bound), least: cost(self.bound(at: target, output: 256)),
+                    model: target.model, cost: cost(bound),
+                    least: cost(self.bound(at: target, output: CostBound.leastOutput)),
                     budgets: paid,
                     levels: Dictionary(uniqueKeysWithValues: paid.map { ($0.id, level($0.subject)) })))
         }

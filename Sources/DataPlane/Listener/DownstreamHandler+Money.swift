@@ -72,7 +72,7 @@ extension DownstreamHandler {
         }
         let choices = max(1, request.choices)
         // Per choice: from the least that is of use to what was asked for.
-        var (low, high) = (Self.leastOutput, min(bound.output / choices, Self.mostOutput))
+        var (low, high) = (CostBound.leastOutput, min(bound.output / choices, Self.mostOutput))
         guard low < high, fits(low * choices) else { return nil }
         while high - low > 1 {
             let middle = low + (high - low) / 2
@@ -83,8 +83,7 @@ extension DownstreamHandler {
         return fitting
     }
 
-    /// Tokens of an answer that is still of use, and that none is longer than.
-    private static let leastOutput: Int64 = 256
+    /// Tokens that no answer is longer than.
     private static let mostOutput: Int64 = 1 << 32
 
     /// What is to be expected of the request; nil where no budget goes by that.

@@ -9,6 +9,9 @@ package struct CostBound: Sendable {
     /// Nothing bounds the searches that the provider charges for.
     package var searches = false
 
+    /// Tokens of an answer that is still of use: no request is lowered to less, for each choice.
+    package static let leastOutput: Int64 = 256
+
     package init(prompt: Int64, output: Int64) {
         self.prompt = prompt
         self.output = output
