@@ -891,7 +891,9 @@ ALTER TABLE public.rate_limit ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTI
 CREATE TABLE public.rate_limit_pool (
     limit_id uuid NOT NULL,
     granules bigint NOT NULL,
-    filled_at timestamp with time zone NOT NULL
+    filled_at timestamp with time zone NOT NULL,
+    parts_left bigint DEFAULT 65536 NOT NULL,
+    CONSTRAINT rate_limit_pool_parts_left_check CHECK (((parts_left >= 0) AND (parts_left <= 65536)))
 )
 WITH (fillfactor='70');
 CREATE TABLE public.rate_limit_share (

@@ -52,6 +52,11 @@ struct ShareSimulation {
     private var controlDownUntil: Int64 = 0
     /// Nothing fails any more.
     private var isHealed = false
+    /// Minutes instead of seconds pass, and one gateway at a time asks for all there is: what flowed in while nobody
+    /// asked counts more than what was there.
+    private let isLong: Bool
+    private var active = 0
+    private var activeUntil: Int64 = 0
     private let document: SnapshotDocument
     private let rates: [UInt32: BucketRate]
     private var pools: [UInt32: SharePool] = [:]
@@ -81,11 +86,12 @@ struct ShareSimulation {
                 digest: Array(repeating: 7, count: 32), key: key, project: project, owner: nil, policy: nil,
                 expires: nil, status: .active)
         ]
-        let amount = Int64(1 << random.below(12))
-        let period: RateLimitPeriod = random.pick([.second, .minute, .minute, .hour])
+        self.isLong = seed % 4 == 1
+        let amount = Int64(1 << random.below(self.isLong ? 7 : 12))
+        let period: RateLimitPeriod = self.isLong ? .minute : random.pick([.second, .minute, .minute, .hour])
         let burst = max(1, random.chance(2) ? amount : amount / 4 + 1)
         guard let rate = BucketRate(amount: amount, per: period, burst: burst),
-            let places = BucketRate(amount: Int64(1 + random.below(12)), per: nil, burst: 1)
+            let places = BucketRate(amount: self.isLong ? 1000 : Int64(1 + random.below(12)), per: nil, burst: 1)
         else { throw Violation(description: "no rate") }
         self.rates = [Self.rateNumber: rate, Self.placesNumber: places]
         document.rateLimits = [
@@ -135,12 +141,19 @@ struct ShareSimulation {
 
     mutating func run() throws {
         for _ in 0..<(200 + self.random.below(400)) {
-            self.now += Int64(self.random.below(self.random.chance(30) ? 60_000_000 : 300_000) + 1)
+            let step = self.isLong ? 3_000_000 : self.random.chance(30) ? 60_000_000 : 300_000
+            self.now += Int64(self.random.below(step) + 1)
+            if self.isLong, self.activeUntil < self.now {
+                // Or nobody.
+                self.active = self.random.below(self.gateways.count + 1)
+                self.activeUntil = self.now + Int64(self.random.below(240_000_000))
+            }
             try self.fail()
             self.deliver()
             for index in self.gateways.indices where !self.gateways[index].isDown {
                 self.finish(index)
-                for _ in 0..<self.random.below(8) { try self.request(index) }
+                let isIdle = self.isLong && self.active != index
+                for _ in 0..<self.random.below(8) where !isIdle { try self.request(index) }
                 self.keep(index)
             }
             try self.check()
@@ -272,7 +285,7 @@ struct ShareSimulation {
             switch next.event {
             case .asks(let index, let process, let asks, let sequence, let ended):
                 guard self.controlDownUntil <= self.now else { continue }
-                for limit in self.shares.keys { for process in ended { self.shares[limit]?[process] = nil } }
+                for limit in self.shares.keys { self.close(ended, of: limit) }
                 let grants = asks.compactMap { self.renew($0, process: process, sequence: sequence) }
                 self.send(
                     .grants(gateway: index, process: process, grants, sequence: sequence),
@@ -290,22 +303,44 @@ struct ShareSimulation {
         }
     }
 
+    private mutating func close(_ ended: [UInt64], of limit: UInt32) {
+        guard let rate = self.rates[limit], var pool = self.pools[limit],
+            ended.contains(where: { self.shares[limit]?[$0] != nil })
+        else { return }
+        ShareRules.settle(
+            &pool, of: rate, others: self.others(of: limit, but: nil), now: Timestamp(microseconds: self.now))
+        self.pools[limit] = pool
+        for process in ended { self.shares[limit]?[process] = nil }
+    }
+
+    private func others(of limit: UInt32, but process: UInt64?) -> ShareOthers {
+        let now = Timestamp(microseconds: self.now)
+        let heard = now.adding(seconds: -ShareRules.silentSeconds)
+        let lately = now.adding(seconds: -ShareRules.sharingSeconds)
+        var others = ShareOthers()
+        for (other, known) in self.shares[limit] ?? [:] {
+            if known.renewedAt <= heard {
+                guard known.state.share > 0 else { continue }
+                let since = known.renewedAt.adding(seconds: ShareRules.silentSeconds)
+                others.silentSince = max(others.silentSince ?? since, since)
+            } else if other != process {
+                others.shares += known.state.share
+                others.fresh += known.state.fresh
+                others.held += known.state.granted - known.state.returned
+                if known.renewedAt > lately, known.state.want > 0 { others.wants.append(known.state.want) }
+            }
+        }
+        return others
+    }
+
     /// What the database and the rule do with an ask.
     private mutating func renew(_ ask: ShareAsk, process: UInt64, sequence: Int64) -> ShareGrant? {
         guard let rate = self.rates[ask.limit] else { return nil }
         let now = Timestamp(microseconds: self.now)
         var pool = self.pools[ask.limit] ?? SharePool(granules: rate.capacity, filledAt: now)
         var share = self.shares[ask.limit]?[process] ?? Share(renewedAt: now)
-        let heard = now.adding(seconds: -ShareRules.silentSeconds)
-        share.state.isSilent = share.renewedAt <= heard
-        let lately = now.adding(seconds: -ShareRules.sharingSeconds)
-        var others = ShareOthers()
-        for (other, known) in self.shares[ask.limit] ?? [:] where other != process && known.renewedAt > heard {
-            others.shares += known.state.share
-            others.fresh += known.state.fresh
-            others.held += known.state.granted - known.state.returned
-            if known.renewedAt > lately, known.state.want > 0 { others.wants.append(known.state.want) }
-        }
+        share.state.isSilent = share.renewedAt <= now.adding(seconds: -ShareRules.silentSeconds)
+        let others = self.others(of: ask.limit, but: process)
         let grant = ShareRules.renew(
             &share.state, &pool, ask, sequence: sequence, of: rate, others: others, isFrozen: false, now: now)
         share.renewedAt = now

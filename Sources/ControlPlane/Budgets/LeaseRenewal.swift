@@ -33,7 +33,7 @@ package enum LeaseRenewal {
         guard let group = words.first?.caller.group else { return [] }
         let isNewHistory = try LeaseStore.isFrozenHistory(at: now, &tx)
         for word in words {
-            try LeaseStore.close(word.request.settled.filter { $0 != word.caller.process }, of: word.caller.id, &tx)
+            try LeaseStore.close(word.over, of: word.caller.id, &tx)
         }
         let terms = try LeaseStore.terms(
             Set(words.flatMap { $0.request.asks.map(\.account.budget) }), group: group, &tx)

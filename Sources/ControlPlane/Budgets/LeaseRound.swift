@@ -13,6 +13,9 @@ package struct LeaseWord: Sendable {
         self.caller = caller
         self.isFenced = isFenced
     }
+
+    /// Earlier processes of the gateway whose usage has all arrived.
+    var over: [UInt64] { self.request.settled.filter { $0 != self.caller.process } }
 }
 
 /// One of those that are renewed together.

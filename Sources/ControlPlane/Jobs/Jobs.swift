@@ -86,7 +86,7 @@ package final class Jobs: Sendable {
                 (
                     try LeaseStore.suspend(before: now.adding(seconds: -LeaseRules.reclaimSeconds), &tx),
                     try ZoneOffsetStore.renew(at: now, &tx),
-                    try ShareStore.forget(before: now.adding(seconds: -86400), &tx),
+                    try ShareStore.forget(before: now.adding(seconds: -ShareRules.keptSeconds), &tx),
                     try LeaseSums.foldNoted(&tx)
                 )
             }

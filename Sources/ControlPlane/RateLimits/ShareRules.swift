@@ -5,10 +5,13 @@ package struct SharePool: Sendable, Hashable {
     package var granules: Int64
     /// Up to when they have flowed in.
     package var filledAt: Timestamp
+    /// Parts by which they flow in since: those that no process has.
+    package var left: Int64
 
-    package init(granules: Int64, filledAt: Timestamp) {
+    package init(granules: Int64, filledAt: Timestamp, left: Int64 = BucketRate.parts) {
         self.granules = granules
         self.filledAt = filledAt
+        self.left = left
     }
 }
 
@@ -46,6 +49,8 @@ package struct ShareOthers: Sendable, Hashable {
     package var fresh: Int64 = 0
     /// Granules that they hold of a limit that does not fill by itself.
     package var held: Int64 = 0
+    /// When the last of those fell silent that had parts, the process itself among them.
+    package var silentSince: Timestamp?
 
     package init() {}
 }
@@ -58,6 +63,8 @@ package struct ShareOthers: Sendable, Hashable {
 package enum ShareRules {
     /// Seconds after which a process that says nothing has no share any more.
     package static let silentSeconds: Int64 = 120
+    /// Seconds after which a process that says nothing is forgotten.
+    package static let keptSeconds: Int64 = 86400
     /// Seconds within which a process that was heard of counts among those that share.
     package static let sharingSeconds: Int64 = 30
 
@@ -96,13 +103,15 @@ package enum ShareRules {
         _ others: ShareOthers, isFrozen: Bool, _ now: Timestamp
     ) {
         let whole = BucketRate.parts - others.shares
+        defer { self.leave(whole - state.share, in: &pool, now) }
         let (share, fresh) = state.isSilent ? (0, 0) : (state.share, state.fresh)
         if state.isSilent {
             // Others may have got what it had, and what was on its way to it: that does not come back from it.
             (state.granted, state.returned) = (ask.granted, ask.returned)
         }
         state.isSilent = false
-        self.fill(&pool, rate, left: whole - share, fresh: others.fresh + fresh, now)
+        self.fill(
+            &pool, rate, left: whole - share, fresh: others.fresh + fresh, silentSince: others.silentSince, now)
         let isLost = ask.granted > state.granted || ask.generation > state.generation
         state.fresh = ask.granted >= state.granted ? ask.spare : max(state.fresh, ask.spare)
         let (returned, borrowed) = (max(0, ask.returned - state.returned), max(0, ask.borrowed - state.borrowed))
@@ -200,10 +209,49 @@ package enum ShareRules {
         max(0, rate.capacity(of: max(0, left)) - fresh)
     }
 
-    private static func fill(_ pool: inout SharePool, _ rate: BucketRate, left: Int64, fresh: Int64, _ now: Timestamp) {
-        guard rate.period != nil, now > pool.filledAt else { return }
+    /// Lets flow in what did until now, before parts of processes that are over are set free.
+    ///
+    /// - Parameter others: all that have parts.
+    package static func settle(_ pool: inout SharePool, of rate: BucketRate, others: ShareOthers, now: Timestamp) {
+        self.fill(
+            &pool, rate, left: BucketRate.parts - others.shares, fresh: others.fresh, silentSince: others.silentSince,
+            now)
+        pool.filledAt = max(pool.filledAt, now)
+    }
+
+    /// Parts that are left from now on; what has not made a granule yet counts by those that were left.
+    private static func leave(_ left: Int64, in pool: inout SharePool, _ now: Timestamp) {
+        let left = max(0, left)
+        if left > 0, now > pool.filledAt {
+            let since = min(now.microseconds - pool.filledAt.microseconds, self.longest)
+            pool.filledAt = Timestamp(microseconds: now.microseconds - since * pool.left / left)
+        }
+        pool.left = left
+    }
+
+    private static func fill(
+        _ pool: inout SharePool, _ rate: BucketRate, left: Int64, fresh: Int64, silentSince: Timestamp?,
+        _ now: Timestamp
+    ) {
+        guard rate.period != nil else { return }
+        let left = max(0, left)
+        if left > pool.left {
+            // Parts of processes that fell silent: they used them until then. Of those forgotten since it was long ago.
+            let since = silentSince ?? now.adding(seconds: self.silentSeconds - self.keptSeconds)
+            let free = min(now, max(pool.filledAt, since))
+            self.flow(into: &pool, rate, left: pool.left, fresh: fresh, until: free)
+            pool.filledAt = max(pool.filledAt, free)
+        }
+        pool.left = left
+        self.flow(into: &pool, rate, left: left, fresh: fresh, until: now)
+    }
+
+    private static func flow(
+        into pool: inout SharePool, _ rate: BucketRate, left: Int64, fresh: Int64, until now: Timestamp
+    ) {
+        guard now > pool.filledAt else { return }
         let elapsed = min(now.microseconds - pool.filledAt.microseconds, self.longest)
-        let (flowed, nanoseconds) = rate.granules(flowingInto: max(0, left), in: UInt64(elapsed) * 1000)
+        let (flowed, nanoseconds) = rate.granules(flowingInto: left, in: UInt64(elapsed) * 1000)
         let room = self.room(rate, left, fresh)
         guard flowed > 0, pool.granules < room else {
             if pool.granules >= room { pool.filledAt = now }

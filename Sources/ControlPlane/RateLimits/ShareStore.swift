@@ -33,7 +33,7 @@ enum ShareStore {
         _ terms: [Terms], at now: Timestamp, _ tx: inout Transaction
     ) throws -> [RateLimitID: SharePool] {
         guard !terms.isEmpty else { return [:] }
-        let known = try self.lock(terms, &tx)
+        let known = try self.pools(of: terms.map(\.id), &tx)
         let missing = terms.filter { known[$0.id] == nil }.sorted { $0.id < $1.id }
         guard !missing.isEmpty else { return known }
         _ = try tx.execute(
@@ -42,36 +42,44 @@ enum ShareStore {
             select id, granules, $3 from unnest($1::uuid[], $2::bigint[]) as w (id, granules) order by id on conflict do nothing
             """, missing.map { SQLUUID($0.id) }, missing.map(\.rate.capacity), now
         )
-        return try self.lock(terms, &tx)
+        return try self.pools(of: terms.map(\.id), &tx)
     }
 
-    private static func lock(_ terms: [Terms], _ tx: inout Transaction) throws -> [RateLimitID: SharePool] {
+    private static func pools(
+        of limits: [RateLimitID], _ tx: inout Transaction
+    ) throws -> [RateLimitID: SharePool] {
         var pools: [RateLimitID: SharePool] = [:]
         for row in try tx.query(
             """
-            select limit_id, granules, filled_at from rate_limit_pool where limit_id = any ($1)
+            select limit_id, granules, filled_at, parts_left from rate_limit_pool where limit_id = any ($1)
             order by limit_id for no key update
-            """, terms.map { SQLUUID($0.id) })
+            """, limits.map { SQLUUID($0) })
         {
             pools[try row.get("limit_id")] = SharePool(
-                granules: try row.get("granules"), filledAt: try row.get("filled_at"))
+                granules: try row.get("granules"), filledAt: try row.get("filled_at"), left: try row.get("parts_left"))
         }
         return pools
     }
 
     /// What processes other than one have of limits: those that were heard of.
+    ///
+    /// - Parameter caller: the process; nil for what all have.
     static func others(
-        of limits: [RateLimitID], _ gateway: GatewayID, process: UInt64, at now: Timestamp, _ tx: inout Transaction
+        of limits: [RateLimitID], but caller: GatewayCaller?, at now: Timestamp, _ tx: inout Transaction
     ) throws -> [RateLimitID: ShareOthers] {
         let rows = try tx.query(
             """
-            select limit_id, sum(share)::bigint as shares, least(sum(fresh), 1000000000000000000)::bigint as fresh,
-                least(sum(greatest(granted - returned, 0)), 1000000000000000000)::bigint as held,
-                coalesce(array_agg(want) filter (where renewed_at > $5 and want > 0), '{}') as wants
-            from rate_limit_share
-            where limit_id = any ($1) and renewed_at > $4 and not (gateway_id = $2 and process = $3)
+            select limit_id, coalesce(sum(share) filter (where others), 0)::bigint as shares,
+                least(coalesce(sum(fresh) filter (where others), 0), 1000000000000000000)::bigint as fresh,
+                least(coalesce(sum(greatest(granted - returned, 0)) filter (where others), 0), 1000000000000000000)::bigint
+                    as held,
+                coalesce(array_agg(want) filter (where others and renewed_at > $5 and want > 0), '{}') as wants,
+                max(renewed_at) filter (where renewed_at <= $4 and share > 0) as silent
+            from rate_limit_share,
+                lateral (select renewed_at > $4 and (gateway_id, process) is distinct from ($2::uuid, $3::bigint) as others) as o
+            where limit_id = any ($1)
             group by limit_id
-            """, limits.map { SQLUUID($0) }, gateway, Int64(bitPattern: process),
+            """, limits.map { SQLUUID($0) }, caller?.id, caller.map { Int64(bitPattern: $0.process) },
             now.adding(seconds: -ShareRules.silentSeconds), now.adding(seconds: -ShareRules.sharingSeconds)
         )
         var result: [RateLimitID: ShareOthers] = [:]
@@ -81,6 +89,8 @@ enum ShareStore {
             others.fresh = try row.get("fresh")
             others.held = try row.get("held")
             others.wants = try row.get("wants")
+            others.silentSince = try row.optional("silent", as: Timestamp.self)?
+                .adding(seconds: ShareRules.silentSeconds)
             result[try row.get("limit_id")] = others
         }
         return result
@@ -151,10 +161,28 @@ enum ShareStore {
         _ = try tx.execute(
             """
             update rate_limit_pool p set granules = w.granules,
-                filled_at = timestamptz 'epoch' + w.filled_at * interval '1 microsecond'
-            from unnest($1::uuid[], $2::bigint[], $3::bigint[]) as w (id, granules, filled_at) where p.limit_id = w.id
-            """, pools.map { SQLUUID($0.limit) }, pools.map(\.pool.granules), pools.map(\.pool.filledAt.microseconds)
+                filled_at = timestamptz 'epoch' + w.filled_at * interval '1 microsecond', parts_left = w.parts_left
+            from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[]) as w (id, granules, filled_at, parts_left)
+            where p.limit_id = w.id
+            """, pools.map { SQLUUID($0.limit) }, pools.map(\.pool.granules), pools.map(\.pool.filledAt.microseconds),
+            pools.map(\.pool.left)
         )
+    }
+
+    /// Limits that processes of a gateway have parts of.
+    static func limits(
+        of processes: [UInt64], of gateway: GatewayID, _ tx: inout Transaction
+    ) throws -> [RateLimitID: BucketRate] {
+        guard !processes.isEmpty else { return [:] }
+        let rows = try tx.query(
+            """
+            select l.id, l.amount, l.period, l.burst from rate_limit l where l.id in (
+                select limit_id from rate_limit_share where gateway_id = $1 and process = any ($2) and share > 0)
+            """, gateway, processes.map { Int64(bitPattern: $0) }
+        )
+        var result: [RateLimitID: BucketRate] = [:]
+        for row in rows { result[try row.get("id")] = try RateLimitStore.rate(row) }
+        return result
     }
 
     /// Forgets what processes of a gateway had: they are over.

@@ -121,13 +121,18 @@ import Testing
                         state.isSilent = at <= now.adding(seconds: -ShareRules.silentSeconds)
                     }
                     var others = ShareOthers()
-                    for (other, entry) in states[number] ?? [:]
-                    where other != index && entry.at > now.adding(seconds: -ShareRules.silentSeconds) {
-                        others.shares += entry.state.share
-                        others.fresh += entry.state.fresh
-                        others.held += entry.state.granted - entry.state.returned
-                        if entry.at > now.adding(seconds: -ShareRules.sharingSeconds), entry.state.want > 0 {
-                            others.wants.append(entry.state.want)
+                    for (other, entry) in states[number] ?? [:] {
+                        if entry.at <= now.adding(seconds: -ShareRules.silentSeconds) {
+                            guard entry.state.share > 0 else { continue }
+                            let since = entry.at.adding(seconds: ShareRules.silentSeconds)
+                            others.silentSince = max(others.silentSince ?? since, since)
+                        } else if other != index {
+                            others.shares += entry.state.share
+                            others.fresh += entry.state.fresh
+                            others.held += entry.state.granted - entry.state.returned
+                            if entry.at > now.adding(seconds: -ShareRules.sharingSeconds), entry.state.want > 0 {
+                                others.wants.append(entry.state.want)
+                            }
                         }
                     }
                     expected.append(
@@ -147,11 +152,19 @@ import Testing
             let stored = try await plane.database.database.transaction(.readOnly) { tx in
                 try tx.query(
                     """
-                    select l.number, p.granules from rate_limit_pool p join rate_limit l on l.id = p.limit_id
+                    select l.number, p.granules, p.filled_at, p.parts_left from rate_limit_pool p
+                    join rate_limit l on l.id = p.limit_id
                     """
-                ).map { (try $0.get("number", as: Int64.self), try $0.get("granules", as: Int64.self)) }
+                ).map { row in
+                    (
+                        try row.get("number", as: Int64.self),
+                        SharePool(
+                            granules: try row.get("granules"), filledAt: try row.get("filled_at"),
+                            left: try row.get("parts_left"))
+                    )
+                }
             }
-            for (number, granules) in stored { #expect(pools[UInt32(number)]?.granules == granules) }
+            for (number, pool) in stored { #expect(pools[UInt32(number)] == pool) }
             #expect(stored.count == 2)
         }
     }
@@ -186,8 +199,16 @@ import Testing
             let shares = try await self.open(answer.body, plane).shares
             #expect(shares.first?.share == BucketRate.parts)
             #expect(try await plane.count("rate_limit_share") == 1)
-            // What it had is gone with it: a second's worth has flowed in.
-            #expect(shares.first?.granted == 1000)
+            // What it had is gone with it, and until it was said to be over it may have used all that flows.
+            #expect(shares.first?.granted == 0)
+            // Nothing is said for long by that one: what flows is there again from when its part could be given away.
+            clock.advance(seconds: ShareRules.silentSeconds + 2)
+            let last = next.another()
+            var third = LeaseRequest(gateway: last.gateway, sequence: 1, asks: [])
+            third.shares = [ask]
+            let late = await fleet.call(last, "POST", "/dp/v1/leases:renew", third.wireBytes)
+            let granted = try await self.open(late.body, plane).shares.first?.granted
+            #expect(granted == 2000)
         }
     }
 

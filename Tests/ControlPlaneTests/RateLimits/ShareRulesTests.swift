@@ -46,6 +46,47 @@ import Testing
         }
     }
 
+    /// A process uses its part until nothing was heard of it for so long that it cannot: what flows into the pool before is
+    /// by the others' parts.
+    @Test func `what flowed while a silent process had its part is not given twice`() throws {
+        let rate = try #require(BucketRate(amount: 60, per: .minute, burst: 60))
+        let begin = Timestamp(microseconds: 1_700_000_000_000_000)
+        for left in [0, 1, 100, BucketRate.parts / 2] {
+            var pool = SharePool(granules: 0, filledAt: begin, left: left)
+            var others = ShareOthers()
+            others.silentSince = begin.adding(seconds: 120)
+            var (state, ask) = (ShareState(), ShareAsk(limit: 1))
+            (ask.want, ask.largest) = (BucketRate.parts, 1000)
+            let grant = ShareRules.renew(
+                &state, &pool, ask, sequence: 1, of: rate, others: others, isFrozen: false,
+                now: begin.adding(seconds: 125))
+            #expect(grant.share == BucketRate.parts)
+            // A thousand granules a second: 120 seconds by what was left, five by all.
+            let before = min(120_000 * left / BucketRate.parts, rate.capacity(of: left))
+            #expect(abs(grant.granted - (before + 5000)) <= 1, "\(left)")
+        }
+    }
+
+    /// Less than a granule is neither lost nor multiplied where parts change hands all the time.
+    @Test func `parts that change hands keep what flows`() throws {
+        let rate = try #require(BucketRate(amount: 1, per: .minute, burst: 1))
+        var now = Timestamp(microseconds: 1_700_000_000_000_000)
+        var pool = SharePool(granules: 0, filledAt: now, left: BucketRate.parts)
+        var (state, expected) = (ShareState(), 0.0)
+        for round in 1...2000 {
+            now = now.adding(microseconds: 10_000)
+            expected += Double(pool.left) / Double(BucketRate.parts) * 1000 * 0.01 / 60
+            var ask = ShareAsk(limit: 1)
+            (ask.generation, ask.share) = (state.generation, state.target)
+            ask.granted = state.granted
+            ask.want = round % 3 == 0 ? BucketRate.parts * 7 / 8 : BucketRate.parts / Int64(2 + round % 5)
+            _ = ShareRules.renew(
+                &state, &pool, ask, sequence: Int64(round), of: rate, others: ShareOthers(), isFrozen: false, now: now)
+        }
+        let there = pool.granules + state.granted
+        #expect(expected > 20 && abs(Double(there) - expected) <= 2, "\(there) of \(expected)")
+    }
+
     @Test func `an equal part is what everybody gets who wants more`() throws {
         var random = SeededRandom("fair parts")
         for _ in 0..<2000 {
