@@ -32,6 +32,10 @@ package enum BudgetIncreaseKind: IdentifierKind { package static let prefix = "i
 package enum RateLimitKind: IdentifierKind { package static let prefix = "rl" }
 package enum EventKind: IdentifierKind { package static let prefix = "evt" }
 package enum WebhookKind: IdentifierKind { package static let prefix = "whk" }
+package enum RoleKind: IdentifierKind { package static let prefix = "rol" }
+package enum BindingKind: IdentifierKind { package static let prefix = "bnd" }
+package enum DenyRuleKind: IdentifierKind { package static let prefix = "dny" }
+package enum DutySeparationKind: IdentifierKind { package static let prefix = "sod" }
 
 package typealias OrganizationID = Identifier<OrganizationKind>
 package typealias UnitID = Identifier<UnitKind>
@@ -68,6 +72,10 @@ package typealias BudgetIncreaseID = Identifier<BudgetIncreaseKind>
 package typealias RateLimitID = Identifier<RateLimitKind>
 package typealias EventID = Identifier<EventKind>
 package typealias WebhookID = Identifier<WebhookKind>
+package typealias RoleID = Identifier<RoleKind>
+package typealias BindingID = Identifier<BindingKind>
+package typealias DenyRuleID = Identifier<DenyRuleKind>
+package typealias DutySeparationID = Identifier<DutySeparationKind>
 
 extension Identifier {
     /// The same value as a node of the scope tree.
