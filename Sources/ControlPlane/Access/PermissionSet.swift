@@ -16,10 +16,10 @@ package struct PermissionSet: Sendable, Hashable {
 
     package var isEmpty: Bool { self.words == .zero }
 
-    package func contains(_ permission: Permission) -> Bool {
-        let bit = permission.index
-        return self.words[bit / 64] & (1 << UInt64(bit % 64)) != 0
-    }
+    package func contains(_ permission: Permission) -> Bool { self.contains(index: permission.index) }
+
+    /// Whether the permission with this index is among them: for loops that look it up once.
+    package func contains(index: Int) -> Bool { self.words[index / 64] & (1 << UInt64(index % 64)) != 0 }
 
     package mutating func insert(_ permission: Permission) {
         let bit = permission.index
