@@ -127,7 +127,7 @@ extension AccessPolicy {
         self.modify(member) { $0.groups.forget(above.handle) }
     }
 
-    private func isMember(_ member: AccessWho, of group: Int32) -> Bool {
+    func isMember(_ member: AccessWho, of group: Int32) -> Bool {
         self.table(of: member)[Int(member.handle)].groups.contains(group)
     }
 

@@ -10,39 +10,32 @@ extension AccessPolicy {
     package func effect(of facts: [AccessFact], at time: Timestamp, limit: Int = 100) -> AccessEffect {
         var after = self
         after.apply(facts)
-        var comparison = AccessComparison(before: self, after: after, facts: facts, now: time.microseconds)
+        let touched = AccessTouched(before: self, after: after, facts: facts, now: time.microseconds)
+        var comparison = AccessComparison(before: self, after: after, touched, now: time.microseconds)
         return comparison.effect(limit: min(max(limit, 1), 1000))
     }
 }
 
-/// A policy before and after facts: whom they can concern, and where.
+/// A policy before and after facts, subject by subject.
 private struct AccessComparison {
-    /// A scope that is there before and after.
-    private struct Site {
-        let before: AccessPlaces
-        let after: AccessPlaces
-        /// The scope above it, afterwards; nil for the instance.
-        let above: AccessScope?
-        /// Its distance from the instance, afterwards.
-        let depth: Int
-        /// Whether it is one of the touched scopes or under one.
-        let isUnderTouched: Bool
-    }
-
     private let before: AccessPolicy
     private let after: AccessPolicy
-    private let now: Int64
     private let touched: AccessTouched
-    private let hasTree: Bool
-    /// What was looked up of scopes; nil for one that is not there before, or not after.
-    private var sites: [AccessScope: Site?] = [:]
+    private var sites: AccessSites
+    private let touchedSites: [Int]
+    private let movedSites: [Int]
+    private let everybodysSites: [Int]
 
-    init(before: AccessPolicy, after: AccessPolicy, facts: [AccessFact], now: Int64) {
+    init(before: AccessPolicy, after: AccessPolicy, _ touched: AccessTouched, now: Int64) {
         self.before = before
         self.after = after
-        self.now = now
-        self.hasTree = before.nodeCount > 0 || after.nodeCount > 0
-        self.touched = AccessTouched(before: before, after: after, facts: facts)
+        self.touched = touched
+        var sites = AccessSites(before: before, after: after, touched: touched.scopes, now: now)
+        self.touchedSites = touched.scopes.compactMap { sites.site(of: $0) }
+        self.movedSites = touched.moved.compactMap { sites.site(of: $0) }
+        self.everybodysSites = touched.everybodysScopes.compactMap { sites.site(of: $0) }
+            .filter { sites.isUnderTouched($0) }
+        self.sites = sites
     }
 
     mutating func effect(limit: Int) -> AccessEffect {
@@ -51,124 +44,132 @@ private struct AccessComparison {
         var losing = 0
         var count = 0
         for key in self.touched.actors {
-            let isNamed = subjects.count < limit
-            let changes = self.changes(of: key.subject, isNamed: isNamed)
-            if changes.isEmpty { continue }
+            let (found, changes) = self.compare(key.subject, isNamed: subjects.count < limit)
+            guard found.gains || found.loses else { continue }
             count += 1
-            if changes.contains(where: { !$0.gained.isEmpty }) { gaining += 1 }
-            if changes.contains(where: { !$0.lost.isEmpty }) { losing += 1 }
-            if isNamed { subjects.append(AccessSubjectEffect(subject: key.subject, changes: AccessList(changes))) }
+            if found.gains { gaining += 1 }
+            if found.loses { losing += 1 }
+            if let changes { subjects.append(AccessSubjectEffect(subject: key.subject, changes: AccessList(changes))) }
         }
         return AccessEffect(subjects: subjects, gaining: gaining, losing: losing, count: count)
     }
 
-    /// The scopes at which something changes, outermost first.
-    ///
-    /// For a subject that is named these are all at which another change holds than at the scope above. For the others they
-    /// are enough to know whether it gains and whether it loses: without deny rules a change that is nowhere at a touched
-    /// scope is nowhere under it either.
-    private mutating func changes(of subject: AccessSubject, isNamed: Bool) -> [AccessChange] {
+    /// Whether a subject gains and whether it loses anything; with the changes when it is to be named and there are any.
+    private mutating func compare(
+        _ subject: AccessSubject, isNamed: Bool
+    ) -> (found: AccessDirection, changes: [AccessChange]?) {
         let (before, after) = (self.before, self.after)
-        let who = (before: before.active(subject), after: after.active(subject))
-        return before.withGroups(of: who.before) { beforeGroups in
-            after.withGroups(of: who.after) { afterGroups in
-                let view = AccessView(
-                    before: (who.before, beforeGroups), after: (who.after, afterGroups), now: self.now)
-                var changes: [(change: AccessChange, depth: Int)] = []
-                for scope in self.scopes(for: view, isNamed: isNamed) {
-                    guard let site = self.site(scope) else { continue }
-                    let change = self.change(for: view, at: scope, site)
-                    if change.gained.isEmpty, change.lost.isEmpty { continue }
-                    if isNamed, let above = site.above, let siteAbove = self.site(above) {
-                        let outer = self.change(for: view, at: above, siteAbove)
-                        if outer.gained == change.gained, outer.lost == change.lost { continue }
-                    }
-                    changes.append((change, site.depth))
-                }
-                return changes.sorted { left, right in
-                    if left.depth != right.depth { return left.depth < right.depth }
-                    guard case .node(let first) = left.change.scope, case .node(let second) = right.change.scope
-                    else { return false }
-                    return first < second
-                }.map(\.change)
+        let (old, new) = (before.active(subject), after.active(subject))
+        return before.withGroups(of: old) { oldGroups in
+            after.withGroups(of: new) { newGroups in
+                let view = AccessView(old: old, new: new, oldGroups: oldGroups, newGroups: newGroups)
+                self.sites.begin()
+                let found = self.direction(for: view)
+                guard isNamed, found.gains || found.loses else { return (found, nil) }
+                return (found, self.changes(for: view))
             }
         }
     }
 
-    private func change(for view: AccessView, at scope: AccessScope, _ site: Site) -> AccessChange {
-        let before = view.before.who.map {
-            self.before.permissions($0, view.before.groups, site.before, view.now)
-        }
-        let after = view.after.who.map { self.after.permissions($0, view.after.groups, site.after, view.now) }
-        let (had, has) = (before ?? PermissionSet(), after ?? PermissionSet())
-        return AccessChange(scope: scope, gained: has.subtracting(had), lost: had.subtracting(has))
+    /// Without deny rules that come or go, a change that is at no touched scope is nowhere under them either, and under one
+    /// it goes the same way.
+    private mutating func direction(for view: AccessView) -> AccessDirection {
+        var found = AccessDirection()
+        for site in self.firstSites(for: view) where self.look(at: site, for: view, &found) { return found }
+        guard self.touched.hasDenials else { return found }
+        for site in self.ownSites(for: view) where self.look(at: site, for: view, &found) { return found }
+        return found
     }
 
-    /// Where a change can begin for a subject.
-    private mutating func scopes(for view: AccessView, isNamed: Bool) -> Set<AccessScope> {
-        if !isNamed, !self.touched.hasDenials, self.touched.scopes.count <= 16 { return self.touched.scopes }
-        var spoken: Set<AccessScope> = []
-        self.before.note(view.before.who, view.before.groups, into: &spoken)
-        self.after.note(view.after.who, view.after.groups, into: &spoken)
-        if !isNamed, !self.touched.hasDenials {
-            return spoken.intersection(self.touched.scopes).union(self.touched.moved)
-        }
-        var scopes = self.touched.moved
-        for scope in spoken where self.site(scope)?.isUnderTouched == true { scopes.insert(scope) }
-        for scope in self.touched.everybodysScopes where self.site(scope)?.isUnderTouched == true {
-            scopes.insert(scope)
-        }
-        return scopes
+    /// True when nothing more can be found.
+    private mutating func look(at site: Int, for view: AccessView, _ found: inout AccessDirection) -> Bool {
+        let change = self.sites.change(at: site, for: view)
+        if !change.gained.isEmpty { found.gains = true }
+        if !change.lost.isEmpty { found.loses = true }
+        return (found.gains || !self.touched.direction.gains) && (found.loses || !self.touched.direction.loses)
     }
 
-    private mutating func site(_ scope: AccessScope) -> Site? {
-        if let site = self.sites[scope] { return site }
-        let site = self.makeSite(scope)
-        self.sites[scope] = .some(site)
-        return site
+    /// The touched scopes that can be the subject's.
+    private mutating func firstSites(for view: AccessView) -> [Int] {
+        if self.touchedSites.count <= 4 { return self.touchedSites }
+        return self.ownSites(for: view).filter { self.sites.isTouched($0) }
     }
 
-    private func makeSite(_ scope: AccessScope) -> Site? {
-        var paths: (before: AccessPath, after: AccessPath) = (.instance, .instance)
-        if case .node(let node) = scope {
-            if self.hasTree {
-                guard let before = self.before.path(to: node), let after = self.after.path(to: node) else { return nil }
-                paths = (before, after)
-            } else {
-                guard let path = AccessPath(CollectionOfOne(node)) else { return nil }
-                paths = (path, path)
+    /// The scopes at which another change can hold than above: those where something that matters is said of the subject, of
+    /// its groups or of everybody, and nodes that move.
+    private mutating func ownSites(for view: AccessView) -> [Int] {
+        var handles: [Int32] = []
+        var own: Set<Int> = []
+        self.before.places(view.old, view.oldGroups, self.touched.permissions, into: &handles)
+        for handle in handles {
+            if let site = self.sites.site(before: handle), self.sites.isUnderTouched(site) { own.insert(site) }
+        }
+        handles.removeAll(keepingCapacity: true)
+        self.after.places(view.new, view.newGroups, self.touched.permissions, into: &handles)
+        for handle in handles {
+            if let site = self.sites.site(after: handle), self.sites.isUnderTouched(site) { own.insert(site) }
+        }
+        return Array(own.union(self.movedSites).union(self.everybodysSites))
+    }
+
+    /// The scopes at which another change holds than above, outermost first.
+    private mutating func changes(for view: AccessView) -> [AccessChange] {
+        var changes: [(change: AccessChange, depth: Int)] = []
+        for site in self.ownSites(for: view) {
+            let change = self.sites.change(at: site, for: view)
+            if change.gained.isEmpty, change.lost.isEmpty { continue }
+            if let above = self.sites.above(site), self.sites.change(at: above, for: view) == change { continue }
+            changes.append(
+                (
+                    AccessChange(scope: self.sites.scope(site), gained: change.gained, lost: change.lost),
+                    self.sites.depth(site)
+                ))
+        }
+        return changes.sorted { left, right in
+            if left.depth != right.depth { return left.depth < right.depth }
+            guard case .node(let first) = left.change.scope, case .node(let second) = right.change.scope else {
+                return false
             }
-        }
-        let above = paths.after.scopes.dropFirst().first
-        let isUnderTouched =
-            paths.before.scopes.contains(where: self.touched.scopes.contains)
-            || paths.after.scopes.contains(where: self.touched.scopes.contains)
-        return Site(
-            before: self.before.places(along: paths.before), after: self.after.places(along: paths.after), above: above,
-            depth: paths.after.count, isUnderTouched: isUnderTouched)
+            return first < second
+        }.map(\.change)
     }
 }
 
-/// One subject before and after: nil where it may do nothing, with the groups whose bindings are its own.
-private struct AccessView {
-    let before: (who: AccessWho?, groups: AccessGroups)
-    let after: (who: AccessWho?, groups: AccessGroups)
-    let now: Int64
+/// Which ways something changes.
+struct AccessDirection {
+    var gains = false
+    var loses = false
 }
 
 extension AccessPolicy {
-    /// Adds the scopes at which something is said of a subject or of one of its groups.
-    fileprivate func note(_ who: AccessWho?, _ groups: AccessGroups, into scopes: inout Set<AccessScope>) {
+    /// The places at which a binding or deny rule, of these permissions, is a subject's or one of its groups'.
+    fileprivate func places(
+        _ who: AccessWho?, _ groups: AccessGroups, _ permissions: PermissionSet, into places: inout [Int32]
+    ) {
         guard let who else { return }
-        if !who.isGroup { self.note(self.actors[who.handle], into: &scopes) }
-        groups.each { group in
-            self.note(self.groups[group], into: &scopes)
-            return true
+        if !who.isGroup {
+            self.actors.records.withUnsafeBufferPointer {
+                self.note($0[Int(who.handle)].bindings, $0[Int(who.handle)].denials, permissions, into: &places)
+            }
+        }
+        self.groups.records.withUnsafeBufferPointer { records in
+            groups.each { group in
+                self.note(records[Int(group)].bindings, records[Int(group)].denials, permissions, into: &places)
+                return true
+            }
         }
     }
 
-    private func note(_ party: AccessParty, into scopes: inout Set<AccessScope>) {
-        for handle in party.bindings { scopes.insert(self.places[self.bindings[handle].place].scope) }
-        for handle in party.denials { scopes.insert(self.places[self.denials[handle].place].scope) }
+    private func note(
+        _ bindings: [Int32], _ denials: [Int32], _ permissions: PermissionSet, into places: inout [Int32]
+    ) {
+        for handle in bindings {
+            let role = self.bindings.records[Int(handle)].role
+            if self.roles.records[Int(role)].permissions.intersection(permissions).isEmpty { continue }
+            places.append(self.bindings.records[Int(handle)].place)
+        }
+        for handle in denials where !self.denials[handle].permissions.intersection(permissions).isEmpty {
+            places.append(self.denials[handle].place)
+        }
     }
 }

@@ -1,154 +1,94 @@
 import Shared
 
-/// Whom facts can concern, and the scopes at which what they change begins.
+/// Whom facts can concern, which permissions, which ways, and the scopes at which what they change begins.
 struct AccessTouched {
     /// Users and service accounts that are active before or after, by their ids.
-    let actors: [AccessActorKey]
+    private(set) var actors: [AccessActorKey] = []
     /// A change begins at one of these, or under it where a deny rule or binding that stays is uncovered.
-    let scopes: Set<AccessScope>
+    private(set) var scopes: Set<AccessScope> = []
     /// Nodes among them that come under another one.
-    let moved: Set<AccessScope>
+    private(set) var moved: Set<AccessScope> = []
+    private(set) var permissions = PermissionSet()
+    /// Which ways anybody's permissions can change.
+    private(set) var direction = AccessDirection()
     /// Whether deny rules come, go, or begin or cease to be somebody's.
-    let hasDenials: Bool
+    private(set) var hasDenials = false
     /// Where deny rules for everybody are, before or after.
     let everybodysScopes: Set<AccessScope>
 
-    init(before: AccessPolicy, after: AccessPolicy, facts: [AccessFact]) {
-        var old = AccessTouchedSide(before)
-        var new = AccessTouchedSide(after)
-        var moved: Set<AccessScope> = []
+    init(before: AccessPolicy, after: AccessPolicy, facts: [AccessFact], now: Int64) {
+        self.everybodysScopes = before.everybodysScopes.union(after.everybodysScopes)
+        var old = AccessTouchedSide(before, now)
+        var new = AccessTouchedSide(after, now)
         for fact in facts {
             switch fact {
-            case .node(let node, _), .removedNode(let node):
-                guard let from = before.path(to: node), let to = after.path(to: node), from != to,
-                    moved.insert(.node(node)).inserted
-                else { continue }
-                old.note(from, but: to)
-                new.note(to, but: from)
-            default:
-                old.note(fact)
-                new.note(fact)
+            case .node(let id, _), .removedNode(let id): self.note(id, &old, &new)
+            case .subject(let subject, _), .removedSubject(let subject): Self.note(subject, &old, &new)
+            case .member(let subject, let group, _):
+                let isMember = (before.isMember(subject, of: group), after.isMember(subject, of: group))
+                if isMember.0, !isMember.1 { old.note(subject, in: group) }
+                if isMember.1, !isMember.0 { new.note(subject, in: group) }
+            case .role(let id, _), .removedRole(let id): self.note(id, &old, &new)
+            case .binding(let binding): Self.note(binding.id, &old, &new)
+            case .removedBinding(let id): Self.note(id, &old, &new)
+            case .denial(let denial): Self.note(denial.id, &old, &new)
+            case .removedDenial(let id): Self.note(id, &old, &new)
+            case .separation, .removedSeparation: break
             }
         }
-        self.moved = moved
-        self.scopes = old.scopes.union(new.scopes).union(moved)
-        self.hasDenials = old.hasDenials || new.hasDenials
-        self.everybodysScopes = before.everybodysScopes.union(after.everybodysScopes)
+        self.finish(&old, &new)
+    }
+
+    private mutating func finish(_ old: inout AccessTouchedSide, _ new: inout AccessTouchedSide) {
+        self.scopes.formUnion(old.scopes)
+        self.scopes.formUnion(new.scopes)
+        self.permissions = self.permissions.union(old.permissions).union(new.permissions)
+        self.hasDenials = self.hasDenials || old.hasDenials || new.hasDenials
+        if old.hasGrants || new.hasDenials { self.direction.loses = true }
+        if new.hasGrants || old.hasDenials { self.direction.gains = true }
         if old.isEverybody || new.isEverybody {
-            self.actors = Set(before.actors.keys).union(after.actors.keys).sorted()
+            self.actors = Set(old.policy.actors.keys).union(new.policy.actors.keys).sorted()
         } else {
             self.actors = Set(old.keys()).union(new.keys()).sorted()
         }
     }
-}
 
-/// What one side of a comparison, before or after, says of facts.
-private struct AccessTouchedSide {
-    private let policy: AccessPolicy
-    private var actors: AccessActors
-    private(set) var scopes: Set<AccessScope> = []
-    private(set) var hasDenials = false
-    private(set) var isEverybody = false
-
-    init(_ policy: AccessPolicy) {
-        self.policy = policy
-        self.actors = AccessActors(policy)
+    /// A node that is there before and after and comes under another one.
+    private mutating func note(_ node: NodeID, _ old: inout AccessTouchedSide, _ new: inout AccessTouchedSide) {
+        guard let from = old.policy.path(to: node), let to = new.policy.path(to: node), from != to,
+            self.moved.insert(.node(node)).inserted
+        else { return }
+        self.scopes.insert(.node(node))
+        old.note(from, but: to)
+        new.note(to, but: from)
     }
 
-    mutating func note(_ fact: AccessFact) {
-        switch fact {
-        case .node, .removedNode, .separation, .removedSeparation: break
-        case .subject(let subject, _), .removedSubject(let subject):
-            guard let who = self.policy.who(subject) else { return }
-            self.note(who)
-            self.noteAll(of: subject)
-        case .member(let subject, let group, _):
-            guard let who = self.policy.who(subject) else { return }
-            self.note(who)
-            self.noteAll(of: AccessSubject(group))
-        case .role(let id, _), .removedRole(let id):
-            guard let role = self.policy.roles.handle(of: id) else { return }
-            for handle in self.policy.bindings.all where self.policy.bindings[handle].role == role {
-                self.note(binding: handle)
-            }
-        case .binding(let binding): self.note(binding.id)
-        case .removedBinding(let id): self.note(id)
-        case .denial(let denial): self.note(denial.id)
-        case .removedDenial(let id): self.note(id)
-        }
+    /// A subject that begins or ceases to be active.
+    private static func note(
+        _ subject: AccessSubject, _ old: inout AccessTouchedSide, _ new: inout AccessTouchedSide
+    ) {
+        let isActive = (old.policy.active(subject) != nil, new.policy.active(subject) != nil)
+        if isActive.0, !isActive.1 { old.note(subject) }
+        if isActive.1, !isActive.0 { new.note(subject) }
     }
 
-    /// A node's path, without the scopes that hold for it on the other side too.
-    mutating func note(_ path: AccessPath, but other: AccessPath) {
-        for position in 0..<path.count where !other.contains(.node(path[position])) {
-            guard let handle = self.policy.places.handle(of: .node(path[position])) else { continue }
-            for entry in self.policy.places[handle].grants.all { self.note(entry.who) }
-            for entry in self.policy.places[handle].denials.all {
-                self.note(entry.who)
-                self.hasDenials = true
-            }
-        }
+    private mutating func note(_ id: RoleID, _ old: inout AccessTouchedSide, _ new: inout AccessTouchedSide) {
+        let had = old.policy.permissions(of: id)
+        let has = new.policy.permissions(of: id)
+        old.note(id, losing: had.subtracting(has))
+        new.note(id, losing: has.subtracting(had))
+        // Who holds it on one side only is noted there for another fact.
     }
 
-    mutating func keys() -> [AccessActorKey] {
-        self.actors.descend(self.policy)
-        var keys: [AccessActorKey] = []
-        self.actors.each { handle in
-            if let key = AccessActorKey(self.policy.actors[handle].subject) { keys.append(key) }
-        }
-        return keys
+    private static func note(_ id: BindingID, _ old: inout AccessTouchedSide, _ new: inout AccessTouchedSide) {
+        let (had, has) = (old.claim(id), new.claim(id))
+        if let had { old.note(grant: had, had.beyond(has)) }
+        if let has { new.note(grant: has, has.beyond(had)) }
     }
 
-    private mutating func note(_ who: AccessWho) {
-        if who.isEverybody { self.isEverybody = true } else { self.actors.insert(who, of: self.policy) }
-    }
-
-    private mutating func note(_ id: BindingID) {
-        if let handle = self.policy.bindings.handle(of: id) { self.note(binding: handle) }
-    }
-
-    private mutating func note(binding handle: Int32) {
-        self.note(self.policy.bindings[handle].who)
-        self.scopes.insert(self.policy.places[self.policy.bindings[handle].place].scope)
-    }
-
-    private mutating func note(_ id: DenyRuleID) {
-        guard let handle = self.policy.denials.handle(of: id) else { return }
-        self.note(self.policy.denials[handle].who)
-        self.scopes.insert(self.policy.places[self.policy.denials[handle].place].scope)
-        self.hasDenials = true
-    }
-
-    /// The scopes of all that is said of an active subject or of its groups.
-    private mutating func noteAll(of subject: AccessSubject) {
-        guard let who = self.policy.active(subject) else { return }
-        if !who.isGroup { self.noteAll(of: self.policy.actors[who.handle]) }
-        var groups: [Int32] = []
-        self.policy.withGroups(of: who) { above in
-            above.each { group in
-                groups.append(group)
-                return true
-            }
-        }
-        for group in groups { self.noteAll(of: self.policy.groups[group]) }
-    }
-
-    private mutating func noteAll(of party: AccessParty) {
-        for handle in party.bindings {
-            self.scopes.insert(self.policy.places[self.policy.bindings[handle].place].scope)
-        }
-        for handle in party.denials {
-            self.scopes.insert(self.policy.places[self.policy.denials[handle].place].scope)
-            self.hasDenials = true
-        }
-    }
-}
-
-extension AccessPolicy {
-    /// Where deny rules for everybody are.
-    fileprivate var everybodysScopes: Set<AccessScope> {
-        Set(
-            self.denials.all.lazy.map { self.denials[$0] }.filter(\.who.isEverybody)
-                .map { self.places[$0.place].scope })
+    private static func note(_ id: DenyRuleID, _ old: inout AccessTouchedSide, _ new: inout AccessTouchedSide) {
+        let (had, has) = (old.claim(id), new.claim(id))
+        if let had { old.note(denial: had, had.beyond(has)) }
+        if let has { new.note(denial: has, has.beyond(had)) }
     }
 }
