@@ -68,7 +68,11 @@ enum AccessBenchmark {
 struct ProcessMemory {
     let resident: Int
 
+    /// After what was freed went back to the system.
     static var now: ProcessMemory {
+        if let trim = dlsym(nil, "malloc_trim") {
+            _ = unsafeBitCast(trim, to: (@convention(c) (Int) -> Int32).self)(0)
+        }
         var pages = 0
         if let file = fopen("/proc/self/statm", "r") {
             var line = [CChar](repeating: 0, count: 128)

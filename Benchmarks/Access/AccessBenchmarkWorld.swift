@@ -86,18 +86,18 @@ struct AccessBenchmarkWorld {
         return facts
     }
 
-    /// Groups in six layers, each group in one or two of the layer above; users in 1 to 29 groups.
+    /// Groups in six layers, most groups in one of the layer above, some in two; users in 1 to 29 groups, most in few.
     private mutating func addMemberships(to facts: inout [AccessFact]) {
         let layer = max(1, self.groups.count / 6)
         for position in self.groups.indices where position >= layer {
             let above = (position / layer - 1) * layer
-            for _ in 0...self.number(below: 2) {
+            for _ in 0..<[0, 1, 1, 1, 2][self.number(below: 5)] {
                 self.add(AccessSubject(self.groups[position]), self.groups[above + self.number(below: layer)], &facts)
             }
         }
         for (position, user) in self.users.enumerated() {
             if position < self.largeGroupMembers { self.add(user, self.groups[0], &facts) }
-            for _ in 0...self.number(below: 28) {
+            for _ in 0...self.number(below: 1 + self.number(below: 28)) {
                 self.add(user, self.groups[self.number(below: self.groups.count)], &facts)
             }
         }
@@ -133,17 +133,17 @@ struct AccessBenchmarkWorld {
     private mutating func subject() -> AccessSubject {
         switch self.number(below: 20) {
         case 0: self.serviceAccounts[self.number(below: self.serviceAccounts.count)]
-        case 1..<8: self.users[self.number(below: self.users.count)]
+        case 1..<10: self.users[self.number(below: self.users.count)]
         default: AccessSubject(self.groups[self.number(below: self.groups.count)])
         }
     }
 
-    /// One in 500 everywhere, one in 50 at the organization, a third at units, the rest at projects.
+    /// One in 1000 everywhere, three at the organization, a quarter at units, the rest at projects.
     private mutating func scope() -> AccessScope {
-        switch self.number(below: 500) {
+        switch self.number(below: 1000) {
         case 0: .instance
-        case 1..<11: .node(self.nodes[0])
-        case 11..<180: .node(self.nodes[self.number(below: self.unitCount)])
+        case 1..<4: .node(self.nodes[0])
+        case 4..<250: .node(self.nodes[self.number(below: self.unitCount)])
         default: .node(self.nodes[self.number(below: self.nodes.count)])
         }
     }

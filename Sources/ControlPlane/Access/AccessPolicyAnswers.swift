@@ -8,7 +8,7 @@ package struct AccessList<Element: Sendable & Equatable>: Sendable, Equatable {
     /// Most that are named.
     package static var limit: Int { 100 }
 
-    init(_ elements: [Element]) {
+    package init(_ elements: [Element]) {
         self.items = elements.count <= Self.limit ? elements : Array(elements.prefix(Self.limit))
         self.count = elements.count
     }
@@ -37,6 +37,16 @@ package struct AppliedDenial: Sendable, Hashable {
     package let isForEverybody: Bool
     /// As in `AccessGrant`; none when it is for the subject itself or for everybody.
     package let groups: [GroupID]
+
+    package init(
+        rule: DenyRuleID, scope: AccessScope, expiresAt: Timestamp?, isForEverybody: Bool, groups: [GroupID]
+    ) {
+        self.rule = rule
+        self.scope = scope
+        self.expiresAt = expiresAt
+        self.isForEverybody = isForEverybody
+        self.groups = groups
+    }
 }
 
 /// Why something is allowed or not.
@@ -71,6 +81,12 @@ package struct AccessReach: Sendable, Equatable {
     package let nodes: [NodeID]
     /// Not at these, nor at anything under them.
     package let except: [NodeID]
+
+    package init(everywhere: Bool, nodes: [NodeID], except: [NodeID]) {
+        self.everywhere = everywhere
+        self.nodes = nodes
+        self.except = except
+    }
 
     package static let nowhere = AccessReach(everywhere: false, nodes: [], except: [])
 
@@ -128,6 +144,11 @@ package struct AccessSubjectEffect: Sendable, Equatable {
     ///
     /// What holds at a scope holds under it, as far as bindings and deny rules there leave it.
     package let changes: AccessList<AccessChange>
+
+    package init(subject: AccessSubject, changes: AccessList<AccessChange>) {
+        self.subject = subject
+        self.changes = changes
+    }
 }
 
 /// What facts would change.
