@@ -1,6 +1,6 @@
 # What a newcomer and CI call. Each target says what it does and can be run again.
 
-.PHONY: run build test lint reset format conformance bench bench-reports bench-leases sim
+.PHONY: run build test lint reset format conformance bench bench-reports bench-leases bench-access sim
 
 run: ## Start Gatehouse here, send one request, stop with Ctrl-C
 	@scripts/dev run
@@ -15,7 +15,7 @@ lint: ## Style, as CI checks it
 	@scripts/lint
 
 format: ## Put the sources into the project's format
-	@swift format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Reports Benchmarks/Leases Benchmarks
+	@swift format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources Benchmarks/Reports Benchmarks/Leases Benchmarks/Access Benchmarks
 
 conformance: ## The providers' own SDKs against running binaries
 	@scripts/test conformance
@@ -28,6 +28,10 @@ bench-reports: ## How long reports take on ten million records, and ingest besid
 
 bench-leases: ## What renewing money of budgets takes with 100 gateways and a million keys (15 minutes, 10 GB of disk)
 	@scripts/bench-leases
+
+bench-access: ## What deciding on access takes with 50,000 users and 100,000 bindings (a release build, then a minute)
+	@swift build -c release --scratch-path .build-release --product AccessBenchmark
+	@.build-release/release/AccessBenchmark
 
 sim: ## Budgets under faults, simulated: make sim SEEDS=10000 FIRST_SEED=1
 	@scripts/sim "$(SEEDS)" "$(FIRST_SEED)"

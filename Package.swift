@@ -150,6 +150,14 @@ let package = Package(
             swiftSettings: requestPath
         ),
 
+        // What deciding on access takes in a large organization: make bench-access.
+        .executableTarget(
+            name: "AccessBenchmark",
+            dependencies: ["ControlPlane", "Shared"],
+            path: "Benchmarks/Access",
+            swiftSettings: strict
+        ),
+
         // Tests. `TestKit` starts what tests need; on Linux all test targets link into one binary.
         .target(
             name: "TestKit",

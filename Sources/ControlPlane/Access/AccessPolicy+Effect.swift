@@ -99,17 +99,23 @@ private struct AccessComparison {
     /// its groups or of everybody, and nodes that move.
     private mutating func ownSites(for view: AccessView) -> [Int] {
         var handles: [Int32] = []
-        var own: Set<Int> = []
+        var own = self.movedSites + self.everybodysSites
+        self.sites.beginMarks()
+        own = own.filter { self.sites.mark($0) }
         self.before.places(view.old, view.oldGroups, self.touched.permissions, into: &handles)
         for handle in handles {
-            if let site = self.sites.site(before: handle), self.sites.isUnderTouched(site) { own.insert(site) }
+            if let site = self.sites.site(before: handle), self.sites.isUnderTouched(site), self.sites.mark(site) {
+                own.append(site)
+            }
         }
         handles.removeAll(keepingCapacity: true)
         self.after.places(view.new, view.newGroups, self.touched.permissions, into: &handles)
         for handle in handles {
-            if let site = self.sites.site(after: handle), self.sites.isUnderTouched(site) { own.insert(site) }
+            if let site = self.sites.site(after: handle), self.sites.isUnderTouched(site), self.sites.mark(site) {
+                own.append(site)
+            }
         }
-        return Array(own.union(self.movedSites).union(self.everybodysSites))
+        return own
     }
 
     /// The scopes at which another change holds than above, outermost first.

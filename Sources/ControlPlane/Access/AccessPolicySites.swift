@@ -26,6 +26,8 @@ struct AccessSites {
         let depth: Int
         let isTouched: Bool
         let isUnderTouched: Bool
+        /// The last collection that it was marked for.
+        var mark = 0
     }
 
     private static let unknown: Int32 = -1
@@ -36,6 +38,7 @@ struct AccessSites {
     private let hasTree: Bool
     private let touched: Set<AccessScope>
     private var sites: [Site] = []
+    private var marks = 0
     private var byScope: [AccessScope: Int] = [:]
     /// By handle: a site, or that it is not known or that there is none.
     private var byOld: [Int32]
@@ -111,6 +114,16 @@ struct AccessSites {
         guard self.sites[site].scope != .instance else { return nil }
         guard self.sites[site].new != AccessPolicy.instance else { return self.site(of: .instance) }
         return self.site(after: self.new.policy.places[self.sites[site].new].parent)
+    }
+
+    /// Begins to collect sites anew.
+    mutating func beginMarks() { self.marks += 1 }
+
+    /// False when it is collected already.
+    mutating func mark(_ site: Int) -> Bool {
+        guard self.sites[site].mark != self.marks else { return false }
+        self.sites[site].mark = self.marks
+        return true
     }
 
     // MARK: What one subject may do
