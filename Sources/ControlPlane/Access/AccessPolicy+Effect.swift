@@ -99,9 +99,8 @@ private struct AccessComparison {
     /// its groups or of everybody, and nodes that move.
     private mutating func ownSites(for view: AccessView) -> [Int] {
         var handles: [Int32] = []
-        var own = self.movedSites + self.everybodysSites
+        var own: [Int] = []
         self.sites.beginMarks()
-        own = own.filter { self.sites.mark($0) }
         self.before.places(view.old, view.oldGroups, self.touched.permissions, into: &handles)
         for handle in handles {
             if let site = self.sites.site(before: handle), self.sites.isUnderTouched(site), self.sites.mark(site) {
@@ -115,6 +114,9 @@ private struct AccessComparison {
                 own.append(site)
             }
         }
+        // Last: those of bindings are likelier to show a change.
+        for site in self.movedSites where self.sites.mark(site) { own.append(site) }
+        for site in self.everybodysSites where self.sites.mark(site) { own.append(site) }
         return own
     }
 
