@@ -44,16 +44,14 @@ enum AccessBenchmark {
         fflush(nil)
     }
 
-    static func milliseconds(_ work: () -> Void) -> Double {
-        let start = Self.nanoseconds()
-        work()
-        return Double(Self.nanoseconds() - start) / 1e6
-    }
+    static func milliseconds(_ work: () -> Void) -> Double { Double(Self.nanoseconds(work)) / 1e6 }
 
-    static func nanoseconds() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    @inline(__always)
+    static func nanoseconds(_ work: () -> Void) -> Int64 {
+        let start = ContinuousClock.now
+        work()
+        let (seconds, attoseconds) = start.duration(to: .now).components
+        return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
     }
 
     /// Two digits after the point.
