@@ -18,8 +18,7 @@ enum AccessBenchmark {
                 + "\(world.roleCount) roles, \(world.bindingCount) bindings, \(world.denialCount) deny rules")
 
         let memory = ProcessMemory.now
-        var policy = AccessPolicy()
-        let built = Self.milliseconds { policy.apply(facts) }
+        let (policy, built) = Self.build(facts)
         let used = withExtendedLifetime(facts) { ProcessMemory.now }
         Self.say("| what | figure |\n|---|--:|")
         Self.row("built from nothing", "\(Self.text(built)) ms")
@@ -30,6 +29,12 @@ enum AccessBenchmark {
         measurement.lists()
         measurement.effects()
         measurement.facts()
+    }
+
+    private static func build(_ facts: [AccessFact]) -> (AccessPolicy, milliseconds: Double) {
+        var policy = AccessPolicy()
+        let time = Self.milliseconds { policy.apply(facts) }
+        return (policy, time)
     }
 
     static func setting(_ name: String, _ standard: Int) -> Int {
