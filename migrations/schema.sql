@@ -1,3 +1,36 @@
+CREATE FUNCTION public.access_next(organization uuid) RETURNS bigint
+    LANGUAGE sql
+    AS $$
+    insert into access_head as h (partition_id, revision) values (access_partition(organization), 1)
+    on conflict (partition_id) do update set revision = h.revision + 1 returning revision
+$$;
+CREATE FUNCTION public.access_partition(organization uuid) RETURNS uuid
+    LANGUAGE sql IMMUTABLE
+    AS $$select coalesce(organization, '00000000-0000-0000-0000-000000000000'::uuid)$$;
+CREATE FUNCTION public.access_sees(node uuid, roots uuid[], denied uuid[], within uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    select (roots is null
+            or exists (select from scope_closure where descendant_id = node and ancestor_id = any (roots)))
+        and (cardinality(denied) = 0
+            or not exists (select from scope_closure where descendant_id = node and ancestor_id = any (denied)))
+        and (within is null or exists (select from scope_closure where descendant_id = node and ancestor_id = within))
+$$;
+CREATE FUNCTION public.access_stamp() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+declare
+    partition text := access_partition(new.organization_id);
+    given text := current_setting('gatehouse.access_revision', true);
+begin
+    if split_part(given, ' ', 1) = partition then
+        new.access_revision := split_part(given, ' ', 2);
+    else
+        new.access_revision := access_next(new.organization_id);
+        perform set_config('gatehouse.access_revision', partition || ' ' || new.access_revision, true);
+    end if;
+    return new;
+end $$;
 CREATE FUNCTION public.audit_append(organization uuid, in_lane text, leaf bytea, OUT log uuid, OUT leaf_index bigint, OUT leaf_hash bytea) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public'
@@ -192,6 +225,24 @@ begin
     perform snapshot_mark(snapshot_organization_of(node), array[tg_argv[0]::integer]);
     return null;
 end $$;
+CREATE FUNCTION public.snapshot_mark_owned_key() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if new.owner_id is not null or (tg_op = 'UPDATE' and old.owner_id is not null) then
+        perform snapshot_mark(new.organization_id, array[2]);
+    end if;
+    return null;
+end $$;
+CREATE FUNCTION public.snapshot_mark_owner() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if exists (select from virtual_key where owner_id = new.id and deleted_at is null) then
+        perform snapshot_mark(new.organization_id, array[2]);
+    end if;
+    return null;
+end $$;
 CREATE FUNCTION public.snapshot_mark_price() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -334,18 +385,42 @@ CREATE AGGREGATE public.usage_sum(bigint) (
     COMBINEFUNC = int8pl,
     PARALLEL = safe
 );
+CREATE TABLE public.access_head (
+    partition_id uuid NOT NULL,
+    revision bigint NOT NULL,
+    purges bigint DEFAULT 0 NOT NULL
+)
+WITH (fillfactor='50');
 CREATE TABLE public.api_token (
     id uuid NOT NULL,
     public_id text NOT NULL,
-    digest bytea NOT NULL,
     subject_id uuid NOT NULL,
     name text NOT NULL,
-    role text NOT NULL,
     expires_at timestamp with time zone,
     revoked_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT api_token_digest_check CHECK ((length(digest) = 32)),
-    CONSTRAINT api_token_role_check CHECK ((role = ANY (ARRAY['root'::text, 'none'::text])))
+    subject_kind text DEFAULT 'service_account'::text NOT NULL,
+    organization_id uuid,
+    permissions text[],
+    scope_id uuid,
+    allowed_networks text[] DEFAULT '{}'::text[] NOT NULL,
+    last_used_at timestamp with time zone,
+    created_by_kind text,
+    created_by uuid,
+    revision bigint DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT api_token_allowed_networks_check CHECK ((cardinality(allowed_networks) <= 100)),
+    CONSTRAINT api_token_permissions_check CHECK (((cardinality(permissions) >= 1) AND (cardinality(permissions) <= 256))),
+    CONSTRAINT api_token_subject_kind_check CHECK ((subject_kind = ANY (ARRAY['user'::text, 'service_account'::text])))
+);
+CREATE TABLE public.api_token_secret (
+    digest bytea NOT NULL,
+    token_id uuid NOT NULL,
+    ordinal integer NOT NULL,
+    expires_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT api_token_secret_digest_check CHECK ((length(digest) = 32)),
+    CONSTRAINT api_token_secret_ordinal_check CHECK ((ordinal >= 1))
 );
 CREATE TABLE public.audit_leaf (
     log_id uuid NOT NULL,
@@ -398,6 +473,7 @@ CREATE TABLE public.budget (
     estimate text DEFAULT 'bound'::text NOT NULL,
     lower_max_tokens boolean DEFAULT false NOT NULL,
     rolling_seconds bigint,
+    owner_kind text,
     CONSTRAINT budget_amount_nano_usd_check CHECK (((amount_nano_usd >= 1) AND (amount_nano_usd <= '1000000000000000000'::bigint))),
     CONSTRAINT budget_away_check CHECK ((away = ANY (ARRAY['deny'::text, 'open'::text]))),
     CONSTRAINT budget_check CHECK ((num_nonnulls(node_id, key_id, owner_id) = 1)),
@@ -414,6 +490,7 @@ CASE period
 END)))),
     CONSTRAINT budget_estimate_check CHECK ((estimate = ANY (ARRAY['bound'::text, 'learned'::text]))),
     CONSTRAINT budget_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT budget_owner_kind_check CHECK ((owner_kind = ANY (ARRAY['user'::text, 'service_account'::text]))),
     CONSTRAINT budget_period_check CHECK ((period = ANY (ARRAY['minute'::text, 'hour'::text, 'day'::text, 'week'::text, 'month'::text, 'quarter'::text, 'year'::text, 'total'::text]))),
     CONSTRAINT budget_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text]))),
     CONSTRAINT budget_tag_name_check CHECK (((length(tag_name) >= 1) AND (length(tag_name) <= 40))),
@@ -521,7 +598,7 @@ CREATE TABLE public.change (
     target_kind text NOT NULL,
     target_id uuid,
     organization_id uuid,
-    CONSTRAINT change_actor_kind_check CHECK ((actor_kind = ANY (ARRAY['service_account'::text, 'operator'::text, 'gateway'::text, 'join_token'::text])))
+    CONSTRAINT change_actor_kind_check CHECK ((actor_kind = ANY (ARRAY['user'::text, 'service_account'::text, 'operator'::text, 'gateway'::text, 'join_token'::text])))
 );
 CREATE TABLE public.change_pending (
     change_id uuid NOT NULL,
@@ -551,11 +628,49 @@ CREATE TABLE public.credential (
     CONSTRAINT credential_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text]))),
     CONSTRAINT credential_version_check CHECK ((version >= 1))
 );
+CREATE TABLE public.deny_rule (
+    id uuid NOT NULL,
+    organization_id uuid,
+    name text NOT NULL,
+    subject_kind text,
+    subject_id uuid,
+    permissions text[] NOT NULL,
+    scope_id uuid,
+    reason text DEFAULT ''::text NOT NULL,
+    expires_at timestamp with time zone,
+    revision bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    access_revision bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT deny_rule_check CHECK (((subject_kind IS NULL) = (subject_id IS NULL))),
+    CONSTRAINT deny_rule_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT deny_rule_permissions_check CHECK (((cardinality(permissions) >= 1) AND (cardinality(permissions) <= 256))),
+    CONSTRAINT deny_rule_reason_check CHECK ((length(reason) <= 2000)),
+    CONSTRAINT deny_rule_subject_kind_check CHECK ((subject_kind = ANY (ARRAY['user'::text, 'group'::text, 'service_account'::text])))
+);
 CREATE TABLE public.deployment (
     singleton boolean DEFAULT true NOT NULL,
     id uuid NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT deployment_singleton_check CHECK (singleton)
+);
+CREATE TABLE public.duty_separation (
+    id uuid NOT NULL,
+    organization_id uuid,
+    name text NOT NULL,
+    first text[] NOT NULL,
+    second text[] NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    access_revision bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT duty_separation_first_check CHECK (((cardinality(first) >= 1) AND (cardinality(first) <= 256))),
+    CONSTRAINT duty_separation_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT duty_separation_reason_check CHECK ((length(reason) <= 2000)),
+    CONSTRAINT duty_separation_second_check CHECK (((cardinality(second) >= 1) AND (cardinality(second) <= 256)))
 );
 CREATE TABLE public.event (
     id uuid NOT NULL,
@@ -645,6 +760,16 @@ CREATE TABLE public.gateway_status (
     nack_code text,
     nack_chunk text,
     nack_message text
+);
+CREATE TABLE public.group_member (
+    group_id uuid NOT NULL,
+    member_kind text NOT NULL,
+    member_id uuid NOT NULL,
+    organization_id uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    access_revision bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT group_member_member_kind_check CHECK ((member_kind = ANY (ARRAY['user'::text, 'group'::text, 'service_account'::text])))
 );
 CREATE TABLE public.idempotency_key (
     actor_id uuid NOT NULL,
@@ -867,6 +992,7 @@ CREATE TABLE public.rate_limit (
     deleted_at timestamp with time zone,
     tag_name text,
     tag_value text,
+    owner_kind text,
     CONSTRAINT rate_limit_amount_check CHECK (((amount >= 1) AND (amount <= '100000000000'::bigint))),
     CONSTRAINT rate_limit_away_check CHECK ((away = ANY (ARRAY['deny'::text, 'open'::text]))),
     CONSTRAINT rate_limit_burst_check CHECK (((burst >= 1) AND (burst <= '100000000000'::bigint))),
@@ -875,6 +1001,7 @@ CREATE TABLE public.rate_limit (
     CONSTRAINT rate_limit_check2 CHECK ((((tag_name IS NULL) = (tag_value IS NULL)) AND ((tag_name IS NULL) OR (node_id IS NOT NULL)))),
     CONSTRAINT rate_limit_meter_check CHECK ((meter = ANY (ARRAY['concurrent_requests'::text, 'requests'::text, 'input_tokens'::text, 'output_tokens'::text, 'total_tokens'::text]))),
     CONSTRAINT rate_limit_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT rate_limit_owner_kind_check CHECK ((owner_kind = ANY (ARRAY['user'::text, 'service_account'::text]))),
     CONSTRAINT rate_limit_period_check CHECK ((period = ANY (ARRAY['second'::text, 'minute'::text, 'hour'::text, 'day'::text]))),
     CONSTRAINT rate_limit_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text]))),
     CONSTRAINT rate_limit_tag_name_check CHECK (((length(tag_name) >= 1) AND (length(tag_name) <= 40))),
@@ -950,6 +1077,41 @@ ALTER TABLE public.rerating_unfolded ALTER COLUMN number ADD GENERATED ALWAYS AS
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.role (
+    id uuid NOT NULL,
+    organization_id uuid,
+    name text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    permissions text[] NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    access_revision bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT role_description_check CHECK ((length(description) <= 2000)),
+    CONSTRAINT role_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT role_permissions_check CHECK (((cardinality(permissions) >= 1) AND (cardinality(permissions) <= 256)))
+);
+CREATE TABLE public.role_binding (
+    id uuid NOT NULL,
+    organization_id uuid,
+    subject_kind text NOT NULL,
+    subject_id uuid NOT NULL,
+    role_id uuid NOT NULL,
+    scope_id uuid,
+    reason text DEFAULT ''::text NOT NULL,
+    expires_at timestamp with time zone,
+    created_by_kind text NOT NULL,
+    created_by uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_used_at timestamp with time zone,
+    revision bigint DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    access_revision bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT role_binding_reason_check CHECK ((length(reason) <= 2000)),
+    CONSTRAINT role_binding_subject_kind_check CHECK ((subject_kind = ANY (ARRAY['user'::text, 'group'::text, 'service_account'::text])))
+);
 CREATE TABLE public.route (
     id uuid NOT NULL,
     node_id uuid,
@@ -992,12 +1154,31 @@ CREATE TABLE public.scope_node (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
     tags jsonb DEFAULT '[]'::jsonb NOT NULL,
+    access_revision bigint DEFAULT 0 NOT NULL,
     CONSTRAINT scope_node_check CHECK (((kind = 'organization'::text) = (parent_id IS NULL))),
     CONSTRAINT scope_node_check1 CHECK (((kind <> 'organization'::text) OR (organization_id = id))),
     CONSTRAINT scope_node_check2 CHECK (((jsonb_typeof(tags) = 'array'::text) AND (jsonb_array_length(tags) <= 16) AND ((kind = 'project'::text) OR (tags = '[]'::jsonb)))),
     CONSTRAINT scope_node_kind_check CHECK ((kind = ANY (ARRAY['organization'::text, 'unit'::text, 'project'::text]))),
     CONSTRAINT scope_node_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
     CONSTRAINT scope_node_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text])))
+);
+CREATE TABLE public.service_account (
+    id uuid NOT NULL,
+    organization_id uuid,
+    node_id uuid,
+    name text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    access_revision bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT service_account_check CHECK (((organization_id IS NULL) = (node_id IS NULL))),
+    CONSTRAINT service_account_description_check CHECK ((length(description) <= 2000)),
+    CONSTRAINT service_account_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT service_account_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text])))
 );
 CREATE TABLE public.signing_key (
     key_id bytea NOT NULL,
@@ -1422,6 +1603,40 @@ CREATE TABLE public.usage_unfolded (
     CONSTRAINT usage_unfolded_check CHECK ((to_seq >= from_seq)),
     CONSTRAINT usage_unfolded_records_check CHECK ((records > 0))
 );
+CREATE TABLE public.user_account (
+    id uuid NOT NULL,
+    organization_id uuid,
+    login text NOT NULL,
+    name text NOT NULL,
+    email text,
+    status text DEFAULT 'active'::text NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    access_revision bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT user_account_email_check CHECK (((length(email) >= 3) AND (length(email) <= 320))),
+    CONSTRAINT user_account_login_check CHECK (((length(login) >= 1) AND (length(login) <= 320))),
+    CONSTRAINT user_account_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT user_account_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text])))
+);
+CREATE TABLE public.user_group (
+    id uuid NOT NULL,
+    organization_id uuid,
+    name text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    access_revision bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT user_group_description_check CHECK ((length(description) <= 2000)),
+    CONSTRAINT user_group_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT user_group_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text])))
+);
 CREATE TABLE public.virtual_key (
     id uuid NOT NULL,
     public_id text NOT NULL,
@@ -1439,9 +1654,11 @@ CREATE TABLE public.virtual_key (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
     tags jsonb DEFAULT '{}'::jsonb NOT NULL,
+    owner_kind text,
     CONSTRAINT virtual_key_allowed_models_check CHECK ((cardinality(allowed_models) <= 500)),
     CONSTRAINT virtual_key_allowed_networks_check CHECK ((cardinality(allowed_networks) <= 100)),
     CONSTRAINT virtual_key_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT virtual_key_owner_kind_check CHECK ((owner_kind = ANY (ARRAY['user'::text, 'service_account'::text]))),
     CONSTRAINT virtual_key_public_id_check CHECK ((public_id ~ '^[0-9A-Za-z]{16}$'::text)),
     CONSTRAINT virtual_key_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text, 'revoked'::text]))),
     CONSTRAINT virtual_key_tags_check CHECK ((jsonb_typeof(tags) = 'object'::text))
@@ -1508,12 +1725,16 @@ CREATE TABLE public.zone_offset (
     CONSTRAINT zone_offset_zone_check CHECK (((length(zone) >= 1) AND (length(zone) <= 64)))
 );
 ALTER TABLE ONLY public.usage_event ATTACH PARTITION public.usage_event_default DEFAULT;
-ALTER TABLE ONLY public.api_token
-    ADD CONSTRAINT api_token_digest_key UNIQUE (digest);
+ALTER TABLE ONLY public.access_head
+    ADD CONSTRAINT access_head_pkey PRIMARY KEY (partition_id);
 ALTER TABLE ONLY public.api_token
     ADD CONSTRAINT api_token_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.api_token
     ADD CONSTRAINT api_token_public_id_key UNIQUE (public_id);
+ALTER TABLE ONLY public.api_token_secret
+    ADD CONSTRAINT api_token_secret_pkey PRIMARY KEY (digest);
+ALTER TABLE ONLY public.api_token_secret
+    ADD CONSTRAINT api_token_secret_token_id_ordinal_key UNIQUE (token_id, ordinal);
 ALTER TABLE ONLY public.audit_leaf
     ADD CONSTRAINT audit_leaf_pkey PRIMARY KEY (log_id, index);
 ALTER TABLE ONLY public.audit_log
@@ -1548,8 +1769,12 @@ ALTER TABLE ONLY public.change_publication
     ADD CONSTRAINT change_publication_pkey PRIMARY KEY (change_id, group_id);
 ALTER TABLE ONLY public.credential
     ADD CONSTRAINT credential_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.deny_rule
+    ADD CONSTRAINT deny_rule_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.deployment
     ADD CONSTRAINT deployment_pkey PRIMARY KEY (singleton);
+ALTER TABLE ONLY public.duty_separation
+    ADD CONSTRAINT duty_separation_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.gateway_group_credential
@@ -1568,6 +1793,8 @@ ALTER TABLE ONLY public.gateway_process
     ADD CONSTRAINT gateway_process_pkey PRIMARY KEY (gateway_id, process);
 ALTER TABLE ONLY public.gateway_status
     ADD CONSTRAINT gateway_status_pkey PRIMARY KEY (gateway_id);
+ALTER TABLE ONLY public.group_member
+    ADD CONSTRAINT group_member_pkey PRIMARY KEY (group_id, member_kind, member_id);
 ALTER TABLE ONLY public.idempotency_key
     ADD CONSTRAINT idempotency_key_pkey PRIMARY KEY (actor_id, key);
 ALTER TABLE ONLY public.join_token
@@ -1616,6 +1843,10 @@ ALTER TABLE ONLY public.rerating_unfolded
     ADD CONSTRAINT rerating_unfolded_number_key UNIQUE (number);
 ALTER TABLE ONLY public.rerating_unfolded
     ADD CONSTRAINT rerating_unfolded_pkey PRIMARY KEY (rerating_id);
+ALTER TABLE ONLY public.role_binding
+    ADD CONSTRAINT role_binding_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.role
+    ADD CONSTRAINT role_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.route
     ADD CONSTRAINT route_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.route_target
@@ -1624,6 +1855,8 @@ ALTER TABLE ONLY public.scope_closure
     ADD CONSTRAINT scope_closure_pkey PRIMARY KEY (ancestor_id, descendant_id);
 ALTER TABLE ONLY public.scope_node
     ADD CONSTRAINT scope_node_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.service_account
+    ADD CONSTRAINT service_account_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.signing_key
     ADD CONSTRAINT signing_key_pkey PRIMARY KEY (key_id);
 ALTER TABLE ONLY public.snapshot_chunk
@@ -1670,6 +1903,10 @@ ALTER TABLE ONLY public.usage_tag_set
     ADD CONSTRAINT usage_tag_set_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.usage_unfolded
     ADD CONSTRAINT usage_unfolded_pkey PRIMARY KEY (stream_id, from_seq);
+ALTER TABLE ONLY public.user_account
+    ADD CONSTRAINT user_account_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.user_group
+    ADD CONSTRAINT user_group_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.virtual_key
     ADD CONSTRAINT virtual_key_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.virtual_key
@@ -1686,7 +1923,8 @@ ALTER TABLE ONLY public.webhook_secret
     ADD CONSTRAINT webhook_secret_pkey PRIMARY KEY (webhook_id, version);
 ALTER TABLE ONLY public.zone_offset
     ADD CONSTRAINT zone_offset_pkey PRIMARY KEY (zone);
-CREATE INDEX api_token_administrator ON public.api_token USING btree (subject_id) WHERE ((role = 'root'::text) AND (revoked_at IS NULL));
+CREATE INDEX api_token_partition ON public.api_token USING btree (public.access_partition(organization_id), id);
+CREATE INDEX api_token_subject ON public.api_token USING btree (subject_id, id);
 CREATE UNIQUE INDEX audit_log_system ON public.audit_log USING btree (lane) WHERE (organization_id IS NULL);
 CREATE INDEX budget_held_change_account ON public.budget_held_change USING btree (account_id);
 CREATE INDEX budget_increase_budget ON public.budget_increase USING btree (budget_id, until_at);
@@ -1701,12 +1939,25 @@ CREATE INDEX change_at ON public.change USING btree (at, id);
 CREATE INDEX change_organization ON public.change USING btree (organization_id, id);
 CREATE INDEX change_publication_version ON public.change_publication USING btree (group_id, epoch, version);
 CREATE INDEX credential_provider ON public.credential USING btree (provider_id, id);
+CREATE INDEX deny_rule_access ON public.deny_rule USING btree (public.access_partition(organization_id), access_revision);
+CREATE UNIQUE INDEX deny_rule_name ON public.deny_rule USING btree (public.access_partition(organization_id), lower(name)) WHERE (deleted_at IS NULL);
+CREATE INDEX deny_rule_partition ON public.deny_rule USING btree (public.access_partition(organization_id), id) WHERE (deleted_at IS NULL);
+CREATE INDEX deny_rule_removed ON public.deny_rule USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
+CREATE INDEX deny_rule_scope ON public.deny_rule USING btree (scope_id) WHERE ((deleted_at IS NULL) AND (scope_id IS NOT NULL));
+CREATE INDEX deny_rule_subject ON public.deny_rule USING btree (subject_id) WHERE ((deleted_at IS NULL) AND (subject_id IS NOT NULL));
+CREATE INDEX duty_separation_access ON public.duty_separation USING btree (public.access_partition(organization_id), access_revision);
+CREATE UNIQUE INDEX duty_separation_name ON public.duty_separation USING btree (public.access_partition(organization_id), lower(name)) WHERE (deleted_at IS NULL);
+CREATE INDEX duty_separation_partition ON public.duty_separation USING btree (public.access_partition(organization_id), id) WHERE (deleted_at IS NULL);
+CREATE INDEX duty_separation_removed ON public.duty_separation USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
 CREATE INDEX event_organization ON public.event USING btree (organization_id, id);
 CREATE INDEX event_type ON public.event USING btree (type, id);
 CREATE INDEX gateway_active ON public.gateway USING btree (group_id, id) WHERE (status = 'active'::text);
 CREATE INDEX gateway_group_members ON public.gateway USING btree (group_id, id);
 CREATE UNIQUE INDEX gateway_group_name ON public.gateway_group USING btree (lower(name)) WHERE (deleted_at IS NULL);
 CREATE INDEX gateway_group_organization_org ON public.gateway_group_organization USING btree (organization_id);
+CREATE INDEX group_member_access ON public.group_member USING btree (public.access_partition(organization_id), access_revision);
+CREATE INDEX group_member_member ON public.group_member USING btree (member_id, group_id) WHERE (deleted_at IS NULL);
+CREATE INDEX group_member_removed ON public.group_member USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
 CREATE INDEX idempotency_key_age ON public.idempotency_key USING btree (created_at);
 CREATE INDEX join_token_end ON public.join_token USING btree (LEAST(used_at, expires_at));
 CREATE UNIQUE INDEX model_name ON public.model USING btree (provider_id, name) WHERE (deleted_at IS NULL);
@@ -1726,16 +1977,31 @@ CREATE INDEX rate_limit_share_process ON public.rate_limit_share USING btree (ga
 CREATE INDEX rate_limit_share_renewed ON public.rate_limit_share USING btree (renewed_at);
 CREATE INDEX rate_limit_tag ON public.rate_limit USING btree (node_id, tag_name) WHERE ((deleted_at IS NULL) AND (tag_name IS NOT NULL));
 CREATE INDEX rerating_model ON public.rerating USING btree (model_id, id);
+CREATE INDEX role_access ON public.role USING btree (public.access_partition(organization_id), access_revision);
+CREATE INDEX role_binding_access ON public.role_binding USING btree (public.access_partition(organization_id), access_revision);
+CREATE UNIQUE INDEX role_binding_once ON public.role_binding USING btree (subject_id, role_id, public.access_partition(scope_id)) WHERE (deleted_at IS NULL);
+CREATE INDEX role_binding_partition ON public.role_binding USING btree (public.access_partition(organization_id), id) WHERE (deleted_at IS NULL);
+CREATE INDEX role_binding_removed ON public.role_binding USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
+CREATE INDEX role_binding_role ON public.role_binding USING btree (role_id) WHERE (deleted_at IS NULL);
+CREATE INDEX role_binding_scope ON public.role_binding USING btree (scope_id) WHERE ((deleted_at IS NULL) AND (scope_id IS NOT NULL));
+CREATE UNIQUE INDEX role_name ON public.role USING btree (public.access_partition(organization_id), lower(name)) WHERE (deleted_at IS NULL);
+CREATE INDEX role_partition ON public.role USING btree (public.access_partition(organization_id), id) WHERE (deleted_at IS NULL);
+CREATE INDEX role_removed ON public.role USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
 CREATE UNIQUE INDEX route_alias ON public.route USING btree (COALESCE(node_id, '00000000-0000-0000-0000-000000000000'::uuid), alias) WHERE (deleted_at IS NULL);
 CREATE INDEX route_by_alias ON public.route USING btree (alias, id);
 CREATE INDEX route_node ON public.route USING btree (node_id);
 CREATE INDEX route_target_credential ON public.route_target USING btree (credential_id);
 CREATE INDEX route_target_model ON public.route_target USING btree (model_id);
 CREATE INDEX scope_closure_descendant ON public.scope_closure USING btree (descendant_id, depth);
+CREATE INDEX scope_node_access ON public.scope_node USING btree (organization_id, access_revision);
 CREATE INDEX scope_node_kind ON public.scope_node USING btree (kind, id);
 CREATE UNIQUE INDEX scope_node_name ON public.scope_node USING btree (COALESCE(parent_id, '00000000-0000-0000-0000-000000000000'::uuid), kind, lower(name)) WHERE (deleted_at IS NULL);
 CREATE INDEX scope_node_organization ON public.scope_node USING btree (organization_id, kind, id);
 CREATE INDEX scope_node_parent ON public.scope_node USING btree (parent_id);
+CREATE INDEX service_account_access ON public.service_account USING btree (public.access_partition(organization_id), access_revision);
+CREATE UNIQUE INDEX service_account_name ON public.service_account USING btree (public.access_partition(organization_id), lower(name)) WHERE (deleted_at IS NULL);
+CREATE INDEX service_account_node ON public.service_account USING btree (node_id) WHERE (deleted_at IS NULL);
+CREATE INDEX service_account_partition ON public.service_account USING btree (public.access_partition(organization_id), id) WHERE (deleted_at IS NULL);
 CREATE INDEX snapshot_dirty_group ON public.snapshot_dirty USING btree (group_id);
 CREATE INDEX usage_correction_model ON public.usage_correction USING btree (model_id, started_at);
 CREATE INDEX usage_correction_record ON public.usage_correction USING btree (stream_id, seq, number);
@@ -1756,7 +2022,14 @@ CREATE INDEX usage_series_project ON public.usage_series USING btree (project_id
 CREATE INDEX usage_stream_gateway ON public.usage_stream USING btree (gateway_id, id);
 CREATE INDEX usage_tag_set_tags ON public.usage_tag_set USING gin (tags jsonb_path_ops);
 CREATE INDEX usage_unfolded_time ON public.usage_unfolded USING btree (ingested_at, stream_id, from_seq);
+CREATE INDEX user_account_access ON public.user_account USING btree (public.access_partition(organization_id), access_revision);
+CREATE UNIQUE INDEX user_account_login ON public.user_account USING btree (lower(login) text_pattern_ops, public.access_partition(organization_id)) WHERE (deleted_at IS NULL);
+CREATE INDEX user_account_partition ON public.user_account USING btree (public.access_partition(organization_id), id) WHERE (deleted_at IS NULL);
+CREATE INDEX user_group_access ON public.user_group USING btree (public.access_partition(organization_id), access_revision);
+CREATE UNIQUE INDEX user_group_name ON public.user_group USING btree (public.access_partition(organization_id), lower(name)) WHERE (deleted_at IS NULL);
+CREATE INDEX user_group_partition ON public.user_group USING btree (public.access_partition(organization_id), id) WHERE (deleted_at IS NULL);
 CREATE INDEX virtual_key_organization ON public.virtual_key USING btree (organization_id, id);
+CREATE INDEX virtual_key_owner ON public.virtual_key USING btree (owner_id) WHERE (owner_id IS NOT NULL);
 CREATE INDEX virtual_key_project ON public.virtual_key USING btree (project_id, id);
 CREATE INDEX virtual_key_restricted ON public.virtual_key USING btree (organization_id) WHERE ((deleted_at IS NULL) AND ((allowed_models IS NOT NULL) OR (cardinality(allowed_networks) > 0) OR (tags <> '{}'::jsonb)));
 CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (next_at) WHERE (state = 'pending'::text);
@@ -1773,7 +2046,14 @@ CREATE TRIGGER budget_held_made AFTER INSERT ON public.budget_lease FOR EACH ROW
 CREATE TRIGGER budget_settled_changed AFTER UPDATE OF settled ON public.budget_lease FOR EACH ROW WHEN (((new.settled <> old.settled) AND (new.marked = old.marked))) EXECUTE FUNCTION public.budget_lease_mark();
 CREATE TRIGGER budget_settled_made AFTER INSERT ON public.budget_lease FOR EACH ROW WHEN (((new.settled <> 0) AND (new.marked = 0))) EXECUTE FUNCTION public.budget_lease_mark();
 CREATE TRIGGER change_pending AFTER INSERT ON public.change FOR EACH ROW EXECUTE FUNCTION public.change_mark_pending();
+CREATE TRIGGER deny_rule_stamp BEFORE INSERT OR UPDATE OF permissions, expires_at, deleted_at ON public.deny_rule FOR EACH ROW EXECUTE FUNCTION public.access_stamp();
+CREATE TRIGGER duty_separation_stamp BEFORE INSERT OR UPDATE OF first, second, deleted_at ON public.duty_separation FOR EACH ROW EXECUTE FUNCTION public.access_stamp();
+CREATE TRIGGER group_member_stamp BEFORE INSERT OR UPDATE OF deleted_at ON public.group_member FOR EACH ROW EXECUTE FUNCTION public.access_stamp();
+CREATE TRIGGER role_binding_stamp BEFORE INSERT OR UPDATE OF expires_at, deleted_at ON public.role_binding FOR EACH ROW EXECUTE FUNCTION public.access_stamp();
+CREATE TRIGGER role_stamp BEFORE INSERT OR UPDATE OF permissions, deleted_at ON public.role FOR EACH ROW EXECUTE FUNCTION public.access_stamp();
 CREATE TRIGGER scope_node_closure AFTER INSERT ON public.scope_node FOR EACH ROW EXECUTE FUNCTION public.scope_node_insert_closure();
+CREATE TRIGGER scope_node_stamp BEFORE INSERT OR UPDATE OF deleted_at ON public.scope_node FOR EACH ROW EXECUTE FUNCTION public.access_stamp();
+CREATE TRIGGER service_account_stamp BEFORE INSERT OR UPDATE OF status, deleted_at ON public.service_account FOR EACH ROW EXECUTE FUNCTION public.access_stamp();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.budget FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_budget();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.credential FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_of_provider('6');
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.gateway FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_gateway();
@@ -1786,9 +2066,20 @@ CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.provider FOR EACH
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.rate_limit FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_rate_limit();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.route FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_route();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.scope_node FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_node();
+CREATE TRIGGER snapshot_dirty AFTER UPDATE OF status, deleted_at ON public.service_account FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_owner();
+CREATE TRIGGER snapshot_dirty AFTER UPDATE OF status, deleted_at ON public.user_account FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_owner();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.virtual_key FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_key();
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR DELETE OR UPDATE ON public.virtual_key_secret FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_key_secret();
 CREATE TRIGGER snapshot_dirty AFTER UPDATE ON public.zone_offset FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_zone();
+CREATE TRIGGER snapshot_dirty_owner AFTER INSERT OR UPDATE OF owner_id, deleted_at ON public.virtual_key FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_owned_key();
+CREATE TRIGGER user_account_stamp BEFORE INSERT OR UPDATE OF status, deleted_at ON public.user_account FOR EACH ROW EXECUTE FUNCTION public.access_stamp();
+CREATE TRIGGER user_group_stamp BEFORE INSERT OR UPDATE OF status, deleted_at ON public.user_group FOR EACH ROW EXECUTE FUNCTION public.access_stamp();
+ALTER TABLE ONLY public.api_token
+    ADD CONSTRAINT api_token_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.api_token
+    ADD CONSTRAINT api_token_scope_id_fkey FOREIGN KEY (scope_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.api_token_secret
+    ADD CONSTRAINT api_token_secret_token_id_fkey FOREIGN KEY (token_id) REFERENCES public.api_token(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.audit_leaf
     ADD CONSTRAINT audit_leaf_log_id_fkey FOREIGN KEY (log_id) REFERENCES public.audit_log(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.budget_account
@@ -1821,6 +2112,12 @@ ALTER TABLE ONLY public.change_publication
     ADD CONSTRAINT change_publication_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.credential
     ADD CONSTRAINT credential_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES public.provider(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.deny_rule
+    ADD CONSTRAINT deny_rule_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.deny_rule
+    ADD CONSTRAINT deny_rule_scope_id_fkey FOREIGN KEY (scope_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.duty_separation
+    ADD CONSTRAINT duty_separation_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.event
     ADD CONSTRAINT event_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.gateway_group_credential
@@ -1839,6 +2136,8 @@ ALTER TABLE ONLY public.gateway_process
     ADD CONSTRAINT gateway_process_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.gateway_status
     ADD CONSTRAINT gateway_status_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.group_member
+    ADD CONSTRAINT group_member_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.user_group(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.join_token
     ADD CONSTRAINT join_token_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.model
@@ -1883,6 +2182,12 @@ ALTER TABLE ONLY public.rerating
     ADD CONSTRAINT rerating_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.rerating_unfolded
     ADD CONSTRAINT rerating_unfolded_rerating_id_fkey FOREIGN KEY (rerating_id) REFERENCES public.rerating(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.role_binding
+    ADD CONSTRAINT role_binding_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.role_binding
+    ADD CONSTRAINT role_binding_scope_id_fkey FOREIGN KEY (scope_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.role
+    ADD CONSTRAINT role_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.route
     ADD CONSTRAINT route_node_id_fkey FOREIGN KEY (node_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.route_target
@@ -1899,6 +2204,10 @@ ALTER TABLE ONLY public.scope_node
     ADD CONSTRAINT scope_node_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED;
 ALTER TABLE ONLY public.scope_node
     ADD CONSTRAINT scope_node_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.service_account
+    ADD CONSTRAINT service_account_node_id_fkey FOREIGN KEY (node_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.service_account
+    ADD CONSTRAINT service_account_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.snapshot_chunk
     ADD CONSTRAINT snapshot_chunk_group_id_fkey FOREIGN KEY (group_id) REFERENCES public.gateway_group(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.snapshot_chunk
@@ -1931,6 +2240,10 @@ ALTER TABLE ONLY public.usage_tag_count
     ADD CONSTRAINT usage_tag_count_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.usage_tag_set
     ADD CONSTRAINT usage_tag_set_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.user_account
+    ADD CONSTRAINT user_account_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.user_group
+    ADD CONSTRAINT user_group_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.virtual_key
     ADD CONSTRAINT virtual_key_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.virtual_key
@@ -1956,7 +2269,9 @@ REVOKE ALL ON FUNCTION public.usage_event_partition(day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.usage_event_partition(day date) TO gatehouse_app;
 REVOKE ALL ON FUNCTION public.usage_event_summarize(low timestamp with time zone, high timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.usage_event_summarize(low timestamp with time zone, high timestamp with time zone) TO gatehouse_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.access_head TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_token TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_token_secret TO gatehouse_app;
 GRANT SELECT ON TABLE public.audit_leaf TO gatehouse_app;
 GRANT SELECT ON TABLE public.audit_log TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.blob TO gatehouse_app;
@@ -1973,7 +2288,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.change TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.change_pending TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.change_publication TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credential TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.deny_rule TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.deployment TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.duty_separation TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.event TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_group TO gatehouse_app;
@@ -1982,6 +2299,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_group_key TO gatehouse
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_group_organization TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_process TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_status TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.group_member TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_key TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.join_token TO gatehouse_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.lease_history TO gatehouse_app;
@@ -2002,10 +2320,13 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.rate_limit_pool TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rate_limit_share TO gatehouse_app;
 GRANT SELECT,INSERT ON TABLE public.rerating TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.rerating_unfolded TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.role TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.role_binding TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.route TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.route_target TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.scope_closure TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.scope_node TO gatehouse_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.service_account TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.signing_key TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.snapshot TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.snapshot_chunk TO gatehouse_app;
@@ -2030,6 +2351,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_stream TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_tag_count TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_tag_set TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_unfolded TO gatehouse_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.user_account TO gatehouse_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.user_group TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.virtual_key TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.virtual_key_secret TO gatehouse_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.webhook TO gatehouse_app;

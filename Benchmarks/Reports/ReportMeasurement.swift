@@ -159,7 +159,10 @@ extension World {
     func ask(_ query: [String: JSONValue]) async throws -> (rows: Int, bytes: Int) {
         let report = try self.report(query)
         let isFocus = query["format"] == "focus"
-        let page = try await self.usage.page(report, at: TimeSource.system.now(), months: isFocus)
+        let time = TimeSource.system
+        let context = OperationContext(
+            actor: .anonymous, authority: .everything, request: time.newID(), time: time.now())
+        let page = try await self.usage.page(report, as: context, months: isFocus)
         return (page.rows.count, isFocus ? FocusExport.csv(page).count : page.json.utf8.count)
     }
 

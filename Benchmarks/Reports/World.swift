@@ -28,7 +28,8 @@ struct World: Sendable {
             return true
         }
         if isNew { try Connection(config).runScript(Self.partitions(until: end)) }
-        return World(config: config, database: database, usage: UsageReports(database: database), end: end)
+        let reads = Reads(database: database, authorizer: Authorizer(cache: AccessCache(time: .system)))
+        return World(config: config, database: database, usage: UsageReports(reads: reads), end: end)
     }
 
     /// A partition for each day, as the product would have made them.

@@ -141,7 +141,10 @@ extension ControlError {
     private init(failure: ServerError) {
         switch failure.sqlState {
         case .uniqueViolation:
-            self.init(.conflict, "already_exists", Self.sentence(ofUnique: failure.constraint))
+            let isLogin = failure.constraint == "user_account_login"
+            self.init(
+                .conflict, isLogin ? "login_taken" : "already_exists", Self.sentence(ofUnique: failure.constraint),
+                pointer: isLogin ? "/login" : nil)
         case .foreignKeyViolation:
             self.init(
                 .conflict, "reference_missing", "Something that this refers to, or that refers to this, forbids it.")
@@ -160,6 +163,9 @@ extension ControlError {
         case "scope_node_name": "There is one of this name under the same parent."
         case "provider_name": "There is a provider of this name in the same scope."
         case "model_name": "The provider has a model of this name."
+        case "user_account_login": "There is a user of this login in the organization, or in the instance."
+        case "user_group_name": "There is a group of this name in the organization, or in the instance."
+        case "service_account_name": "There is a service account of this name in the organization, or in the instance."
         case "route_alias": "There is a route with this alias in the same scope."
         case "gateway_group_name": "There is a gateway group of this name."
         case "price_model_id_effective_at_key": "The model has a price from this very instant on."

@@ -89,10 +89,11 @@ package struct ControlPlaneApp: Sendable {
             logger: self.logger, onPort: onPort
         )
         // Stopped in reverse order: the server drains, then nobody waits for timestamps, then publishing ends, and
-        // what was denied until then is recorded.
+        // what was denied, and which tokens were used, until then is recorded.
         var group = ServiceGroupConfiguration(
             services: [
                 .init(service: Loop { await services.denials.run() }),
+                .init(service: Loop { await services.uses.run(database, logger: self.logger) }),
                 .init(service: Loop { await jobs.run() }),
                 .init(service: Loop { await rollups.run() }),
                 .init(service: Loop { await thresholds.run() }),

@@ -8,6 +8,8 @@ package struct ControlPlaneServices: Sendable {
     package let keys: KeyEncryptionKeys
     package let time: TimeSource
     package let authorizer: Authorizer
+    package let reads: Reads
+    package let uses = AccessUses()
     package let changes: Changes
     package let metrics = RequestMetrics()
     package let denials: Denials
@@ -17,38 +19,53 @@ package struct ControlPlaneServices: Sendable {
         self.database = database
         self.keys = keys
         self.time = time
-        self.authorizer = Authorizer(database: database)
+        self.authorizer = Authorizer(cache: AccessCache(time: time), uses: self.uses.bindings)
+        self.reads = Reads(database: database, authorizer: self.authorizer)
         self.changes = Changes(database: database, authorizer: self.authorizer, keys: keys, time: time)
     }
 
     /// The endpoints of every noun.
     package var endpoints: [Endpoint] {
-        let catalog = Catalog(database: self.database, changes: self.changes, keys: self.keys, time: self.time)
-        let budgets = Budgets(database: self.database, changes: self.changes, time: self.time)
+        let catalog = Catalog(
+            database: self.database, reads: self.reads, changes: self.changes, keys: self.keys, time: self.time)
+        let budgets = Budgets(database: self.database, reads: self.reads, changes: self.changes, time: self.time)
+        let identity = Identity(
+            reads: self.reads, changes: self.changes, authorizer: self.authorizer, time: self.time)
         let fleet = Fleet(database: self.database, changes: self.changes, keys: self.keys, time: self.time)
         return OrganizationRoutes.endpoints(
-            Organizations(database: self.database, changes: self.changes, time: self.time)
+            Organizations(reads: self.reads, changes: self.changes, time: self.time)
         )
-            + VirtualKeyRoutes.endpoints(VirtualKeys(database: self.database, changes: self.changes, time: self.time))
+            + VirtualKeyRoutes.endpoints(VirtualKeys(reads: self.reads, changes: self.changes, time: self.time))
+            + RoleRoutes.endpoints(Roles(reads: self.reads, changes: self.changes, time: self.time))
+            + BindingRoutes.endpoints(Bindings(reads: self.reads, changes: self.changes, time: self.time))
+            + AccessRoutes.endpoints(
+                AccessQuestions(reads: self.reads, authorizer: self.authorizer),
+                AccessReviews(reads: self.reads, authorizer: self.authorizer))
+            + RuleRoutes.endpoints(
+                DenyRules(reads: self.reads, changes: self.changes, time: self.time),
+                DutySeparations(reads: self.reads, changes: self.changes, time: self.time))
+            + UserRoutes.endpoints(identity) + GroupRoutes.endpoints(identity)
+            + ServiceAccountRoutes.endpoints(identity) + APITokenRoutes.endpoints(identity)
+            + OwnRoutes.endpoints(identity)
             + ProviderRoutes.endpoints(catalog) + RouteRoutes.endpoints(catalog) + PriceRoutes.endpoints(catalog)
             + PriceProposalRoutes.endpoints(catalog)
             + BudgetRoutes.endpoints(budgets)
-            + RateLimitRoutes.endpoints(RateLimits(database: self.database, changes: self.changes, time: self.time))
-            + EventRoutes.endpoints(Events(database: self.database))
+            + RateLimitRoutes.endpoints(RateLimits(reads: self.reads, changes: self.changes, time: self.time))
+            + EventRoutes.endpoints(Events(reads: self.reads))
             + WebhookRoutes.endpoints(
-                Webhooks(database: self.database, changes: self.changes, keys: self.keys, time: self.time)
+                Webhooks(reads: self.reads, changes: self.changes, keys: self.keys, time: self.time)
             )
             + FleetRoutes.endpoints(fleet)
-            + ChangeRoutes.endpoints(ChangeHistory(database: self.database))
-            + AuditRoutes.endpoints(AuditEvents(database: self.database))
+            + ChangeRoutes.endpoints(ChangeHistory(database: self.database, reads: self.reads))
+            + AuditRoutes.endpoints(AuditEvents(reads: self.reads))
             + ReratingRoutes.endpoints(Reratings(database: self.database, changes: self.changes, time: self.time))
-            + UsageRoutes.endpoints(UsageReading(database: self.database))
-            + DecisionRoutes.endpoints(Decisions(database: self.database, budgets: budgets))
+            + UsageRoutes.endpoints(UsageReading(reads: self.reads))
+            + DecisionRoutes.endpoints(Decisions(reads: self.reads, budgets: budgets))
             + RetentionRoutes.endpoints(UsageKeeping(database: self.database, changes: self.changes))
             + StatementRoutes.endpoints(
                 Reconciliation(database: self.database, changes: self.changes, time: self.time)
             )
-            + ReportRoutes.endpoints(UsageReports(database: self.database)) + LedgerRoutes.endpoints(self.database)
+            + ReportRoutes.endpoints(UsageReports(reads: self.reads)) + LedgerRoutes.endpoints(self.database)
     }
 
     /// The API with the endpoints of every noun, `more` of them, and its own description.
@@ -58,8 +75,10 @@ package struct ControlPlaneServices: Sendable {
         var endpoints = self.endpoints + more
         endpoints.append(OpenAPI.endpoint(describing: endpoints))
         return API(
-            catalogue: Catalogue(endpoints), authorizer: self.authorizer, authenticateGateway: authenticateGateway,
-            time: self.time, logger: logger, metrics: self.metrics, denials: self.denials
+            catalogue: Catalogue(endpoints),
+            authentication: Authentication(database: self.database, authorizer: self.authorizer, uses: self.uses),
+            authenticateGateway: authenticateGateway, time: self.time, logger: logger, metrics: self.metrics,
+            denials: self.denials
         )
     }
 

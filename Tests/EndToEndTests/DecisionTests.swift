@@ -88,6 +88,19 @@ import Testing
         one.tags = "customer=acme"
         cases.append(one)
 
+        func account(_ name: String) async throws -> String {
+            try await stack.create("/v1/service-accounts", ["scope": tenant.organization, "name": name])
+        }
+        let spender = try await account("spender")
+        one = try await key("owned", ["owner": spender])
+        one = refused(one, "budget_exceeded", "user", try await budget(spender, "1000"))
+        cases.append(one)
+        let gone = try await account("gone")
+        one = refused(try await key("owner gone", ["owner": gone]), "owner_disabled", "user", gone)
+        one.isRecorded = false
+        _ = try await stack.api("PATCH", "/v1/service-accounts/\(gone)", ["status": "disabled"], ifMatch: "*")
+        cases.append(one)
+
         let model = try await stack.create("/v1/models", ["provider": tenant.mockProvider, "name": "mock-2"])
         try await stack.create("/v1/routes", ["alias": "free", "targets": [["model": model]]])
         one = refused(try await key("unpriced"), "model_not_priced")

@@ -1,26 +1,26 @@
 import Postgres
 package import Shared
 
-/// An API token, as it is issued.
+/// An API token, as the command line issues it.
 package struct IssuedToken: Sendable, Audited {
     package let id: TokenID
     package let subject: ServiceAccountID
     package let name: String
-    package let role: Actor.Role
+    package let role: BuiltInRole?
     package let expiresAt: Timestamp?
     package let text: Secret<String>
 
     package var auditState: JSONValue {
         [
-            "id": JSONValue(self.id), "subject": JSONValue(self.subject), "role": .string(self.role.rawValue),
-            "expires_at": JSONValue(self.expiresAt),
+            "id": JSONValue(self.id), "subject": JSONValue(self.subject),
+            "role": self.role.map { .string($0.rawValue) } ?? .null, "expires_at": JSONValue(self.expiresAt),
         ]
     }
 
     package var auditPersonal: JSONValue { ["name": .string(self.name)] }
 }
 
-/// What can be done with API tokens.
+/// How the first tokens of a deployment are made; all others are made by `Identity`.
 package struct APITokens: Sendable {
     private let changes: Changes
     private let time: TimeSource
@@ -30,31 +30,45 @@ package struct APITokens: Sendable {
         self.time = time
     }
 
-    /// Issues a token for a new service account.
+    /// Issues a token for a new service account of the instance, with a role there.
     package func create(
-        name: String, role: Actor.Role, expiresAt: Timestamp?, as context: OperationContext
+        name: String, role: BuiltInRole?, expiresAt: Timestamp?, as context: OperationContext
     ) async throws -> IssuedToken {
         let text = TokenText.generate(.serviceAccountToken)
         let issued = IssuedToken(
             id: self.time.newID(), subject: self.time.newID(), name: name, role: role, expiresAt: expiresAt,
             text: text.secret
         )
-        _ = try await self.changes.perform(.apiTokensCreate, on: Target(issued.id), as: context) { tx, permit in
+        let binding: BindingID = self.time.newID()
+        _ = try await self.changes.perform(
+            .apiTokensCreate, on: Target(issued.id), at: .instance, as: context
+        ) { tx, permit in
             try Self.insert(issued, text, &tx, permit, at: context.time)
+            if let role {
+                _ = try tx.execute(
+                    """
+                    insert into role_binding (id, subject_kind, subject_id, role_id, reason, created_by_kind, created_by,
+                        created_at, updated_at)
+                    values ($1, 'service_account', $2, $3, 'issued with its token', $4, $5, $6, $6)
+                    """, binding, issued.subject, role.id, permit.actor.kind.rawValue, permit.actor.id, context.time)
+            }
             return Change((), in: nil, after: issued)
         }
         return issued
     }
 
     private static func insert(
-        _ token: IssuedToken, _ text: TokenText, _ tx: inout Transaction, _: borrowing Permit, at time: Timestamp
+        _ issued: IssuedToken, _ text: TokenText, _ tx: inout Transaction, _ permit: borrowing Permit,
+        at time: Timestamp
     ) throws {
-        _ = try tx.execute(
-            """
-            insert into api_token (id, public_id, digest, subject_id, name, role, expires_at, created_at)
-            values ($1, $2, $3, $4, $5, $6, $7::timestamptz, $8)
-            """,
-            token.id, text.publicID, text.digest, token.subject, token.name, token.role.rawValue, token.expiresAt, time
-        )
+        let account = ServiceAccount(
+            issued.subject, of: .instance,
+            name: String(issued.name.prefix(170)) + " " + Crockford.encode(issued.subject.value).suffix(8), at: time)
+        try ServiceAccountStore.insert(account, &tx, permit)
+        let token = APIToken(
+            id: issued.id, publicID: text.publicID, of: AccessSubject(issued.subject), in: .instance, at: .instance,
+            APIToken.Terms(name: issued.name, expiresAt: issued.expiresAt), by: permit.actor, at: time)
+        try APITokenStore.insert(token, &tx, permit)
+        try APITokenStore.addSecret(text.digest, to: issued.id, others: time, at: time, &tx, permit)
     }
 }

@@ -1,10 +1,117 @@
-import Logging
 package import Postgres
-package import Shared
+import Shared
+
+/// Says what a caller may do, by the bindings and rules of his partition as the transaction sees them.
+package struct Authorizer: Sendable {
+    private let cache: AccessCache
+    private let uses: BindingUses
+
+    package init(cache: AccessCache, uses: BindingUses = BindingUses()) {
+        self.cache = cache
+        self.uses = uses
+    }
+
+    package func policy(of partition: AccessPartition, _ tx: inout Transaction) throws -> AccessPolicy {
+        try self.cache.policy(of: partition, &tx)
+    }
+
+    /// What a caller may do in one transaction, before that changes anything.
+    package func access(
+        of context: OperationContext, _ tx: inout Transaction
+    ) throws -> Access {
+        var policy: AccessPolicy?
+        if case .bindings(_, let partition, _) = context.authority {
+            policy = try self.cache.policy(of: partition, &tx)
+        }
+        return Access(context: context, policy: policy, uses: self.uses)
+    }
+}
+
+/// What a caller may do, in one transaction.
+package struct Access: Sendable {
+    package let context: OperationContext
+    /// Of the caller's partition; nil for whoever does not go by bindings.
+    package let policy: AccessPolicy?
+    private let uses: BindingUses
+
+    init(context: OperationContext, policy: AccessPolicy?, uses: BindingUses) {
+        self.context = context
+        self.policy = policy
+        self.uses = uses
+    }
+
+    package func holdsAnywhere(_ permission: Permission) -> Bool {
+        switch self.context.authority {
+        case .none: false
+        case .everything: true
+        case .only(let permissions): permissions.contains(permission)
+        case .bindings(let subject, _, let boundary):
+            boundary.permissions?.contains(permission) != false
+                && self.policy?.reach(of: subject, permission, at: self.context.time).isNowhere == false
+        }
+    }
+
+    /// Whether the caller holds the permission at a scope.
+    package func allows(_ permission: Permission, at scope: AccessScope, _ tx: inout Transaction) throws -> Bool {
+        switch self.context.authority {
+        case .none: return false
+        case .everything: return true
+        case .only(let permissions): return permissions.contains(permission)
+        case .bindings:
+            guard let path = try AccessStore.path(to: scope, &tx) else { return false }
+            return self.allows(permission, along: path)
+        }
+    }
+
+    /// The same along a path that is known.
+    package func allows(_ permission: Permission, along path: AccessPath) -> Bool {
+        guard case .bindings(let subject, _, let boundary) = self.context.authority else {
+            return self.holdsAnywhere(permission)
+        }
+        guard boundary.permissions?.contains(permission) != false,
+            boundary.scope.map({ path.contains(.node($0)) }) != false, let policy = self.policy
+        else { return false }
+        let time = self.context.time
+        guard policy.allows(subject, permission, along: path, at: time) else { return false }
+        self.uses.note(subject, permission, along: path, by: policy, at: time)
+        return true
+    }
+
+    /// Notes that a list is read: by the bindings of the first places that are seen.
+    func note(_ permission: Permission, _ reach: AccessReach) {
+        guard case .bindings(let subject, _, _) = self.context.authority, let policy = self.policy else { return }
+        if reach.everywhere {
+            self.uses.note(subject, permission, along: .instance, by: policy, at: self.context.time)
+        }
+        for node in reach.nodes.prefix(4) {
+            guard let path = AccessPath([node]) else { continue }
+            self.uses.note(subject, permission, along: path, by: policy, at: self.context.time)
+        }
+    }
+
+    /// All that the caller holds at a scope.
+    package func permissions(at scope: AccessScope, _ tx: inout Transaction) throws -> PermissionSet {
+        switch self.context.authority {
+        case .none: return PermissionSet()
+        case .everything: return .all
+        case .only(let permissions): return permissions
+        case .bindings(let subject, _, let boundary):
+            guard let path = try AccessStore.path(to: scope, &tx), let policy = self.policy,
+                boundary.scope.map({ path.contains(.node($0)) }) != false
+            else { return PermissionSet() }
+            let held = policy.permissions(of: subject, along: path, at: self.context.time)
+            return boundary.permissions.map { held.intersection($0) } ?? held
+        }
+    }
+
+    package static func denied(_ permission: Permission) -> ControlError {
+        ControlError(.notAllowed, "permission_denied", "The permission \(permission.rawValue) is needed.")
+    }
+}
 
 /// The proof that something was allowed; stores ask for it with every write.
 ///
-/// Only the authorizer makes one, and it cannot be copied or kept.
+/// Only `Authority` makes one, and it cannot be copied or kept.
 package struct Permit: ~Copyable, Sendable {
     package let permission: Permission
     package let actor: Actor
@@ -15,63 +122,49 @@ package struct Permit: ~Copyable, Sendable {
     }
 }
 
-/// Says who a caller is, and what he may do.
-package struct Authorizer: Sendable {
-    private let database: Database
+/// What one change may be permitted: the body of a change says where it takes place, and gets a permit for there.
+package struct Gate: Sendable {
+    private let authorizer: Authorizer
+    package let access: Access
+    package let permission: Permission
+    package let target: Target
 
-    package init(database: Database) { self.database = database }
+    init(_ authorizer: Authorizer, access: Access, permission: Permission, target: Target) {
+        self.authorizer = authorizer
+        self.access = access
+        self.permission = permission
+        self.target = target
+    }
 
-    /// The bearer of an API token.
+    /// The permit for a change at a scope.
     ///
-    /// Throws `unauthenticated` without saying what was wrong.
-    package func authenticate(_ field: String?, at time: Timestamp) async throws -> Actor {
-        guard let field else { throw Self.unauthenticated.because("no_credential") }
-        guard let token = Self.bearer(field).flatMap({ TokenText(parsing: $0) }),
-            token.kind == .serviceAccountToken || token.kind == .personalToken
-        else { throw Self.unauthenticated.because("malformed_credential") }
-        let digest = token.digest
-        let found = try await self.database.transaction(.readOnly) { tx -> (Actor, refused: String?)? in
-            let row = try tx.queryOne(
-                "select subject_id, role, expires_at, revoked_at from api_token where digest = $1", digest
-            )
-            guard let row else { return nil }
-            let role = Actor.Role(rawValue: try row.get("role")) ?? .none
-            let actor = Actor(kind: .serviceAccount, id: try row.get("subject_id"), role: role)
-            if try row.optional("revoked_at", as: Timestamp.self) != nil { return (actor, "revoked_credential") }
-            let expires: Timestamp? = try row.optional("expires_at")
-            return (actor, expires.map { $0 <= time } == true ? "expired_credential" : nil)
+    /// Throws `notAllowed` to a caller who may see what is there, and to others `missing`: what a thing that does not
+    /// exist is answered with.
+    ///
+    /// - Parameter missing: by default that there is no such target.
+    package func permit(
+        at scope: AccessScope, _ tx: inout Transaction, orMissing missing: ControlError? = nil
+    ) throws -> Permit {
+        if try self.access.allows(self.permission, at: scope, &tx) {
+            return Permit(permission: self.permission, actor: self.access.context.actor)
         }
-        guard let (actor, refused) = found else { throw Self.unauthenticated.because("unknown_credential") }
-        if let refused { throw Self.unauthenticated.because(refused, actor: actor) }
-        return actor
+        let isSeen = try self.permission.reading.map { try self.access.allows($0, at: scope, &tx) } ?? false
+        guard !isSeen, scope != .instance else { throw Access.denied(self.permission) }
+        let noun = String(self.target.kind.map { $0 == "_" ? " " : $0 })
+        throw (missing ?? .notFound(noun)).because("not_visible")
     }
 
-    /// The text after `Bearer`.
-    package static func bearer(_ field: String?) -> String? {
-        guard let field, field.utf8.count <= 1024 else { return nil }
-        let parts = field.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
-        return String(parts[1])
+    /// What decides on access of a partition, before the transaction has changed anything of it.
+    func policy(of partition: AccessPartition, _ tx: inout Transaction) throws -> AccessPolicy {
+        try self.authorizer.policy(of: partition, &tx)
     }
 
-    package static let unauthenticated = ControlError(
-        .unauthenticated, "unauthenticated", "A valid API token is needed: Authorization: Bearer gh_…"
-    )
-
-    /// Throws `notAllowed` unless the actor holds the permission.
-    package func check(_ permission: Permission, for actor: Actor) throws(ControlError) {
-        // A join token is worth one enrolment; whether it is a good one is decided where it is used up.
-        if actor.kind == .joinToken && permission == .gatewaysEnroll { return }
-        // What a gateway may bring about is its own: what it says of its usage, and that it is shut out.
-        if actor.kind == .gateway && (permission == .usageDeclareLost || permission == .gatewaysFence) { return }
-        guard actor.role == .root else {
-            throw ControlError(.notAllowed, "permission_denied", "The permission \(permission.rawValue) is needed.")
+    /// Whether anybody else holds the permission there, of the caller's partition.
+    package func isHeldByOthers(along path: AccessPath) -> Bool {
+        guard case .bindings(let subject, _, _) = self.access.context.authority, let policy = self.access.policy else {
+            return false
         }
-    }
-
-    /// The permit for one write, inside its transaction.
-    package func permit(_ permission: Permission, for actor: Actor) throws(ControlError) -> Permit {
-        try self.check(permission, for: actor)
-        return Permit(permission: permission, actor: actor)
+        let found = policy.holders(of: self.permission, along: path, at: self.access.context.time, limit: 2)
+        return found.holders.contains { $0.subject != subject }
     }
 }

@@ -5,6 +5,7 @@ package import Shared
 /// The first thing that every operation is given.
 package struct OperationContext: Sendable {
     package let actor: Actor
+    package let authority: Authority
     package let request: RequestID
     package let time: Timestamp
     /// The address of the caller, when there is one.
@@ -12,12 +13,16 @@ package struct OperationContext: Sendable {
     /// Personal data: it is logged sealed.
     package var remoteAddress: String?
     package var idempotency: Idempotency?
+    /// The API token that the caller showed, when he did.
+    package var token: TokenID?
 
     package init(
-        actor: Actor, request: RequestID, time: Timestamp, remoteAddress: String? = nil,
-        idempotency: Idempotency? = nil
+        actor: Actor, authority: Authority, request: RequestID, time: Timestamp, remoteAddress: String? = nil,
+        idempotency: Idempotency? = nil, token: TokenID? = nil
     ) {
+        self.token = token
         self.actor = actor
+        self.authority = authority
         self.request = request
         self.time = time
         self.remoteAddress = remoteAddress
@@ -36,50 +41,5 @@ package struct Idempotency: Sendable {
         self.key = key
         self.requestSHA256 = requestSHA256
         self.status = status
-    }
-}
-
-/// Who acts.
-package struct Actor: Sendable, Hashable {
-    package enum Kind: String, Sendable {
-        case serviceAccount = "service_account"
-        /// Whoever runs `gatehouse-control` on the machine, with its database and its keys.
-        case localOperator = "operator"
-        case gateway
-        /// Whoever has a join token: may enrol one gateway.
-        case joinToken = "join_token"
-        /// Nobody in particular: what an open endpoint does.
-        case anonymous
-    }
-
-    package enum Role: String, Sendable {
-        case root, none
-    }
-
-    package let kind: Kind
-    package let id: UUIDValue
-    package let role: Role
-
-    package init(kind: Kind, id: UUIDValue, role: Role) {
-        self.kind = kind
-        self.id = id
-        self.role = role
-    }
-
-    package static func localOperator(of deployment: DeploymentID) -> Actor {
-        Actor(kind: .localOperator, id: deployment.value, role: .root)
-    }
-
-    package static let anonymous = Actor(kind: .anonymous, id: UUIDValue(high: 0, low: 0), role: .none)
-
-    /// The identifier as text.
-    package var text: String {
-        switch self.kind {
-        case .serviceAccount: ServiceAccountID(self.id).description
-        case .localOperator: DeploymentID(self.id).description
-        case .gateway: GatewayID(self.id).description
-        case .joinToken: JoinTokenID(self.id).description
-        case .anonymous: "anonymous"
-        }
     }
 }

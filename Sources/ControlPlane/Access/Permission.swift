@@ -76,6 +76,49 @@ package enum Permission: String, Sendable, CaseIterable {
     case gatewaysDelete = "gateways.delete"
     case gatewaysFence = "gateways.fence"
 
+    case usersCreate = "users.create"
+    case usersRead = "users.read"
+    case usersUpdate = "users.update"
+    case usersDelete = "users.delete"
+    case groupsCreate = "groups.create"
+    case groupsRead = "groups.read"
+    case groupsUpdate = "groups.update"
+    case groupsDelete = "groups.delete"
+    /// Who is in a group has what the group has.
+    case groupMembersAdd = "group_members.add"
+    case groupMembersRemove = "group_members.remove"
+    case serviceAccountsCreate = "service_accounts.create"
+    case serviceAccountsRead = "service_accounts.read"
+    case serviceAccountsUpdate = "service_accounts.update"
+    case serviceAccountsDelete = "service_accounts.delete"
+    case rolesCreate = "roles.create"
+    case rolesRead = "roles.read"
+    case rolesUpdate = "roles.update"
+    case rolesDelete = "roles.delete"
+    /// To put permissions into a role that one does not hold.
+    case rolesEscalate = "roles.escalate"
+    /// To bind a role with permissions that one does not hold.
+    case rolesBind = "roles.bind"
+    case bindingsCreate = "bindings.create"
+    case bindingsRead = "bindings.read"
+    case bindingsUpdate = "bindings.update"
+    case bindingsDelete = "bindings.delete"
+    case denyRulesCreate = "deny_rules.create"
+    case denyRulesRead = "deny_rules.read"
+    case denyRulesUpdate = "deny_rules.update"
+    case denyRulesDelete = "deny_rules.delete"
+    case dutySeparationsCreate = "duty_separations.create"
+    case dutySeparationsRead = "duty_separations.read"
+    case dutySeparationsUpdate = "duty_separations.update"
+    case dutySeparationsDelete = "duty_separations.delete"
+    /// Who can do what, and why: `who-can`, `what-can`, `explain`, reviews.
+    case accessRead = "access.read"
+    case apiTokensCreate = "api_tokens.create"
+    case apiTokensRead = "api_tokens.read"
+    case apiTokensUpdate = "api_tokens.update"
+    case apiTokensRotate = "api_tokens.rotate"
+    case apiTokensRevoke = "api_tokens.revoke"
+
     case changesRead = "changes.read"
     case auditRead = "audit.read"
     case usageRead = "usage.read"
@@ -86,6 +129,19 @@ package enum Permission: String, Sendable, CaseIterable {
     case providerStatementsCreate = "provider_statements.create"
     case providerStatementsRead = "provider_statements.read"
     case providerStatementsDelete = "provider_statements.delete"
-    case apiTokensCreate = "api_tokens.create"
     case trustRootRotate = "trust_root.rotate"
+}
+
+extension Permission {
+    /// `budgets` of `budgets.increase`.
+    package var noun: String { String(self.rawValue.prefix { $0 != "." }) }
+
+    /// What lets one see that a thing of the noun is there; nil for nouns that are not read.
+    package var reading: Permission? {
+        switch self {
+        case .groupMembersAdd, .groupMembersRemove: .groupsRead
+        case .usageDeclareLost: .gatewaysRead
+        default: Permission(rawValue: self.noun + ".read")
+        }
+    }
 }

@@ -1,9 +1,9 @@
-package import Postgres
+import Postgres
 package import Shared
 
 /// Reads the audit logs.
 package struct AuditEvents: Sendable {
-    private let database: Database
+    private let reads: Reads
 
     package struct Log: Sendable {
         package let id: AuditLogID
@@ -21,15 +21,16 @@ package struct AuditEvents: Sendable {
         package let appendedAt: Timestamp
     }
 
-    package init(database: Database) { self.database = database }
+    package init(reads: Reads) { self.reads = reads }
 
-    package func logs(_ page: PageRequest) async throws -> Page<Log> {
-        let found = try await self.database.transaction(.readOnly) { tx in
+    package func logs(_ page: PageRequest, as context: OperationContext) async throws -> Page<Log> {
+        let found = try await self.reads.perform(.auditRead, as: context) { tx, sight in
             try tx.query(
                 """
                 select id, organization_id, lane, size from audit_log where ($1::uuid is null or id > $1)
+                    and access_sees(organization_id, $3, $4, $5)
                 order by id limit $2
-                """, page.afterID, page.fetchLimit
+                """, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
             ).map { row in
                 Log(
                     id: try row.get("id"), organization: try row.optional("organization_id"),
@@ -41,11 +42,17 @@ package struct AuditEvents: Sendable {
     }
 
     /// The leaves of an organization's log, or of the system's, newest first.
-    package func leaves(organization: OrganizationID?, lane: AuditLane, _ page: PageRequest) async throws -> Page<Leaf>
-    {
+    package func leaves(
+        organization: OrganizationID?, lane: AuditLane, _ page: PageRequest, as context: OperationContext
+    ) async throws -> Page<Leaf> {
         let before = page.after.map { Int64(bitPattern: $0.bigEndianUInt64(at: 0)) }
-        let found = try await self.database.transaction(.readOnly) { tx in
-            try tx.query(
+        let found = try await self.reads.perform(.auditRead, as: context) { tx, sight -> [Leaf] in
+            // The system's log is the instance's; of an organization that is not seen there is none.
+            guard try sight.sees(AccessPartition(organization).scope, &tx) else {
+                guard organization != nil else { throw Access.denied(.auditRead) }
+                return []
+            }
+            return try tx.query(
                 """
                 select l.log_id, l.index, l.leaf, l.hash, l.appended_at from audit_leaf l
                 where l.log_id = (
@@ -128,7 +135,8 @@ package enum AuditRoutes {
             ) { call in
                 let lane = call.query["lane"]?.string.flatMap { AuditLane(rawValue: $0) } ?? .changes
                 return try await events.leaves(
-                    organization: call.filter("organization"), lane: lane, try PageRequest(call, size: 8)
+                    organization: call.filter("organization"), lane: lane, try PageRequest(call, size: 8),
+                    as: call.context
                 ).answer(\.json)
             },
             Endpoint(
@@ -136,7 +144,7 @@ package enum AuditRoutes {
                 auth: .bearer(.auditRead), query: PageRequest.parameters,
                 success: .json(.page(of: AuditEvents.Log.schema))
             ) { call in
-                try await events.logs(try PageRequest(call)).answer(\.json)
+                try await events.logs(try PageRequest(call), as: call.context).answer(\.json)
             },
         ]
     }

@@ -70,7 +70,7 @@ package struct AuditLeaves: Sendable {
     }
 
     /// Personal data, each part under the key of whom it is about: the caller's address under the caller's, names under
-    /// the organization's.
+    /// the person's, or else the organization's.
     private func personal(
         _ tx: inout Transaction, _ record: Record, _ context: OperationContext
     ) throws -> [JSONValue] {
@@ -87,12 +87,19 @@ package struct AuditLeaves: Sendable {
             names[name] = Self.bounded(personal)
         }
         if !names.isEmpty {
-            let subject =
-                record.organization.map { ($0.value, $0.description) } ?? (context.actor.id, context.actor.text)
+            let subject = Self.subject(of: record, context)
             sealed.append(
                 try SubjectKeys.seal(&tx, .object(names), of: subject, in: "\(record.change)", keys: self.keys))
         }
         return sealed
+    }
+
+    /// Whom the names in a record are about.
+    private static func subject(of record: Record, _ context: OperationContext) -> (UUIDValue, String) {
+        if let person = record.after?.auditPerson ?? record.before?.auditPerson {
+            return (person.value, person.description)
+        }
+        return record.organization.map { ($0.value, $0.description) } ?? (context.actor.id, context.actor.text)
     }
 
     private static func bounded(_ value: JSONValue) -> JSONValue {

@@ -89,7 +89,7 @@ extension Denial {
 
     /// What of a credential may be shown: the kind and identifier of a token, or who a gateway says it is.
     private static func publicPart(_ field: String) -> String? {
-        if let token = Authorizer.bearer(field).flatMap({ TokenText(parsing: $0) }) {
+        if let token = Authentication.bearer(field).flatMap({ TokenText(parsing: $0) }) {
             return token.kind.rawValue + token.publicID
         }
         return (try? NodeAssertion.parse(header: field))?.claim.gateway.description

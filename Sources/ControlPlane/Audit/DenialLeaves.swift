@@ -103,6 +103,10 @@ enum DenialStore {
                 join scope_node n on n.id = p.node_id where c.id = any($1)
             union all select m.id, n.organization_id from model m join provider p on p.id = m.provider_id
                 join scope_node n on n.id = p.node_id where m.id = any($1)
+            union all select id, organization_id from user_account where id = any($1) and organization_id is not null
+            union all select id, organization_id from user_group where id = any($1) and organization_id is not null
+            union all select id, organization_id from service_account where id = any($1) and organization_id is not null
+            union all select id, organization_id from api_token where id = any($1) and organization_id is not null
             union all select r.id, n.organization_id from route r join scope_node n on n.id = r.node_id
                 where r.id = any($1)
             """, ids.map { SQLUUID(high: $0.high, low: $0.low) }

@@ -113,9 +113,11 @@ package struct Budget: Sendable, Hashable, Audited {
     // MARK: Schemas
 
     private static let scopeSchema = Schema.id(
-        OrganizationKind.self, UnitKind.self, ProjectKind.self, VirtualKeyKind.self
+        OrganizationKind.self, UnitKind.self, ProjectKind.self, VirtualKeyKind.self, UserKind.self,
+        ServiceAccountKind.self
     ).described(
-        "Whose spending it bounds: all of an organization, a unit or a project, or one key.")
+        "Whose spending it bounds: all of an organization, a unit or a project, one key, or all keys of a user or a service account."
+    )
     private static let periodSchema = Schema.string(.oneOf(BudgetPeriod.allCases.map(\.name)))
         .described("How often it starts anew; minutes and hours are those of UTC, 'total' is never.")
     private static let windowSchema = Schema.string(.oneOf(BudgetWindowKind.allCases.map(\.rawValue))).described(

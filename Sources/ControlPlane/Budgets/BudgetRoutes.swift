@@ -12,9 +12,9 @@ package enum BudgetRoutes {
                 try await budgets.create(call.body, as: call.context)
             },
             routes.list(.budgetsRead, Ownership.scopeFilters) { call, page in
-                try await budgets.list(organization: call.filter("organization"), page)
+                try await budgets.list(organization: call.filter("organization"), page, as: call.context)
             },
-            routes.get(.budgetsRead) { try await budgets.get($0) },
+            routes.get(.budgetsRead) { id, context in try await budgets.get(id, as: context) },
             routes.update(.budgetsUpdate, Budget.patchSchema) { id, call in
                 try await budgets.update(id, call.body, ifRevision: try call.ifMatch(), as: call.context)
             },
@@ -30,7 +30,7 @@ package enum BudgetRoutes {
                 success: .json(BudgetStatus.schema)
             ) { call in
                 let instant = call.query["at"]?.string.flatMap { Timestamp($0) }
-                return .json(try await budgets.status(try call.id(), at: instant, now: call.context.time).json)
+                return .json(try await budgets.status(try call.id(), at: instant, as: call.context).json)
             },
         ] + Self.increases(budgets)
     }
@@ -52,7 +52,7 @@ package enum BudgetRoutes {
                 auth: .bearer(.budgetsRead), query: PageRequest.parameters,
                 success: .json(.page(of: BudgetIncrease.schema))
             ) { call in
-                try await budgets.increases(of: try call.id(), try PageRequest(call)).answer(\.json)
+                try await budgets.increases(of: try call.id(), try PageRequest(call), as: call.context).answer(\.json)
             },
             Endpoint(
                 .delete, "/v1/budgets/{id}/increases/{increase}", "budget_increases.end",

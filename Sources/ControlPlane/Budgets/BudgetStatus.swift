@@ -141,35 +141,52 @@ extension BudgetStatus.Lease {
 
 extension Budgets {
     /// Where a budget stands in the window that an instant is in; now when nil, as a rolling budget needs it.
-    package func status(_ id: BudgetID, at instant: Timestamp?, now: Timestamp) async throws -> BudgetStatus {
-        try await self.database.transaction(.readOnly) { tx in
-            let budget = try BudgetStore.fetch(id, &tx)
+    package func status(
+        _ id: BudgetID, at instant: Timestamp?, as context: OperationContext
+    ) async throws -> BudgetStatus {
+        let now = context.time
+        return try await self.reads.perform(.budgetsRead, as: context) { tx, sight in
+            let budget = try Self.seen(id, sight, &tx)
             guard budget.rolling == nil || instant == nil else {
                 throw ControlError.invalid("A rolling budget has no window but the one that ends now.", at: "at")
             }
-            guard let row = try tx.queryOne("select since, offsets from zone_offset where zone = $1", budget.timeZone)
-            else { throw ControlError.notFound("time zone") }
-            let window = BudgetWindow.containing(
-                instant ?? now, budget.rolling == nil ? budget.period : .total, in: try ZoneOffsetStore.offsets(row))
-            let account = try tx.queryOne(
-                "select id, spent_before, carried from budget_account where budget_id = $1 and start_minute = $2", id,
-                Int64(window.startMinute)
-            )
-            let increase = try LeaseStore.increases(of: [id], at: now, &tx)[id] ?? 0
-            let accountID: Int64? = try account?.get("id")
-            var passed: Int64?
-            if let accountID, let rolling = budget.rolling {
-                passed = try RollingStore.passed([(accountID, rolling)], at: now, &tx)[accountID]
-            }
-            let carried: NanoUSD = try account?.get("carried") ?? .zero
-            return BudgetStatus(
-                budget: id, window: window,
-                limit: budget.amount.addingSaturating(NanoUSD(increase)).addingSaturating(carried),
-                spentBefore: try account?.get("spent_before") ?? .zero,
-                rolling: budget.rolling, passed: NanoUSD(passed ?? 0),
-                leases: try accountID.map { try Self.leases(of: $0, &tx) } ?? [], now: now
-            )
+            return try Self.status(of: budget, at: instant, now: now, &tx)
         }
+    }
+
+    /// Where it stands now, for whoever may see it.
+    func standing(of id: BudgetID, now: Timestamp) async throws -> BudgetStatus {
+        try await self.database.transaction(.readOnly) { tx in
+            try Self.status(of: try BudgetStore.fetch(id, &tx), at: nil, now: now, &tx)
+        }
+    }
+
+    private static func status(
+        of budget: Budget, at instant: Timestamp?, now: Timestamp, _ tx: inout Transaction
+    ) throws -> BudgetStatus {
+        let id = budget.id
+        guard let row = try tx.queryOne("select since, offsets from zone_offset where zone = $1", budget.timeZone)
+        else { throw ControlError.notFound("time zone") }
+        let window = BudgetWindow.containing(
+            instant ?? now, budget.rolling == nil ? budget.period : .total, in: try ZoneOffsetStore.offsets(row))
+        let account = try tx.queryOne(
+            "select id, spent_before, carried from budget_account where budget_id = $1 and start_minute = $2", id,
+            Int64(window.startMinute)
+        )
+        let increase = try LeaseStore.increases(of: [id], at: now, &tx)[id] ?? 0
+        let accountID: Int64? = try account?.get("id")
+        var passed: Int64?
+        if let accountID, let rolling = budget.rolling {
+            passed = try RollingStore.passed([(accountID, rolling)], at: now, &tx)[accountID]
+        }
+        let carried: NanoUSD = try account?.get("carried") ?? .zero
+        return BudgetStatus(
+            budget: id, window: window,
+            limit: budget.amount.addingSaturating(NanoUSD(increase)).addingSaturating(carried),
+            spentBefore: try account?.get("spent_before") ?? .zero,
+            rolling: budget.rolling, passed: NanoUSD(passed ?? 0),
+            leases: try accountID.map { try Self.leases(of: $0, &tx) } ?? [], now: now
+        )
     }
 
     /// All leases of an account.

@@ -4,7 +4,7 @@ package import Shared
 /// The SQL of budgets.
 package enum BudgetStore {
     private static let columns: SQL = """
-        select b.id, b.organization_id, b.node_id, n.kind as node_kind, b.key_id, b.owner_id, b.tag_name, b.tag_value, b.name,
+        select b.id, b.organization_id, b.node_id, n.kind as node_kind, b.key_id, b.owner_id, b.owner_kind, b.tag_name, b.tag_value, b.name,
             b.amount_nano_usd, b.period, b.rolling_seconds, b.time_zone, b.hard, b.away, b.carry_over, b.thresholds,
             b.providers, b.models, b.status, b.estimate, b.lower_max_tokens, b.revision, b.created_at,
             b.updated_at
@@ -27,14 +27,16 @@ package enum BudgetStore {
     }
 
     package static func list(
-        organization: OrganizationID?, _ page: PageRequest, _ tx: inout Transaction
+        organization: OrganizationID?, _ page: PageRequest, _ sight: Sight, _ tx: inout Transaction
     ) throws -> [Budget] {
         try tx.query(
             Self.columns + """
                  where b.deleted_at is null and ($1::uuid is null or b.organization_id = $1)
                 and ($2::uuid is null or b.id > $2)
+                and access_sees(coalesce(b.node_id, (select project_id from virtual_key where id = b.key_id),
+                    b.organization_id), $4, $5, $6)
                 order by b.id limit $3
-                """, organization, page.afterID, page.fetchLimit
+                """, organization, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
         ).map(Self.read)
     }
 
@@ -44,16 +46,17 @@ package enum BudgetStore {
             """
             insert into budget (id, organization_id, node_id, key_id, owner_id, name, amount_nano_usd, period,
                 time_zone, hard, away, carry_over, providers, models, status, revision, created_at, updated_at,
-                thresholds, estimate, lower_max_tokens, tag_name, tag_value, rolling_seconds)
+                thresholds, estimate, lower_max_tokens, tag_name, tag_value, rolling_seconds, owner_kind)
             values ($1, $2, $3::uuid, $4::uuid, $5::uuid, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17,
-                $18, $19, $20, $21::text, $22::text, $23::bigint)
+                $18, $19, $20, $21::text, $22::text, $23::bigint, $24::text)
             """,
             budget.id, budget.organization, node, key, owner, budget.name, budget.amount, budget.period.name,
             budget.timeZone, budget.isHard, budget.away.name, budget.carriesOver,
             budget.providers.map { SQLUUID($0) }, budget.models.map { SQLUUID($0) }, budget.status.rawValue,
             budget.stamps.revision, budget.stamps.createdAt, budget.thresholds.percents, budget.estimate.name,
             budget.lowersOutput,
-            budget.subject.tag?.name, budget.subject.tag?.value, budget.rolling?.seconds
+            budget.subject.tag?.name, budget.subject.tag?.value, budget.rolling?.seconds,
+            AccessSubject(budget.scope)?.kind.rawValue
         )
     }
 

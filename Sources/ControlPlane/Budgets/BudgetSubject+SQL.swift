@@ -23,7 +23,7 @@ extension BudgetSubject {
         }
     }
 
-    /// The same of a row with the node's kind as `node_kind`; and whose it is, as the API names it.
+    /// The same of a row with the node's kind as `node_kind` and the owner's as `owner_kind`; and whose it is, as the API names it.
     static func read(_ row: Row) throws -> (BudgetSubject, scope: String) {
         let subject = try BudgetSubject(row)
         switch subject {
@@ -33,7 +33,9 @@ extension BudgetSubject {
             }
             return (subject, ScopeReference(kind, id).description)
         case .key(let id): return (subject, id.description)
-        case .owner(let id): return (subject, UserID(id).description)
+        case .owner(let id):
+            let kind = try row.optional("owner_kind", as: String.self).flatMap { AccessSubject.Kind(rawValue: $0) }
+            return (subject, AccessSubject(kind ?? .user, id).text)
         }
     }
 
@@ -53,11 +55,16 @@ extension BudgetSubject {
             try tag.checkDeclared(below: reference, of: node.organization, &tx)
             return (.tag(reference.node, tag), text, node.organization)
         }
+        guard tag == nil || ScopeReference(text) != nil else {
+            throw ControlError.invalid("Only organizations, units and projects are told apart by tags.", at: "/tag")
+        }
+        if let owner = AccessSubject(text), owner.kind != .group,
+            let organization = try BindingStore.partition(of: owner, held: true, &tx)?.organization
+        {
+            try SubjectLock.take(organization, &tx)
+            return (.owner(owner.id), text, organization)
+        }
         if let id = VirtualKeyID(text) {
-            guard tag == nil else {
-                throw ControlError.invalid(
-                    "Only organizations, units and projects are told apart by tags; a key has its own.", at: "/tag")
-            }
             let row = try tx.queryOne(
                 "select organization_id from virtual_key where id = $1 and deleted_at is null for share", id)
             if let row {
@@ -66,7 +73,21 @@ extension BudgetSubject {
                 return (.key(id), text, organization)
             }
         }
-        throw ControlError.invalid("There is no such organization, unit, project or key.", at: "/scope")
+        throw Self.missing
+    }
+
+    static let missing = ControlError.invalid(
+        "There is no such organization, unit, project, key, user or service account.", at: "/scope")
+
+    /// Where it is: what decides on who sees and changes what is about it.
+    func place(in organization: OrganizationID, _ tx: inout Transaction) throws -> AccessScope {
+        switch self {
+        case .node(let node), .tag(let node, _): return .node(node)
+        case .key(let key):
+            let row = try tx.queryOne("select project_id from virtual_key where id = $1", key)
+            return .node(try row?.get("project_id") ?? organization.node)
+        case .owner: return .node(organization.node)
+        }
     }
 
     /// Whether an organization has what something of it is narrowed to.

@@ -4,23 +4,42 @@ package import Shared
 /// What can be done with budgets.
 package struct Budgets: Sendable {
     let database: Database
+    let reads: Reads
     private let changes: Changes
     private let time: TimeSource
     private let zones = TimeZones()
 
-    package init(database: Database, changes: Changes, time: TimeSource) {
+    package init(database: Database, reads: Reads, changes: Changes, time: TimeSource) {
         self.database = database
+        self.reads = reads
         self.changes = changes
         self.time = time
     }
 
-    package func get(_ id: BudgetID) async throws -> Budget {
-        try await self.database.transaction(.readOnly) { tx in try BudgetStore.fetch(id, &tx) }
+    package func get(_ id: BudgetID, as context: OperationContext) async throws -> Budget {
+        try await self.reads.perform(.budgetsRead, as: context) { tx, sight in try Self.seen(id, sight, &tx) }
     }
 
-    package func list(organization: OrganizationID?, _ page: PageRequest) async throws -> Page<Budget> {
-        let found = try await self.database.transaction(.readOnly) { tx in
-            try BudgetStore.list(organization: organization, page, &tx)
+    /// A budget that the caller sees.
+    static func seen(_ id: BudgetID, _ sight: Sight, _ tx: inout Transaction) throws -> Budget {
+        let budget = try BudgetStore.fetch(id, &tx)
+        try sight.require(try budget.subject.place(in: budget.organization, &tx), "budget", &tx)
+        return budget
+    }
+
+    /// A budget to be changed, and held.
+    private static func held(
+        _ id: BudgetID, _ tx: inout Transaction
+    ) throws -> (budget: Budget, place: AccessScope) {
+        let budget = try BudgetStore.fetch(id, &tx, forUpdate: true)
+        return (budget, try budget.subject.place(in: budget.organization, &tx))
+    }
+
+    package func list(
+        organization: OrganizationID?, _ page: PageRequest, as context: OperationContext
+    ) async throws -> Page<Budget> {
+        let found = try await self.reads.perform(.budgetsRead, as: context) { tx, sight in
+            try BudgetStore.list(organization: organization, page, sight, &tx)
         }
         return Page(found, page, position: \.id.bytes)
     }
@@ -29,8 +48,10 @@ package struct Budgets: Sendable {
     package func create(_ body: JSONValue, as context: OperationContext) async throws -> Resolved<Budget> {
         let id: BudgetID = self.time.newID()
         let zone = body["time_zone"]?.string ?? "UTC"
-        let outcome = try await self.changes.perform(.budgetsCreate, on: Target(id), as: context) { tx, permit in
+        let outcome = try await self.changes.perform(.budgetsCreate, on: Target(id), as: context) { tx, gate in
             let (subject, scope, organization) = try BudgetSubject.find(body, &tx)
+            let place = try subject.place(in: organization, &tx)
+            let permit = try gate.permit(at: place, &tx, orMissing: BudgetSubject.missing)
             guard let amount = try Budget.amount(body) else {
                 throw ControlError.invalid("An amount is needed.", at: "/amount_usd")
             }
@@ -61,28 +82,30 @@ package struct Budgets: Sendable {
             try SubjectCount.check("budget", of: subject, limit: Budget.limitOfSubject, "budgets", &tx)
             return Change(budget, in: organization, after: budget)
         }
-        return try await outcome.resolved { try await self.get(BudgetID($0)) }
+        return try await outcome.resolved { try await self.get(BudgetID($0), as: context) }
     }
 
     package func update(
         _ id: BudgetID, _ patch: JSONValue, ifRevision: Int64?, as context: OperationContext
     ) async throws -> Resolved<Budget> {
-        let outcome = try await self.changes.perform(.budgetsUpdate, on: Target(id), as: context) { tx, permit in
-            let before = try BudgetStore.fetch(id, &tx, forUpdate: true)
+        let outcome = try await self.changes.perform(.budgetsUpdate, on: Target(id), as: context) { tx, gate in
+            let (before, place) = try Self.held(id, &tx)
+            let permit = try gate.permit(at: place, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
             let after = try before.applying(patch, at: context.time)
             try BudgetStore.save(after, &tx, permit)
             try ThresholdStore.mark(id, &tx)
             return Change(after, in: before.organization, before: before, after: after)
         }
-        return try await outcome.resolved { _ in try await self.get(id) }
+        return try await outcome.resolved { _ in try await self.get(id, as: context) }
     }
 
     package func delete(
         _ id: BudgetID, ifRevision: Int64?, as context: OperationContext
     ) async throws -> [AuditReceipt] {
-        try await self.changes.perform(.budgetsDelete, on: Target(id), as: context) { tx, permit in
-            let before = try BudgetStore.fetch(id, &tx, forUpdate: true)
+        try await self.changes.perform(.budgetsDelete, on: Target(id), as: context) { tx, gate in
+            let (before, place) = try Self.held(id, &tx)
+            let permit = try gate.permit(at: place, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
             try BudgetStore.remove(id, at: context.time, &tx, permit)
             return Change((), in: before.organization, before: before)
@@ -97,8 +120,9 @@ package struct Budgets: Sendable {
         let increaseID: BudgetIncreaseID = self.time.newID()
         let outcome = try await self.changes.perform(
             .budgetsIncrease, on: Target(increaseID), as: context
-        ) { tx, permit in
-            let budget = try BudgetStore.fetch(id, &tx, forUpdate: true)
+        ) { tx, gate in
+            let (budget, place) = try Self.held(id, &tx)
+            let permit = try gate.permit(at: place, &tx, orMissing: .notFound("budget"))
             guard let amount = try Budget.amount(body) else {
                 throw ControlError.invalid("An amount is needed.", at: "/amount_usd")
             }
@@ -120,9 +144,11 @@ package struct Budgets: Sendable {
         }
     }
 
-    package func increases(of id: BudgetID, _ page: PageRequest) async throws -> Page<BudgetIncrease> {
-        let found = try await self.database.transaction(.readOnly) { tx in
-            _ = try BudgetStore.fetch(id, &tx)
+    package func increases(
+        of id: BudgetID, _ page: PageRequest, as context: OperationContext
+    ) async throws -> Page<BudgetIncrease> {
+        let found = try await self.reads.perform(.budgetsRead, as: context) { tx, sight in
+            _ = try Self.seen(id, sight, &tx)
             return try BudgetIncreaseStore.list(of: id, page, &tx)
         }
         return Page(found, page, position: \.id.bytes)
@@ -132,8 +158,9 @@ package struct Budgets: Sendable {
     package func endIncrease(
         _ id: BudgetIncreaseID, of budget: BudgetID, as context: OperationContext
     ) async throws -> [AuditReceipt] {
-        try await self.changes.perform(.budgetsIncrease, on: Target(id), as: context) { tx, permit in
-            let owner = try BudgetStore.fetch(budget, &tx, forUpdate: true)
+        try await self.changes.perform(.budgetsIncrease, on: Target(id), as: context) { tx, gate in
+            let (owner, place) = try Self.held(budget, &tx)
+            let permit = try gate.permit(at: place, &tx, orMissing: .notFound("budget"))
             let before = try BudgetIncreaseStore.fetch(id, &tx)
             guard before.budget == budget else { throw ControlError.notFound("budget increase") }
             try BudgetIncreaseStore.end(id, at: context.time, &tx, permit)

@@ -30,13 +30,14 @@ package enum AdjustmentStore {
 
     /// Newest first.
     package static func list(
-        organization: OrganizationID?, _ page: PageRequest, _ tx: inout Transaction
+        organization: OrganizationID?, _ page: PageRequest, _ sight: Sight, _ tx: inout Transaction
     ) throws -> [Adjustment] {
         try tx.query(
             Self.columns + """
                  where ($1::uuid is null or organization_id = $1) and ($2::uuid is null or id < $2)
+                and access_sees(organization_id, $4, $5, $6)
                 order by id desc limit $3
-                """, organization, page.afterID, page.fetchLimit
+                """, organization, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
         ).map(Self.read)
     }
 
@@ -101,24 +102,30 @@ package enum AdjustmentStore {
 }
 
 extension Catalog {
-    package func adjustment(_ id: AdjustmentID) async throws -> Adjustment {
-        try await self.database.transaction(.readOnly) { tx in try AdjustmentStore.fetch(id, &tx) }
+    package func adjustment(_ id: AdjustmentID, as context: OperationContext) async throws -> Adjustment {
+        try await self.reads.one(
+            .priceAdjustmentsRead, as: context, "price adjustment", at: { .node($0.rule.organization) }
+        ) { tx in try AdjustmentStore.fetch(id, &tx) }
     }
 
-    package func adjustments(organization: OrganizationID?, _ page: PageRequest) async throws -> Page<Adjustment> {
-        let found = try await self.database.transaction(.readOnly) { tx in
-            try AdjustmentStore.list(organization: organization, page, &tx)
+    package func adjustments(
+        organization: OrganizationID?, _ page: PageRequest, as context: OperationContext
+    ) async throws -> Page<Adjustment> {
+        let found = try await self.reads.perform(.priceAdjustmentsRead, as: context) { tx, sight in
+            try AdjustmentStore.list(organization: organization, page, sight, &tx)
         }
         return Page(found, page, position: \.rule.id.bytes)
     }
 
     /// Of a body that `Adjustment.creationSchema` accepts.
+    ///
+    /// What an organization is charged is not for the organization to say: the permission is needed for the instance.
     package func createAdjustment(
         _ body: JSONValue, as context: OperationContext
     ) async throws -> Resolved<Adjustment> {
         let id: AdjustmentID = self.time.newID()
         let outcome = try await self.changes.perform(
-            .priceAdjustmentsCreate, on: Target(id), as: context
+            .priceAdjustmentsCreate, on: Target(id), at: .instance, as: context
         ) { tx, permit in
             let organization = try Self.organization(body, &tx)
             let (provider, model) = try Self.narrowing(body, visibleTo: organization, &tx)
@@ -141,7 +148,7 @@ extension Catalog {
             try AdjustmentStore.insert(adjustment, &tx, permit)
             return Change(adjustment, in: organization, after: adjustment)
         }
-        return try await outcome.resolved { try await self.adjustment(AdjustmentID($0)) }
+        return try await outcome.resolved { try await self.adjustment(AdjustmentID($0), as: context) }
     }
 
     /// The organization of a body; held, so that entries are counted one after the other.

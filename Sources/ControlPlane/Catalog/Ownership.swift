@@ -28,12 +28,18 @@ package struct Ownership: Sendable, Hashable {
         self.init(scope: ScopeReference(kind, id), organization: try row.optional("organization_id"))
     }
 
-    /// Of what a request's `scope` says; holds the node.
-    static func resolve(_ text: String?, _ tx: inout Transaction) throws -> Ownership {
+    /// Of what a request's `scope` says.
+    ///
+    /// Who may not do there what he asks for is told that it is not there, unless he sees it: ask for the permit with
+    /// `missing`.
+    ///
+    /// - Parameter held: the node is not deleted until the transaction ends.
+    static func resolve(_ text: String?, held: Bool = true, _ tx: inout Transaction) throws -> Ownership {
         guard let text else { return .instance }
         guard let reference = ScopeReference(text),
-            let node = try ScopeNodeStore.find(reference.node, &tx, lock: .share), node.reference == reference
-        else { throw ControlError.invalid("There is no such organization, unit or project.", at: "/scope") }
+            let node = try ScopeNodeStore.find(reference.node, &tx, lock: held ? .share : .none),
+            node.reference == reference
+        else { throw Self.missing }
         return Ownership(scope: reference, organization: node.organization)
     }
 
@@ -47,6 +53,8 @@ package struct Ownership: Sendable, Hashable {
         )
         return row != nil
     }
+
+    static let missing = ControlError.invalid("There is no such organization, unit or project.", at: "/scope")
 
     static let scopeFilters = [
         QueryParameter("organization", .id(OrganizationKind.self), "Those that one organization owns.")
@@ -103,12 +111,14 @@ extension [String: JSONValue] {
 /// What can be done with the catalog: providers, credentials, models, routes and prices.
 package struct Catalog: Sendable {
     let database: Database
+    let reads: Reads
     let changes: Changes
     let keys: KeyEncryptionKeys
     let time: TimeSource
 
-    package init(database: Database, changes: Changes, keys: KeyEncryptionKeys, time: TimeSource) {
+    package init(database: Database, reads: Reads, changes: Changes, keys: KeyEncryptionKeys, time: TimeSource) {
         self.database = database
+        self.reads = reads
         self.changes = changes
         self.keys = keys
         self.time = time

@@ -96,19 +96,6 @@ package enum PriceProposalStore {
         )
     }
 
-    /// Whether somebody else could decide: another administrator whose token is good.
-    package static func hasAdministrator(besides actor: Actor, at now: Timestamp, _ tx: inout Transaction) throws
-        -> Bool
-    {
-        let row = try tx.queryOne(
-            """
-            select exists (select from api_token where role = 'root' and revoked_at is null
-                and (expires_at is null or expires_at > $2) and subject_id <> $1) as found
-            """, actor.id, now
-        )
-        return try row?.get("found") ?? false
-    }
-
     /// The models of a provider by their names, held against removal.
     package static func models(
         of provider: ProviderID, named names: [String], _ tx: inout Transaction
@@ -140,7 +127,7 @@ package enum PriceProposalStore {
     @Sendable private static func read(_ row: Row) throws -> PriceProposal {
         func actor(_ kind: String?, _ id: UUIDValue?) -> Actor? {
             guard let kind, let id else { return nil }
-            return Actor(kind: Actor.Kind(rawValue: kind) ?? .anonymous, id: id, role: .none)
+            return Actor(kind: Actor.Kind(rawValue: kind) ?? .anonymous, id: id)
         }
         let columns: [(PriceProposal.Effect, String)] = [
             (.new, "new_entries"), (.changed, "changed_entries"), (.unchanged, "unchanged_entries"),

@@ -41,7 +41,8 @@ extension Catalog {
     package func proposePrices(_ body: JSONValue, as context: OperationContext) async throws -> Resolved<PriceProposal>
     {
         let id: PriceProposalID = self.time.newID()
-        let outcome = try await self.changes.perform(.priceProposalsCreate, on: Target(id), as: context) { tx, permit in
+        let outcome = try await self.changes.perform(.priceProposalsCreate, on: Target(id), at: .instance, as: context)
+        { tx, permit in
             guard let provider = body["provider"]?.string.flatMap({ ProviderID($0) }),
                 let home = try ProviderStore.find(provider, &tx, lock: .share)
             else { throw ControlError.invalid("There is no such provider.", at: "/provider") }
@@ -104,11 +105,11 @@ extension Catalog {
         _ id: PriceProposalID, ifRevision: Int64?, as context: OperationContext
     ) async throws -> Resolved<PriceProposal> {
         let time = self.time
-        let outcome = try await self.changes.perform(.priceProposalsApprove, on: Target(id), as: context) {
-            tx, permit in
+        let outcome = try await self.changes.perform(.priceProposalsApprove, on: Target(id), as: context) { tx, gate in
+            let permit = try gate.permit(at: .instance, &tx)
             let before = try Self.open(id, ifRevision, &tx)
             if before.requestedBy.kind == context.actor.kind, before.requestedBy.id == context.actor.id,
-                try PriceProposalStore.hasAdministrator(besides: context.actor, at: context.time, &tx)
+                gate.isHeldByOthers(along: .instance)
             {
                 throw ControlError(
                     .notAllowed, "second_person_needed",
@@ -140,7 +141,8 @@ extension Catalog {
     package func rejectPrices(
         _ id: PriceProposalID, ifRevision: Int64?, as context: OperationContext
     ) async throws -> Resolved<PriceProposal> {
-        let outcome = try await self.changes.perform(.priceProposalsReject, on: Target(id), as: context) { tx, permit in
+        let outcome = try await self.changes.perform(.priceProposalsReject, on: Target(id), at: .instance, as: context)
+        { tx, permit in
             let before = try Self.open(id, ifRevision, &tx)
             let after = before.decided(.rejected, by: context.actor, at: context.time)
             try PriceProposalStore.save(after, &tx, permit)

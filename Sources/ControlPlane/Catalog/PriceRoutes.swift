@@ -18,9 +18,9 @@ package enum PriceRoutes {
             },
             routes.list(.pricesRead, [QueryParameter("model", .id(ModelKind.self), "Those of one model.")]) {
                 call, page in
-                try await catalog.prices(model: call.filter("model"), page)
+                try await catalog.prices(model: call.filter("model"), page, as: call.context)
             },
-            routes.get(.pricesRead) { try await catalog.price($0) },
+            routes.get(.pricesRead) { id, context in try await catalog.price(id, as: context) },
         ]
     }
 
@@ -37,9 +37,10 @@ package enum PriceRoutes {
                 .priceAdjustmentsRead,
                 [QueryParameter("organization", .id(OrganizationKind.self), "Those of one organization.")]
             ) { call, page in
-                try await catalog.adjustments(organization: call.filter("organization"), page)
+                try await catalog.adjustments(
+                    organization: call.filter("organization"), page, as: call.context)
             },
-            routes.get(.priceAdjustmentsRead) { try await catalog.adjustment($0) },
+            routes.get(.priceAdjustmentsRead) { id, context in try await catalog.adjustment(id, as: context) },
         ]
     }
 }

@@ -46,11 +46,16 @@ package enum PriceStore {
         return Set(try rows.map { try $0.get("id") })
     }
 
-    package static func list(model: ModelID?, _ page: PageRequest, _ tx: inout Transaction) throws -> [Price] {
+    package static func list(
+        model: ModelID?, _ page: PageRequest, _ sight: Sight, _ tx: inout Transaction
+    ) throws -> [Price] {
         let rows = try tx.query(
             Self.columns + """
-                 where ($1::uuid is null or model_id = $1) and ($2::uuid is null or id < $2) order by id desc limit $3
-                """, model, page.afterID, page.fetchLimit
+                 where ($1::uuid is null or model_id = $1) and ($2::uuid is null or id < $2)
+                and access_sees((select p.node_id from model m join provider p on p.id = m.provider_id
+                    where m.id = price.model_id), $4, $5, $6)
+                order by id desc limit $3
+                """, model, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
         )
         return try Self.withItems(Array(rows), &tx)
     }
@@ -77,14 +82,22 @@ package enum PriceStore {
 }
 
 extension Catalog {
-    package func price(_ id: PriceID) async throws -> Price {
-        try await self.database.transaction(.readOnly) { tx in try PriceStore.fetch(id, &tx) }
+    /// One of a model is where the model is; the one of models that have none is the instance's.
+    package func price(_ id: PriceID, as context: OperationContext) async throws -> Price {
+        try await self.reads.perform(.pricesRead, as: context) { tx, sight in
+            let price = try PriceStore.fetch(id, &tx)
+            let owner = try price.model.flatMap { try ModelStore.find($0, &tx)?.owner }
+            try sight.require(owner?.place ?? .instance, "price", &tx)
+            return price
+        }
     }
 
     /// Newest first.
-    package func prices(model: ModelID?, _ page: PageRequest) async throws -> Page<Price> {
-        let found = try await self.database.transaction(.readOnly) { tx in
-            try PriceStore.list(model: model, page, &tx)
+    package func prices(
+        model: ModelID?, _ page: PageRequest, as context: OperationContext
+    ) async throws -> Page<Price> {
+        let found = try await self.reads.perform(.pricesRead, as: context) { tx, sight in
+            try PriceStore.list(model: model, page, sight, &tx)
         }
         return Page(found, page, position: \.id.bytes)
     }
@@ -93,21 +106,21 @@ extension Catalog {
         of model: ModelID?, _ draft: Price.Draft, as context: OperationContext
     ) async throws -> Resolved<Price> {
         let id: PriceID = self.time.newID()
-        let outcome = try await self.changes.perform(.pricesCreate, on: Target(id), as: context) { tx, permit in
-            var organization: OrganizationID?
+        let outcome = try await self.changes.perform(.pricesCreate, on: Target(id), as: context) { tx, gate in
+            var owner = Ownership.instance
+            let missing = ControlError.invalid("There is no such model.", at: "/model")
             if let model {
-                guard let home = try ModelStore.find(model, &tx, lock: .share) else {
-                    throw ControlError.invalid("There is no such model.", at: "/model")
-                }
-                organization = home.owner.organization
+                guard let home = try ModelStore.find(model, &tx, lock: .share) else { throw missing }
+                owner = home.owner
             }
+            let permit = try gate.permit(at: owner.place, &tx, orMissing: missing)
             let price = Price(
                 id: id, model: model, effectiveAt: draft.effectiveAt ?? context.time, items: draft.items,
                 uplift: draft.uplift, createdAt: context.time
             )
             try PriceStore.insert(price, &tx, permit)
-            return Change(price, in: organization, after: price)
+            return Change(price, in: owner.organization, after: price)
         }
-        return try await outcome.resolved { try await self.price(PriceID($0)) }
+        return try await outcome.resolved { try await self.price(PriceID($0), as: context) }
     }
 }

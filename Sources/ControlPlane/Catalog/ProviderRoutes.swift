@@ -16,9 +16,9 @@ package enum ProviderRoutes {
                 try await catalog.createProvider(call.body, as: call.context)
             },
             routes.list(.providersRead, Ownership.scopeFilters) { call, page in
-                try await catalog.providers(organization: call.filter("organization"), page)
+                try await catalog.providers(organization: call.filter("organization"), page, as: call.context)
             },
-            routes.get(.providersRead) { try await catalog.provider($0) },
+            routes.get(.providersRead) { id, context in try await catalog.provider(id, as: context) },
             routes.update(.providersUpdate, Provider.patchSchema) { id, call in
                 try await catalog.updateProvider(id, call.body, ifRevision: try call.ifMatch(), as: call.context)
             },
@@ -51,10 +51,11 @@ package enum ProviderRoutes {
             },
             routes.list(.credentialsRead, Self.ofProvider + Ownership.scopeFilters) { call, page in
                 try await catalog.credentials(
-                    provider: call.filter("provider"), organization: call.filter("organization"), page
+                    provider: call.filter("provider"), organization: call.filter("organization"), page,
+                    as: call.context
                 )
             },
-            routes.get(.credentialsRead) { try await catalog.credential($0) },
+            routes.get(.credentialsRead) { id, context in try await catalog.credential(id, as: context) },
             routes.update(.credentialsUpdate, Credential.patchSchema) { id, call in
                 try await catalog.updateCredential(id, call.body, ifRevision: try call.ifMatch(), as: call.context)
             },
@@ -86,10 +87,11 @@ package enum ProviderRoutes {
             },
             routes.list(.modelsRead, Self.ofProvider + Ownership.scopeFilters) { call, page in
                 try await catalog.models(
-                    provider: call.filter("provider"), organization: call.filter("organization"), page
+                    provider: call.filter("provider"), organization: call.filter("organization"), page,
+                    as: call.context
                 )
             },
-            routes.get(.modelsRead) { try await catalog.model($0) },
+            routes.get(.modelsRead) { id, context in try await catalog.model(id, as: context) },
             routes.update(.modelsUpdate, Model.patchSchema) { id, call in
                 try await catalog.updateModel(id, call.body, ifRevision: try call.ifMatch(), as: call.context)
             },

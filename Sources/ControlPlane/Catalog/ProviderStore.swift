@@ -29,13 +29,14 @@ package enum ProviderStore {
     }
 
     package static func list(
-        organization: OrganizationID?, _ page: PageRequest, _ tx: inout Transaction
+        organization: OrganizationID?, _ page: PageRequest, _ sight: Sight, _ tx: inout Transaction
     ) throws -> [Provider] {
         try tx.query(
             Self.columns + """
                  where p.deleted_at is null and ($1::uuid is null or n.organization_id = $1)
-                and ($2::uuid is null or p.id > $2) order by p.id limit $3
-                """, organization, page.afterID, page.fetchLimit
+                and ($2::uuid is null or p.id > $2) and access_sees(p.node_id, $4, $5, $6)
+                order by p.id limit $3
+                """, organization, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
         ).map(Self.read)
     }
 

@@ -16,10 +16,11 @@ package enum RouteRoutes {
             },
             routes.list(.routesRead, filters) { call, page in
                 try await catalog.routes(
-                    organization: call.filter("organization"), alias: call.query["alias"]?.string, page
+                    organization: call.filter("organization"), alias: call.query["alias"]?.string, page,
+                    as: call.context
                 )
             },
-            routes.get(.routesRead) { try await catalog.route($0) },
+            routes.get(.routesRead) { id, context in try await catalog.route(id, as: context) },
             routes.update(.routesUpdate, Route.patchSchema) { id, call in
                 try await catalog.updateRoute(id, call.body, ifRevision: try call.ifMatch(), as: call.context)
             },

@@ -23,14 +23,15 @@ package enum RouteStore {
     }
 
     package static func list(
-        organization: OrganizationID?, alias: String?, _ page: PageRequest, _ tx: inout Transaction
+        organization: OrganizationID?, alias: String?, _ page: PageRequest, _ sight: Sight, _ tx: inout Transaction
     ) throws -> [Route] {
         let routes = try tx.query(
             Self.columns + """
                  where r.deleted_at is null and ($1::uuid is null or n.organization_id = $1)
                 and ($2::text is null or r.alias = $2) and ($3::uuid is null or r.id > $3)
+                and access_sees(r.node_id, $5, $6, $7)
                 order by r.id limit $4
-                """, organization, alias, page.afterID, page.fetchLimit
+                """, organization, alias, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
         ).map(Self.read)
         return try Self.withTargets(routes, &tx)
     }

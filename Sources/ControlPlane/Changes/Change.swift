@@ -32,7 +32,8 @@ package struct Target: Sendable, Hashable {
         "crd": "credential", "mdl": "model", "rte": "route", "prc": "price", "gwg": "gateway_group", "gw": "gateway",
         "adj": "price_adjustment", "ppr": "price_proposal", "rer": "rerating", "jt": "join_token", "tok": "api_token",
         "dep": "deployment", "pst": "provider_statement", "bud": "budget", "inc": "budget_increase", "evt": "event",
-        "whk": "webhook", "rl": "rate_limit",
+        "whk": "webhook", "rl": "rate_limit", "usr": "user", "grp": "group", "sa": "service_account", "rol": "role",
+        "bnd": "binding", "dny": "deny_rule", "sod": "duty_separation",
     ]
 
     /// The text of an identifier that is stored with its kind.
@@ -49,10 +50,14 @@ package protocol Audited: Sendable {
     var auditState: JSONValue { get }
     /// Names, addresses and whatever people wrote; null for nothing.
     var auditPersonal: JSONValue { get }
+    /// The person whom `auditPersonal` is about and whose key it is sealed under; nil for the organization's key, or the
+    /// caller's where there is none.
+    var auditPerson: UserID? { get }
 }
 
 extension Audited {
     package var auditPersonal: JSONValue { .null }
+    package var auditPerson: UserID? { nil }
 }
 
 /// What the body of a change did, for the audit log and the caller.

@@ -4,26 +4,37 @@ package import Shared
 /// Reads what was changed, and how far it has got.
 package struct ChangeHistory: Sendable {
     private let database: Database
+    private let reads: Reads
 
-    package init(database: Database) { self.database = database }
+    package init(database: Database, reads: Reads) {
+        self.database = database
+        self.reads = reads
+    }
 
-    package func get(_ id: ChangeID) async throws -> ChangeRow {
-        let found = try await self.database.transaction(.readOnly) { tx in try ChangeStore.find(id, &tx) }
-        guard let found else { throw ControlError.notFound("change") }
-        return found
+    package func get(_ id: ChangeID, as context: OperationContext) async throws -> ChangeRow {
+        try await self.reads.one(
+            .changesRead, as: context, "change", at: { AccessPartition($0.organization).scope }
+        ) { tx in
+            guard let found = try ChangeStore.find(id, &tx) else { throw ControlError.notFound("change") }
+            return found
+        }
     }
 
     /// Newest first.
-    package func list(organization: OrganizationID?, _ page: PageRequest) async throws -> Page<ChangeRow> {
-        let found = try await self.database.transaction(.readOnly) { tx in
-            try ChangeStore.list(&tx, organization: organization, page)
+    package func list(
+        organization: OrganizationID?, _ page: PageRequest, as context: OperationContext
+    ) async throws -> Page<ChangeRow> {
+        let found = try await self.reads.perform(.changesRead, as: context) { tx, sight in
+            try ChangeStore.list(&tx, organization: organization, page, sight)
         }
         return Page(found, page, position: \.id.bytes)
     }
 
     /// How far a change has got; waits up to `seconds` until it is everywhere.
-    package func propagation(of id: ChangeID, wait seconds: Int64) async throws -> Propagation {
-        _ = try await self.get(id)
+    package func propagation(of id: ChangeID, wait seconds: Int64, as context: OperationContext) async throws
+        -> Propagation
+    {
+        _ = try await self.get(id, as: context)
         let deadline = ContinuousClock.now.advanced(by: .seconds(seconds))
         while true {
             let found = try await self.database.transaction(.repeatableReadOnly) { tx in

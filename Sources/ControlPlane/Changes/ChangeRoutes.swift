@@ -9,13 +9,15 @@ package enum ChangeRoutes {
                 query: [QueryParameter("organization", .id(OrganizationKind.self), "Those of one organization.")]
                     + PageRequest.parameters, success: .json(.page(of: ChangeRow.schema))
             ) { call in
-                try await history.list(organization: call.filter("organization"), try PageRequest(call)).answer(\.json)
+                try await history.list(
+                    organization: call.filter("organization"), try PageRequest(call), as: call.context
+                ).answer(\.json)
             },
             Endpoint(
                 .get, "/v1/changes/{id}", "changes.get", "Read a change", auth: .bearer(.changesRead),
                 success: .json(ChangeRow.schema)
             ) { call in
-                .json(try await history.get(try call.id()).json)
+                .json(try await history.get(try call.id(), as: call.context).json)
             },
             Endpoint(
                 .get, "/v1/changes/{id}/propagation", "changes.propagation", "See which gateways have a change",
@@ -23,7 +25,10 @@ package enum ChangeRoutes {
                 query: [QueryParameter("wait", .integer(0...30), "Seconds to wait until all have it; 0 when absent.")],
                 success: .json(Propagation.schema)
             ) { call in
-                .json(try await history.propagation(of: try call.id(), wait: call.query["wait"]?.integer ?? 0).json)
+                .json(
+                    try await history.propagation(
+                        of: try call.id(), wait: call.query["wait"]?.integer ?? 0, as: call.context
+                    ).json)
             },
         ]
     }

@@ -47,7 +47,7 @@ package struct ChangeRow: Sendable {
         self.id = try row.get("id")
         self.at = try row.get("at")
         let kind = Actor.Kind(rawValue: try row.get("actor_kind")) ?? .anonymous
-        self.actor = Actor(kind: kind, id: try row.get("actor_id"), role: .none)
+        self.actor = Actor(kind: kind, id: try row.get("actor_id"))
         self.permission = try row.get("permission")
         self.targetKind = try row.get("target_kind")
         self.target = try row.optional("target_id")
@@ -88,14 +88,15 @@ enum ChangeStore {
 
     /// Newest first.
     static func list(
-        _ tx: inout Transaction, organization: OrganizationID?, _ page: PageRequest
+        _ tx: inout Transaction, organization: OrganizationID?, _ page: PageRequest, _ sight: Sight
     ) throws -> [ChangeRow] {
         try tx.query(
             """
             select id, at, actor_kind, actor_id, permission, target_kind, target_id, organization_id from change
             where ($1::uuid is null or organization_id = $1) and ($2::uuid is null or id < $2)
+                and access_sees(organization_id, $4, $5, $6)
             order by id desc limit $3
-            """, organization, page.afterID, page.fetchLimit
+            """, organization, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
         ).map { try ChangeRow($0) }
     }
 }

@@ -19,22 +19,24 @@ package struct Changes: Sendable {
     ///
     /// When it, or the record, fails, nothing has happened.
     ///
-    /// `body` may run more than once (deadlock, changed plan): it has no effect outside the database.
+    /// `body` may run more than once (deadlock, changed plan): it has no effect outside the database. It gets its permit
+    /// from the gate, once it knows where the change takes place.
     ///
     /// - Parameter target: what is changed; for a creation, what will have been created.
     package func perform<Value: Sendable>(
         _ permission: Permission, on target: Target, as context: OperationContext,
-        _ body: @escaping @Sendable (inout Transaction, borrowing Permit) throws -> Change<Value>
+        _ body: @escaping @Sendable (inout Transaction, Gate) throws -> Change<Value>
     ) async throws -> Outcome<Value> {
         let authorizer = self.authorizer
         let leaves = self.leaves
         let id: ChangeID = self.time.newID()
         return try await self.database.transaction(retrySerialization: 3) { tx in
-            let permit = try authorizer.permit(permission, for: context.actor)
+            let access = try authorizer.access(of: context, &tx)
+            guard access.holdsAnywhere(permission) else { throw Access.denied(permission) }
             if let earlier = try IdempotencyStore.begin(&tx, context, target: target) {
                 return .replayed(earlier.resource)
             }
-            let change = try body(&tx, permit)
+            let change = try body(&tx, Gate(authorizer, access: access, permission: permission, target: target))
             try ChangeStore.insert(
                 &tx, id: id, permission: permission, target: target, organization: change.organization, context: context
             )
@@ -45,6 +47,17 @@ package struct Changes: Sendable {
             )
             let receipts = try leaves.append(&tx, record, context: context, toSystem: change.concernsInstance)
             return .done(change.value, receipts)
+        }
+    }
+
+    /// The same for what is the instance's: the permission is needed there.
+    package func perform<Value: Sendable>(
+        _ permission: Permission, on target: Target, at scope: AccessScope, as context: OperationContext,
+        _ body: @escaping @Sendable (inout Transaction, borrowing Permit) throws -> Change<Value>
+    ) async throws -> Outcome<Value> {
+        try await self.perform(permission, on: target, as: context) { tx, gate in
+            let permit = try gate.permit(at: scope, &tx)
+            return try body(&tx, permit)
         }
     }
 }

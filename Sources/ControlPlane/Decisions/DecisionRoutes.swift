@@ -9,7 +9,7 @@ package enum DecisionRoutes {
                 "Why a request was served or refused, by the x-request-id of its answer", auth: .bearer(.usageRead),
                 success: .json(Decision.schema)
             ) { call in
-                .json(try await decisions.decision(on: try call.id(), at: call.context.time).json)
+                .json(try await decisions.decision(on: try call.id(), as: call.context).json)
             },
             Endpoint(
                 .post, "/v1/explain", "decisions.explain",
@@ -17,7 +17,7 @@ package enum DecisionRoutes {
                 auth: .bearer(.virtualKeysRead), body: .json(Explanation.Question.schema),
                 success: .json(Explanation.schema)
             ) { call in
-                .json(try await decisions.explain(try Explanation.Question(call.body), at: call.context.time).json)
+                .json(try await decisions.explain(try Explanation.Question(call.body), as: call.context).json)
             },
         ]
     }

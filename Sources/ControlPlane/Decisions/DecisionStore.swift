@@ -8,14 +8,14 @@ enum DecisionStore {
         if let budget = BudgetID(id) {
             return try self.rule(
                 """
-                select r.name, r.deleted_at, r.node_id, r.key_id, r.owner_id, r.tag_name, r.tag_value, n.kind as node_kind
+                select r.name, r.deleted_at, r.node_id, r.key_id, r.owner_id, r.owner_kind, r.tag_name, r.tag_value, n.kind as node_kind
                 from budget r left join scope_node n on n.id = r.node_id where r.id = $1
                 """, budget, &tx)
         }
         if let limit = RateLimitID(id) {
             return try self.rule(
                 """
-                select r.name, r.deleted_at, r.node_id, r.key_id, r.owner_id, r.tag_name, r.tag_value, n.kind as node_kind
+                select r.name, r.deleted_at, r.node_id, r.key_id, r.owner_id, r.owner_kind, r.tag_name, r.tag_value, n.kind as node_kind
                 from rate_limit r left join scope_node n on n.id = r.node_id where r.id = $1
                 """, limit, &tx)
         }
@@ -40,7 +40,7 @@ enum DecisionStore {
         guard !charges.isEmpty else { return [] }
         let rows = try tx.query(
             """
-            select w.minute, b.id, b.name, b.node_id, b.key_id, b.owner_id, b.tag_name, b.tag_value, n.kind as node_kind
+            select w.minute, b.id, b.name, b.node_id, b.key_id, b.owner_id, b.owner_kind, b.tag_name, b.tag_value, n.kind as node_kind
             from unnest($1::bigint[], $2::bigint[]) with ordinality as w (number, minute, place)
             join budget b on b.number = w.number left join scope_node n on n.id = b.node_id order by w.place
             """, charges.map { Int64($0.budget) }, charges.map { Int64($0.startMinute) })

@@ -1,22 +1,22 @@
-package import Postgres
+import Postgres
 package import Shared
 
 /// Says why requests were served or not.
 package struct Decisions: Sendable {
-    let database: Database
+    let reads: Reads
     let budgets: Budgets
     private let usage: UsageReading
 
-    package init(database: Database, budgets: Budgets) {
-        self.database = database
+    package init(reads: Reads, budgets: Budgets) {
+        self.reads = reads
         self.budgets = budgets
-        self.usage = UsageReading(database: database)
+        self.usage = UsageReading(reads: reads)
     }
 
     /// What was decided about a request that a gateway has reported.
-    package func decision(on request: RequestID, at now: Timestamp) async throws -> Decision {
-        let entry = try await self.usage.record(request, at: now)
-        return try await self.database.transaction(.readOnly) { tx in
+    package func decision(on request: RequestID, as context: OperationContext) async throws -> Decision {
+        let entry = try await self.usage.record(request, as: context)
+        return try await self.reads.perform(.usageRead, as: context) { tx, _ in
             Decision(
                 record: entry.json, rule: try DecisionStore.rule(entry.json["refused_by"]?["id"]?.string ?? "", &tx),
                 payments: try DecisionStore.payments(entry.charges, &tx))

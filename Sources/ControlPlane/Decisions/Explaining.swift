@@ -1,19 +1,25 @@
 import Postgres
-package import Shared
+import Shared
 
 extension Decisions {
     /// Whether a request of a key would be served now, as far as the control plane knows, and why not.
     ///
     /// The rules are looked at in the order in which a gateway does.
-    package func explain(_ question: Explanation.Question, at now: Timestamp) async throws -> Explanation {
-        var (explanation, demands) = try await self.database.transaction(.readOnly) { tx in
-            try Explaining(question, now: now).rules(&tx)
+    ///
+    /// It tells of budgets and limits above the key what a gateway would tell the key's bearer.
+    package func explain(
+        _ question: Explanation.Question, as context: OperationContext
+    ) async throws -> Explanation {
+        let now = context.time
+        var (explanation, demands) = try await self.reads.perform(.virtualKeysRead, as: context) { tx, sight in
+            try sight.require(try VirtualKeyStore.fetch(question.key, &tx).scope, "virtual key", &tx)
+            return try Explaining(question, now: now).rules(&tx)
         }
         var statuses: [BudgetID: BudgetStatus] = [:]
         for demand in demands {
             for budget in demand.budgets {
                 let known = statuses[budget.id]
-                let status = if let known { known } else { try await self.budgets.status(budget.id, at: nil, now: now) }
+                let status = if let known { known } else { try await self.budgets.standing(of: budget.id, now: now) }
                 statuses[budget.id] = status
                 explanation.money(demand, budget, status)
             }
@@ -47,13 +53,14 @@ private struct Explaining {
             self.found.fail("gateways", "invalid_api_key", "No group of gateways serves the key's organization.")
         }
         self.checkKey(key, line)
+        try self.checkOwner(key, &tx)
         let project = try ScopeNodeStore.find(key.project.node, &tx)
         self.checkTags(key, project?.tags ?? [])
         guard let targets = try self.targets(key, &tx) else { return [] }
         let tags = self.question.tags.merging(key.tags) { $1 }
         let nodes = line.map(\.id)
-        let budgets = try ExplanationStore.budgets(nodes, tags, key: key.id, &tx)
-        let limits = try ExplanationStore.rateLimits(nodes, tags, key: key.id, &tx)
+        let budgets = try ExplanationStore.budgets(nodes, tags, of: key, &tx)
+        let limits = try ExplanationStore.rateLimits(nodes, tags, of: key, &tx)
         func level(_ subject: BudgetSubject) -> BudgetLevel {
             switch subject {
             case .node(let id): line.first { $0.id == id }?.level ?? .project
@@ -136,6 +143,15 @@ private struct Explaining {
             }
         } else {
             self.found.depends("network", "It must come from \(networks).", level: .key, id: id)
+        }
+    }
+
+    private mutating func checkOwner(_ key: VirtualKey, _ tx: inout Transaction) throws {
+        guard let owner = key.owner else { return }
+        if try ExplanationStore.isActive(owner, &tx) {
+            self.found.pass("owner", "The key's owner is active.", level: .owner, id: owner.text)
+        } else {
+            self.found.fail("owner", "owner_disabled", "The key's owner is disabled.", level: .owner, id: owner.text)
         }
     }
 

@@ -125,9 +125,9 @@ enum ExplanationStore {
         return try row.map { try AdjustmentStore.rule($0).factor } ?? .one
     }
 
-    /// Those that are active of a line, of the request's tags there, and of its key.
+    /// Those that are active of a line, of the request's tags there, of its key and of the key's owner.
     private static let applying: SQL = """
-         where deleted_at is null and status = 'active' and (node_id = any ($1) or key_id = $2)
+         where deleted_at is null and status = 'active' and (node_id = any ($1) or key_id = $2 or owner_id = $5::uuid)
             and (tag_name is null or exists (
                 select from unnest($3::text[], $4::text[]) as t (name, value)
                 where t.name = tag_name and t.value = tag_value))
@@ -135,23 +135,34 @@ enum ExplanationStore {
 
     /// The budgets that a request would pay into at one model or another, in the order in which they refuse.
     static func budgets(
-        _ line: [NodeID], _ tags: [String: String], key: VirtualKeyID, _ tx: inout Transaction
+        _ line: [NodeID], _ tags: [String: String], of key: VirtualKey, _ tx: inout Transaction
     ) throws -> [Budget] {
         let names = tags.keys.sorted()
         let rows = try tx.query(
-            "select id from budget" + Self.applying, line.map { SQLUUID($0) }, key, names, names.map { tags[$0] ?? "" })
+            "select id from budget" + Self.applying, line.map { SQLUUID($0) }, key.id, names,
+            names.map { tags[$0] ?? "" }, key.owner?.id)
         let budgets = try BudgetStore.active(Set(try rows.map { try $0.get("id") }), &tx)
         return Self.ordered(Array(budgets.values), line, subject: \.subject, id: \.id)
     }
 
+    /// Whether a user or a service account may act.
+    static func isActive(_ owner: AccessSubject, _ tx: inout Transaction) throws -> Bool {
+        let row = try tx.queryOne(
+            """
+            select exists (select from user_account where id = $1 and status = 'active' and deleted_at is null)
+                or exists (select from service_account where id = $1 and status = 'active' and deleted_at is null) as found
+            """, owner.id)
+        return try row?.get("found") ?? false
+    }
+
     /// The same of rate limits.
     static func rateLimits(
-        _ line: [NodeID], _ tags: [String: String], key: VirtualKeyID, _ tx: inout Transaction
+        _ line: [NodeID], _ tags: [String: String], of key: VirtualKey, _ tx: inout Transaction
     ) throws -> [RateLimit] {
         let names = tags.keys.sorted()
         let rows = try tx.query(
-            "select id from rate_limit" + Self.applying, line.map { SQLUUID($0) }, key, names,
-            names.map { tags[$0] ?? "" })
+            "select id from rate_limit" + Self.applying, line.map { SQLUUID($0) }, key.id, names,
+            names.map { tags[$0] ?? "" }, key.owner?.id)
         let limits = try rows.map { try RateLimitStore.fetch(try $0.get("id"), &tx) }
         return Self.ordered(limits, line, subject: \.subject, id: \.id)
     }

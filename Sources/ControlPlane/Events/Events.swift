@@ -3,23 +3,26 @@ package import Shared
 
 /// Reads events.
 package struct Events: Sendable {
-    private let database: Database
+    private let reads: Reads
 
     /// Days for which an event is kept, with what became of its deliveries.
     package static let keptDays: Int64 = 90
 
-    package init(database: Database) { self.database = database }
+    package init(reads: Reads) { self.reads = reads }
 
-    package func get(_ id: EventID) async throws -> Event {
-        let found = try await self.database.transaction(.readOnly) { tx in try EventStore.find(id, &tx) }
-        guard let found else { throw ControlError.notFound("event") }
-        return found
+    package func get(_ id: EventID, as context: OperationContext) async throws -> Event {
+        try await self.reads.one(.eventsRead, as: context, "event", at: \.place) { tx in
+            guard let found = try EventStore.find(id, &tx) else { throw ControlError.notFound("event") }
+            return found
+        }
     }
 
     /// Newest first.
-    package func list(organization: OrganizationID?, type: String?, _ page: PageRequest) async throws -> Page<Event> {
-        let found = try await self.database.transaction(.readOnly) { tx in
-            try EventStore.list(organization: organization, type: type, page, &tx)
+    package func list(
+        organization: OrganizationID?, type: String?, _ page: PageRequest, as context: OperationContext
+    ) async throws -> Page<Event> {
+        let found = try await self.reads.perform(.eventsRead, as: context) { tx, sight in
+            try EventStore.list(organization: organization, type: type, page, sight, &tx)
         }
         return Page(found, page, position: \.id.bytes)
     }
@@ -47,14 +50,15 @@ package enum EventRoutes {
                 ] + PageRequest.parameters, success: .json(.page(of: Event.schema))
             ) { call in
                 try await events.list(
-                    organization: call.filter("organization"), type: call.query["type"]?.string, try PageRequest(call)
+                    organization: call.filter("organization"), type: call.query["type"]?.string, try PageRequest(call),
+                    as: call.context
                 ).answer(\.json)
             },
             Endpoint(
                 .get, "/v1/events/{id}", "events.get", "Read an event", auth: .bearer(.eventsRead),
                 success: .json(Event.schema)
             ) { call in
-                .json(try await events.get(try call.id()).json)
+                .json(try await events.get(try call.id(), as: call.context).json)
             },
         ]
     }

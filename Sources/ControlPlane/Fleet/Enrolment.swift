@@ -38,12 +38,14 @@ package struct Enrolment: Sendable {
         }
         guard let (tokenID, group) = found else { throw Self.badToken.because("unknown_credential") }
         let gateway: GatewayID = self.time.newID()
-        let actor = Actor(kind: .joinToken, id: tokenID.value, role: .none)
+        let actor = Actor(kind: .joinToken, id: tokenID.value)
         let joined = OperationContext(
-            actor: actor, request: context.request, time: context.time, remoteAddress: context.remoteAddress
+            actor: actor, authority: .only(PermissionSet([.gatewaysEnroll])), request: context.request,
+            time: context.time, remoteAddress: context.remoteAddress
         )
         let enrolled = EnrolledGateway(id: gateway, group: group, token: tokenID, name: request.name)
-        _ = try await self.changes.perform(.gatewaysEnroll, on: Target(gateway), as: joined) { tx, permit in
+        _ = try await self.changes.perform(.gatewaysEnroll, on: Target(gateway), at: .instance, as: joined) {
+            tx, permit in
             guard try EnrolmentStore.useUp(tokenID, by: gateway, at: context.time, &tx, permit) else {
                 throw Self.badToken.because("spent_join_token", actor: actor)
             }

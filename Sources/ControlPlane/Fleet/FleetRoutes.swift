@@ -9,14 +9,14 @@ package enum FleetRoutes {
     private static func groups(_ fleet: Fleet) -> [Endpoint] {
         let routes = ResourceRoutes<GatewayGroupKind, GatewayGroup>(
             path: "gateway-groups", name: "gateway_groups", title: "a gateway group", schema: GatewayGroup.schema,
-            json: \.json, id: \.id, revision: \.revision
+            json: \.json, id: \.id, revision: \.revision, isOfInstance: true
         )
         return [
             routes.create(.gatewayGroupsCreate, GatewayGroup.creationSchema) { call in
                 try await fleet.createGroup(call.body, as: call.context)
             },
             routes.list(.gatewayGroupsRead, []) { _, page in try await fleet.groups(page) },
-            routes.get(.gatewayGroupsRead) { try await fleet.group($0) },
+            routes.get(.gatewayGroupsRead) { id, _ in try await fleet.group(id) },
             routes.update(.gatewayGroupsUpdate, GatewayGroup.patchSchema) { id, call in
                 try await fleet.updateGroup(id, call.body, ifRevision: try call.ifMatch(), as: call.context)
             },
@@ -28,7 +28,7 @@ package enum FleetRoutes {
         return [
             Endpoint(
                 .put, path, "gateway_groups.add_organization", "Let a group's gateways serve an organization",
-                auth: .bearer(.gatewayGroupsAssign), status: 204, success: .empty
+                auth: .instance(.gatewayGroupsAssign), status: 204, success: .empty
             ) { call in
                 let receipts = try await fleet.setMembership(
                     of: try call.id("organization"), in: try call.id(), to: true, as: call.context
@@ -37,7 +37,7 @@ package enum FleetRoutes {
             },
             Endpoint(
                 .delete, path, "gateway_groups.remove_organization", "Take an organization from a group's gateways",
-                auth: .bearer(.gatewayGroupsAssign), status: 204, success: .empty
+                auth: .instance(.gatewayGroupsAssign), status: 204, success: .empty
             ) { call in
                 let receipts = try await fleet.setMembership(
                     of: try call.id("organization"), in: try call.id(), to: false, as: call.context
@@ -50,7 +50,7 @@ package enum FleetRoutes {
     private static func joinTokens(_ fleet: Fleet) -> Endpoint {
         Endpoint(
             .post, "/v1/join-tokens", "join_tokens.create", "Create a token that lets one gateway join a group",
-            auth: .bearer(.joinTokensCreate), body: .json(IssuedJoinToken.creationSchema), status: 201,
+            auth: .instance(.joinTokensCreate), body: .json(IssuedJoinToken.creationSchema), status: 201,
             success: .json(IssuedJoinToken.schema)
         ) { call in
             guard let group = call.body["group"]?.string.flatMap({ GatewayGroupID($0) }) else {
@@ -69,7 +69,8 @@ package enum FleetRoutes {
         let item: PathTemplate = "/v1/gateways/{id}"
         return [
             Endpoint(
-                .get, "/v1/gateways", "gateways.list", "List gateways and how they stand", auth: .bearer(.gatewaysRead),
+                .get, "/v1/gateways", "gateways.list", "List gateways and how they stand",
+                auth: .instance(.gatewaysRead),
                 query: [
                     QueryParameter("group", .id(GatewayGroupKind.self), "Those of one group."),
                     QueryParameter(
@@ -84,7 +85,7 @@ package enum FleetRoutes {
             },
             Endpoint(
                 .get, item, "gateways.get", "Read a gateway and how it stands, also one that was removed",
-                auth: .bearer(.gatewaysRead),
+                auth: .instance(.gatewaysRead),
                 success: .json(Gateway.schema)
             ) { call in
                 let gateway = try await fleet.gateway(try call.id())
@@ -92,7 +93,7 @@ package enum FleetRoutes {
             },
             Endpoint(
                 .delete, item, "gateways.delete", "Remove a gateway and give its group another key",
-                auth: .bearer(.gatewaysDelete), status: 204, success: .empty
+                auth: .instance(.gatewaysDelete), status: 204, success: .empty
             ) { call in
                 let receipts = try await fleet.deleteGateway(
                     try call.id(), ifRevision: try call.ifMatch(), as: call.context

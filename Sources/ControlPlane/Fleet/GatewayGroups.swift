@@ -26,7 +26,8 @@ package struct Fleet: Sendable {
 
     package func createGroup(_ body: JSONValue, as context: OperationContext) async throws -> Resolved<GatewayGroup> {
         let id: GatewayGroupID = self.time.newID()
-        let outcome = try await self.changes.perform(.gatewayGroupsCreate, on: Target(id), as: context) { tx, permit in
+        let outcome = try await self.changes.perform(.gatewayGroupsCreate, on: Target(id), at: .instance, as: context) {
+            tx, permit in
             let group = GatewayGroup(
                 id: id, name: "", keyBucketBits: 8, maxStaleSeconds: 259_200, maxBodyBytes: 33_554_432,
                 requestSeconds: 900, unpricedModels: .deny, organizations: [], revision: 1, createdAt: context.time,
@@ -41,7 +42,8 @@ package struct Fleet: Sendable {
     package func updateGroup(
         _ id: GatewayGroupID, _ patch: JSONValue, ifRevision: Int64?, as context: OperationContext
     ) async throws -> Resolved<GatewayGroup> {
-        let outcome = try await self.changes.perform(.gatewayGroupsUpdate, on: Target(id), as: context) { tx, permit in
+        let outcome = try await self.changes.perform(.gatewayGroupsUpdate, on: Target(id), at: .instance, as: context) {
+            tx, permit in
             let before = try GatewayGroupStore.fetch(id, &tx, lock: .update)
             try Revision.check(before.revision, ifRevision)
             let after = before.applying(patch, at: context.time)
@@ -55,7 +57,7 @@ package struct Fleet: Sendable {
     package func setMembership(
         of organization: OrganizationID, in id: GatewayGroupID, to isMember: Bool, as context: OperationContext
     ) async throws -> [AuditReceipt] {
-        try await self.changes.perform(.gatewayGroupsAssign, on: Target(id), as: context) { tx, permit in
+        try await self.changes.perform(.gatewayGroupsAssign, on: Target(id), at: .instance, as: context) { tx, permit in
             _ = try GatewayGroupStore.fetch(id, &tx, lock: .share)
             if isMember {
                 _ = try ScopeNodeStore.fetch(.organization(organization), &tx, lock: .share)

@@ -60,7 +60,9 @@ package struct GatewayProcesses: Sendable {
 
     private func fence(_ caller: GatewayCaller, as context: OperationContext) async throws -> GatewayProcess {
         do {
-            let outcome = try await self.changes.perform(.gatewaysFence, on: Target(caller.id), as: context) {
+            let outcome = try await self.changes.perform(
+                .gatewaysFence, on: Target(caller.id), at: .instance, as: context
+            ) {
                 tx, permit in
                 try GatewayProcessStore.lock(&tx, caller.id)
                 let standing = try GatewayProcessStore.standing(&tx, caller.id, process: caller.process)

@@ -103,7 +103,8 @@ extension Fleet {
         -> [AuditReceipt]
     {
         let keys = self.keys
-        return try await self.changes.perform(.gatewaysDelete, on: Target(id), as: context) { tx, permit in
+        return try await self.changes.perform(.gatewaysDelete, on: Target(id), at: .instance, as: context) {
+            tx, permit in
             let before = try GatewayStore.fetch(id, &tx)
             try Revision.check(before.revision, ifRevision)
             guard try GatewayStore.remove(id, at: context.time, &tx, permit) else {

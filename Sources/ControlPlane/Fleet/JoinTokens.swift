@@ -46,7 +46,8 @@ extension Fleet {
         let id: JoinTokenID = self.time.newID()
         let token = TokenText.generate(.joinToken)
         let keys = self.keys
-        let outcome = try await self.changes.perform(.joinTokensCreate, on: Target(id), as: context) { tx, permit in
+        let outcome = try await self.changes.perform(.joinTokensCreate, on: Target(id), at: .instance, as: context) {
+            tx, permit in
             _ = try GatewayGroupStore.fetch(group, &tx, lock: .share)
             let pin = try SigningKeys.load(&tx, keys: keys).rootPin
             let issued = IssuedJoinToken(

@@ -42,7 +42,7 @@ package typealias GatewayAuthenticator =
 /// What happens to every request: route, authenticate, authorize, validate, handle, answer.
 package struct API: Sendable {
     package let catalogue: Catalogue
-    private let authorizer: Authorizer
+    private let authentication: Authentication
     private let authenticateGateway: GatewayAuthenticator
     private let time: TimeSource
     private let logger: Logger
@@ -50,12 +50,12 @@ package struct API: Sendable {
     private let denials: Denials
 
     package init(
-        catalogue: Catalogue, authorizer: Authorizer, authenticateGateway: @escaping GatewayAuthenticator,
+        catalogue: Catalogue, authentication: Authentication, authenticateGateway: @escaping GatewayAuthenticator,
         time: TimeSource, logger: Logger, metrics: RequestMetrics, denials: Denials
     ) {
         self.denials = denials
         self.catalogue = catalogue
-        self.authorizer = authorizer
+        self.authentication = authentication
         self.authenticateGateway = authenticateGateway
         self.time = time
         self.logger = logger
@@ -117,16 +117,24 @@ package struct API: Sendable {
         _ request: APIRequest, _ endpoint: Endpoint, _ path: [String: String], _ id: RequestID, at now: Timestamp,
         by actor: inout Actor
     ) async throws -> Answer {
+        var authority = Authority.none
         var gateway: GatewayCaller?
         var joinToken: Secret<String>?
+        var token: TokenID?
         let credentials = request.headers["authorization"]
         switch endpoint.auth {
         case .open: break
-        case .bearer(let permission):
-            actor = try await self.authorizer.authenticate(credentials, at: now)
-            try self.authorizer.check(permission, for: actor)
+        case .bearer(let permission), .instance(let permission):
+            let caller = try await self.authentication.caller(
+                credentials, who: .holds(permission, at: endpoint.auth.scope), from: request.remoteAddress, request: id,
+                at: now)
+            (actor, authority, token) = (caller.actor, caller.authority, caller.token)
+        case .signedIn(let permission):
+            let caller = try await self.authentication.caller(
+                credentials, who: .isBounded(to: permission), from: request.remoteAddress, request: id, at: now)
+            (actor, authority, token) = (caller.actor, caller.authority, caller.token)
         case .joinToken:
-            guard let text = Authorizer.bearer(credentials) else {
+            guard let text = Authentication.bearer(credentials) else {
                 throw ControlError(.unauthenticated, "unauthenticated", "A join token is needed.")
                     .because(credentials == nil ? "no_credential" : "malformed_credential")
             }
@@ -135,7 +143,9 @@ package struct API: Sendable {
             // Its assertion is over the body, which is not here.
             if request.isTooLarge { throw RequestReading.tooLarge(endpoint) }
             let caller = try await self.authenticateGateway(credentials, request.method, request.target, request.body)
-            actor = Actor(kind: .gateway, id: caller.id.value, role: .none)
+            actor = Actor(kind: .gateway, id: caller.id.value)
+            // What a gateway may bring about is its own: what it says of its usage, and that it is shut out.
+            authority = .only(PermissionSet([.usageDeclareLost, .gatewaysFence]))
             gateway = caller
         }
         let query = try RequestReading.query(request.query, for: endpoint)
@@ -143,8 +153,8 @@ package struct API: Sendable {
         let call = Call(
             path: path, query: query, body: body, bytes: request.body, headers: request.headers,
             context: OperationContext(
-                actor: actor, request: id, time: now, remoteAddress: request.remoteAddress,
-                idempotency: try Self.idempotency(request, endpoint)
+                actor: actor, authority: authority, request: id, time: now, remoteAddress: request.remoteAddress,
+                idempotency: try Self.idempotency(request, endpoint), token: token
             ),
             gateway: gateway, joinToken: joinToken
         )
@@ -153,7 +163,7 @@ package struct API: Sendable {
     }
 
     private static func idempotency(_ request: APIRequest, _ endpoint: Endpoint) throws(ControlError) -> Idempotency? {
-        guard endpoint.method == .post, endpoint.auth.permission != nil,
+        guard endpoint.method == .post, endpoint.auth.isByToken,
             let key = request.headers["idempotency-key"]
         else { return nil }
         guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {

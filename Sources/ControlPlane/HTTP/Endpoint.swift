@@ -10,17 +10,43 @@ package struct Endpoint: Sendable {
 
     /// Who may call.
     package enum Auth: Sendable {
-        /// The bearer of an API token who holds the permission.
+        /// The bearer of an API token who holds the permission somewhere; what is where he does not hold it does not
+        /// exist for him, which the operation sees to.
         case bearer(Permission)
+        /// The bearer of an API token who holds the permission for the whole instance.
+        case instance(Permission)
+        /// The bearer of any API token, for what is his own: he needs no binding for it, and when a permission is named, only
+        /// a token that may be used for it.
+        ///
+        /// What he changes is recorded under the permission.
+        case signedIn(Permission?)
         /// A gateway, by its signed assertion.
         case gateway
         /// Whoever carries a join token; the handler redeems it.
         case joinToken
         case open
 
+        /// Where the permission is needed; nil for anywhere.
+        package var scope: AccessScope? { if case .instance = self { .instance } else { nil } }
+
         package var permission: Permission? {
-            guard case .bearer(let permission) = self else { return nil }
-            return permission
+            switch self {
+            case .bearer(let permission), .instance(let permission): permission
+            case .signedIn, .gateway, .joinToken, .open: nil
+            }
+        }
+
+        /// What changes are recorded under; nil where the catalogue does not say it.
+        package var recorded: Permission? {
+            if case .signedIn(let permission) = self { permission } else { self.permission }
+        }
+
+        /// Whether an API token is shown.
+        package var isByToken: Bool {
+            switch self {
+            case .bearer, .instance, .signedIn: true
+            case .gateway, .joinToken, .open: false
+            }
         }
     }
 

@@ -57,9 +57,10 @@ package enum OpenAPI {
         }
         switch endpoint.auth {
         case .open: operation["security"] = []
-        case .bearer(let permission):
+        case .bearer(let permission), .instance(let permission):
             operation["security"] = [["bearer": []]]
             operation["x-permission"] = .string(permission.rawValue)
+        case .signedIn: operation["security"] = [["bearer": []]]
         case .joinToken: operation["security"] = [["joinToken": []]]
         case .gateway: operation["security"] = [["gateway": []]]
         }
@@ -95,7 +96,7 @@ package enum OpenAPI {
         }
         if endpoint.method == .patch { header("If-Match", "The ETag that was read.", isRequired: true) }
         if endpoint.method == .delete { header("If-Match", "The ETag that was read.") }
-        if endpoint.method == .post, endpoint.auth.permission != nil {
+        if endpoint.method == .post, endpoint.auth.isByToken {
             header("Idempotency-Key", "The caller's name for this request, which then takes effect once.")
         }
         return parameters

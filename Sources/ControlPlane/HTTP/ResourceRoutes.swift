@@ -12,6 +12,12 @@ struct ResourceRoutes<Kind: IdentifierKind, Value: Sendable> {
     let json: @Sendable (Value) -> JSONValue
     let id: @Sendable (Value) -> Identifier<Kind>
     let revision: @Sendable (Value) -> Int64
+    /// They are the instance's: permissions are needed there, not where each thing is.
+    var isOfInstance = false
+
+    private func auth(_ permission: Permission) -> Endpoint.Auth {
+        self.isOfInstance ? .instance(permission) : .bearer(permission)
+    }
 
     var collection: PathTemplate { PathTemplate("/v1/\(self.path)") }
     var item: PathTemplate { PathTemplate("/v1/\(self.path)/{id}") }
@@ -21,7 +27,7 @@ struct ResourceRoutes<Kind: IdentifierKind, Value: Sendable> {
         _ operation: @escaping @Sendable (Call) async throws -> Resolved<Value>
     ) -> Endpoint {
         Endpoint(
-            .post, self.collection, "\(self.name).create", "Create \(self.title)", auth: .bearer(permission),
+            .post, self.collection, "\(self.name).create", "Create \(self.title)", auth: self.auth(permission),
             body: .json(body), status: 201, success: .json(self.schema)
         ) { call in
             let made = try await operation(call)
@@ -34,7 +40,7 @@ struct ResourceRoutes<Kind: IdentifierKind, Value: Sendable> {
         _ operation: @escaping @Sendable (Call, PageRequest) async throws -> Page<Value>
     ) -> Endpoint {
         Endpoint(
-            .get, self.collection, "\(self.name).list", "List \(self.name)", auth: .bearer(permission),
+            .get, self.collection, "\(self.name).list", "List \(self.name)", auth: self.auth(permission),
             query: filters + PageRequest.parameters, success: .json(.page(of: self.schema))
         ) { call in
             try await operation(call, try PageRequest(call)).answer(self.json)
@@ -42,13 +48,14 @@ struct ResourceRoutes<Kind: IdentifierKind, Value: Sendable> {
     }
 
     func get(
-        _ permission: Permission, _ operation: @escaping @Sendable (Identifier<Kind>) async throws -> Value
+        _ permission: Permission,
+        _ operation: @escaping @Sendable (Identifier<Kind>, OperationContext) async throws -> Value
     ) -> Endpoint {
         Endpoint(
-            .get, self.item, "\(self.name).get", "Read \(self.title)", auth: .bearer(permission),
+            .get, self.item, "\(self.name).get", "Read \(self.title)", auth: self.auth(permission),
             success: .json(self.schema)
         ) { call in
-            let value = try await operation(try call.id())
+            let value = try await operation(try call.id(), call.context)
             return .resource(self.json(value), revision: self.revision(value))
         }
     }
@@ -58,7 +65,7 @@ struct ResourceRoutes<Kind: IdentifierKind, Value: Sendable> {
         _ operation: @escaping @Sendable (Identifier<Kind>, Call) async throws -> Resolved<Value>
     ) -> Endpoint {
         Endpoint(
-            .patch, self.item, "\(self.name).update", "Change \(self.title)", auth: .bearer(permission),
+            .patch, self.item, "\(self.name).update", "Change \(self.title)", auth: self.auth(permission),
             body: .json(body), success: .json(self.schema)
         ) { call in
             self.answer(try await operation(try call.id(), call), status: 200)
@@ -70,7 +77,7 @@ struct ResourceRoutes<Kind: IdentifierKind, Value: Sendable> {
         _ operation: @escaping @Sendable (Identifier<Kind>, Call) async throws -> [AuditReceipt]
     ) -> Endpoint {
         Endpoint(
-            .delete, self.item, "\(self.name).delete", "Delete \(self.title)", auth: .bearer(permission), status: 204,
+            .delete, self.item, "\(self.name).delete", "Delete \(self.title)", auth: self.auth(permission), status: 204,
             success: .empty
         ) { call in
             Answer(status: 204).audited(try await operation(try call.id(), call))

@@ -68,6 +68,8 @@ extension TextRule {
         case .digits: ["type": "string", "pattern": "^[0-9]{1,19}$"]
         case .dollars: ["type": "string", "pattern": "^[0-9]{1,10}(\\.[0-9]{1,9})?$"]
         case .network: ["type": "string", "description": "An IP address or a network in CIDR notation."]
+        case .login: ["type": "string", "minLength": 1, "maxLength": 320]
+        case .email: ["type": "string", "minLength": 3, "maxLength": 320]
         case .tagName: ["type": "string", "pattern": "^[a-z][a-z0-9_.-]{0,39}$"]
         case .tagFilter: ["type": "string", "maxLength": .integer(Int64(TagText.setLimit))]
         case .alias: ["type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,199}$"]

@@ -57,6 +57,9 @@ package enum TextRule: Sendable {
     case network
     case alias
     case tagName
+    /// What a person is known by: no space, and nothing that is not seen.
+    case login
+    case email
     /// `name=value`, several with commas; a value may be empty.
     case tagFilter
 
@@ -86,6 +89,10 @@ package enum TextRule: Sendable {
         case .tagName: return TagText.isName(text) ? nil : TagText.nameRule
         case .tagFilter:
             return ReportTag.list(text) == nil ? "name=value, several with commas; at most 16" : nil
+        case .login:
+            return (1...320).contains(text.unicodeScalars.count) && Self.isVisible(text)
+                ? nil : "1 to 320 characters without spaces or control characters"
+        case .email: return Self.isEmail(text) ? nil : "an e-mail address of at most 320 characters"
         case .alias:
             return Self.isAlias(text)
                 ? nil : "1 to 200 letters, digits or . _ : / @ -, beginning with a letter or digit"
@@ -99,6 +106,23 @@ package enum TextRule: Sendable {
     private static func isTimestamp(_ text: String) -> Bool {
         guard let instant = Timestamp(text) else { return false }
         return (0..<253_402_300_800).contains(instant.seconds)
+    }
+
+    private static func isVisible(_ text: String) -> Bool {
+        text.unicodeScalars.allSatisfy { scalar in
+            switch scalar.properties.generalCategory {
+            case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator,
+                .spaceSeparator:
+                false
+            default: true
+            }
+        }
+    }
+
+    private static func isEmail(_ text: String) -> Bool {
+        guard (3...320).contains(text.unicodeScalars.count), Self.isVisible(text), let at = text.lastIndex(of: "@")
+        else { return false }
+        return at != text.startIndex && text.index(after: at) != text.endIndex
     }
 
     private static func isAlias(_ text: String) -> Bool {

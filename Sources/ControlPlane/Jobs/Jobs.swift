@@ -104,6 +104,12 @@ package final class Jobs: Sendable {
             let removed = try await self.database.transaction { tx in try Removals.run(&tx) }
             self.state.withLock { $0.removed.merge(removed) { $0 + $1 } }
         }
+        await self.attempt("removals of access") {
+            let removed = try await self.database.transaction(retrySerialization: 3) { tx in
+                try AccessRemovals.run(&tx)
+            }
+            self.state.withLock { $0.removed.merge(removed) { $0 + $1 } }
+        }
     }
 
     private func checkLedger() async throws {

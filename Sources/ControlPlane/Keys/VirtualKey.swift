@@ -18,6 +18,9 @@ package struct VirtualKey: Sendable, Hashable, Audited {
     package let publicID: String
     package let project: ProjectID
     package let organization: OrganizationID
+    /// The user or the service account that it belongs to: budgets and rate limits of theirs count for it, and it is good
+    /// only while they may act.
+    package var owner: AccessSubject?
     package var name: String
     package var status: Status
     package var expiresAt: Timestamp?
@@ -57,6 +60,7 @@ package struct VirtualKey: Sendable, Hashable, Audited {
         let body = draft.body
         var result = self
         if let name = body["name"]?.string { result.name = name }
+        if let owner = body["owner"] { result.owner = owner.string.flatMap { AccessSubject($0) } }
         if let status = body["status"]?.string.flatMap({ Status(rawValue: $0) }) { result.status = status }
         if let expires = body["expires_at"] {
             result.expiresAt = expires.string.flatMap { Timestamp($0) }
@@ -76,8 +80,8 @@ package struct VirtualKey: Sendable, Hashable, Audited {
     package var auditState: JSONValue {
         [
             "id": JSONValue(self.id), "public_id": .string(self.publicID), "project": JSONValue(self.project),
-            "status": .string(self.status.rawValue), "expires_at": JSONValue(self.expiresAt),
-            "allowed_models": Self.bounded(self.allowedModels),
+            "owner": JSONValue(self.owner?.text), "status": .string(self.status.rawValue),
+            "expires_at": JSONValue(self.expiresAt), "allowed_models": Self.bounded(self.allowedModels),
             "allowed_networks": .integer(Int64(self.allowedNetworks.count)), "revision": .integer(self.revision),
             "secrets": .array(self.secrets.map(\.json)),
         ]
@@ -114,6 +118,8 @@ extension VirtualKey.SecretInfo {
 extension VirtualKey {
     private static let models = Schema.array(of: .string(.alias), count: 0...500).orNull
         .described("Aliases that may be used; null allows every one.")
+    private static let owner = Schema.id(UserKind.self, ServiceAccountKind.self).orNull
+        .described("Whose it is: a user or a service account of the organization; it is good only while they may act.")
     private static let networks = Schema.array(of: .string(.network), count: 0...100)
         .described("Networks that requests may come from; an empty list allows every one.")
 
@@ -122,7 +128,8 @@ extension VirtualKey {
         .object([
             .required("id", .id(VirtualKeyKind.self)), .required("public_id", .string(.length(16...16))),
             .required("project", .id(ProjectKind.self)), .required("organization", .id(OrganizationKind.self)),
-            .required("name", .name), .required("status", .choice("active", "disabled", "revoked")),
+            .required("owner", Self.owner), .required("name", .name),
+            .required("status", .choice("active", "disabled", "revoked")),
             .required("expires_at", Schema.timestamp.orNull), .required("allowed_models", Self.models),
             .required("allowed_networks", Self.networks), .required("tags", KeyTags.schema),
             .required("metadata", .metadata),
@@ -134,7 +141,7 @@ extension VirtualKey {
     )
 
     package static let creationSchema = Schema.object([
-        .required("project", .id(ProjectKind.self)), .required("name", .name),
+        .required("project", .id(ProjectKind.self)), .required("name", .name), .optional("owner", Self.owner),
         .optional("expires_at", Schema.timestamp.orNull), .optional("allowed_models", Self.models),
         .optional("allowed_networks", Self.networks), .optional("tags", KeyTags.schema),
         .optional("metadata", .metadata),
@@ -142,7 +149,8 @@ extension VirtualKey {
 
     package static let patchSchema = Schema.object([
         .optional("name", .name), .optional("status", .activeStatus), .optional("expires_at", Schema.timestamp.orNull),
-        .optional("allowed_models", Self.models), .optional("allowed_networks", Self.networks.orNull),
+        .optional("owner", Self.owner), .optional("allowed_models", Self.models),
+        .optional("allowed_networks", Self.networks.orNull),
         .optional("tags", KeyTags.patchSchema.orNull),
         .optional("metadata", Schema.metadataPatch.orNull),
     ])
@@ -157,8 +165,9 @@ extension VirtualKey {
     package var json: JSONValue {
         [
             "id": JSONValue(self.id), "public_id": .string(self.publicID), "project": JSONValue(self.project),
-            "organization": JSONValue(self.organization), "name": .string(self.name),
-            "status": .string(self.status.rawValue), "expires_at": JSONValue(self.expiresAt),
+            "organization": JSONValue(self.organization), "owner": JSONValue(self.owner?.text),
+            "name": .string(self.name), "status": .string(self.status.rawValue),
+            "expires_at": JSONValue(self.expiresAt),
             "allowed_models": self.allowedModels.map { JSONValue($0) } ?? .null,
             "allowed_networks": JSONValue(self.allowedNetworks), "tags": JSONValue(self.tags),
             "metadata": JSONValue(self.metadata), "secrets": .array(self.secrets.map(\.json)),

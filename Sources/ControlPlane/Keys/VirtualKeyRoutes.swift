@@ -26,14 +26,15 @@ package enum VirtualKeyRoutes {
                 ] + PageRequest.parameters, success: .json(.page(of: VirtualKey.schema))
             ) { call in
                 try await keys.list(
-                    organization: call.filter("organization"), project: call.filter("project"), try PageRequest(call)
+                    organization: call.filter("organization"), project: call.filter("project"), try PageRequest(call),
+                    as: call.context
                 ).answer(\.json)
             },
             Endpoint(
                 .get, Self.item, "virtual_keys.get", "Read a virtual key", auth: .bearer(.virtualKeysRead),
                 success: .json(VirtualKey.schema)
             ) { call in
-                let key = try await keys.get(try call.id())
+                let key = try await keys.get(try call.id(), as: call.context)
                 return .resource(key.json, revision: key.revision)
             },
             Endpoint(

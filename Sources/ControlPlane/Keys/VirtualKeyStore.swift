@@ -4,7 +4,7 @@ package import Shared
 /// The SQL of virtual keys.
 package enum VirtualKeyStore {
     private static let columns: SQL = """
-        select id, public_id, project_id, organization_id, name, status, expires_at, allowed_models, allowed_networks,
+        select id, public_id, project_id, organization_id, owner_kind, owner_id, name, status, expires_at, allowed_models, allowed_networks,
             metadata::text as metadata, tags::text as tags, revision, created_at, updated_at
         from virtual_key
         """
@@ -18,14 +18,15 @@ package enum VirtualKeyStore {
     }
 
     package static func list(
-        organization: OrganizationID?, project: ProjectID?, _ page: PageRequest, _ tx: inout Transaction
+        organization: OrganizationID?, project: ProjectID?, _ page: PageRequest, _ sight: Sight, _ tx: inout Transaction
     ) throws -> [VirtualKey] {
         let keys = try tx.query(
             Self.columns + """
                  where deleted_at is null and ($1::uuid is null or organization_id = $1)
                 and ($2::uuid is null or project_id = $2) and ($3::uuid is null or id > $3)
+                and access_sees(project_id, $5, $6, $7)
                 order by id limit $4
-                """, organization, project, page.afterID, page.fetchLimit
+                """, organization, project, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
         ).map(Self.read)
         return try Self.withSecrets(keys, &tx)
     }
@@ -56,12 +57,12 @@ package enum VirtualKeyStore {
         _ = try tx.execute(
             """
             insert into virtual_key (id, public_id, project_id, organization_id, name, status, expires_at,
-                allowed_models, allowed_networks, metadata, tags, revision, created_at, updated_at)
-            values ($1, $2, $3, $4, $5, $6, $7::timestamptz, $8::text[], $9, $10, $11, $12, $13, $13)
+                allowed_models, allowed_networks, metadata, tags, revision, created_at, updated_at, owner_kind, owner_id)
+            values ($1, $2, $3, $4, $5, $6, $7::timestamptz, $8::text[], $9, $10, $11, $12, $13, $13, $14::text, $15::uuid)
             """,
             key.id, key.publicID, key.project, key.organization, key.name, key.status.rawValue, key.expiresAt,
             key.allowedModels, key.allowedNetworks, SQLJSON(JSONValue(key.metadata).text),
-            SQLJSON(JSONValue(key.tags).text), key.revision, key.createdAt
+            SQLJSON(JSONValue(key.tags).text), key.revision, key.createdAt, key.owner?.kind.rawValue, key.owner?.id
         )
     }
 
@@ -69,10 +70,13 @@ package enum VirtualKeyStore {
         _ = try tx.execute(
             """
             update virtual_key set name = $2, status = $3, expires_at = $4::timestamptz, allowed_models = $5::text[],
-                allowed_networks = $6, metadata = $7, tags = $8, revision = $9, updated_at = $10 where id = $1
+                allowed_networks = $6, metadata = $7, tags = $8, revision = $9, updated_at = $10,
+                owner_kind = $11::text, owner_id = $12::uuid
+            where id = $1
             """,
             key.id, key.name, key.status.rawValue, key.expiresAt, key.allowedModels, key.allowedNetworks,
-            SQLJSON(JSONValue(key.metadata).text), SQLJSON(JSONValue(key.tags).text), key.revision, key.updatedAt
+            SQLJSON(JSONValue(key.metadata).text), SQLJSON(JSONValue(key.tags).text), key.revision, key.updatedAt,
+            key.owner?.kind.rawValue, key.owner?.id
         )
     }
 
@@ -109,7 +113,8 @@ package enum VirtualKeyStore {
     @Sendable private static func read(_ row: Row) throws -> VirtualKey {
         VirtualKey(
             id: try row.get("id"), publicID: try row.get("public_id"), project: try row.get("project_id"),
-            organization: try row.get("organization_id"), name: try row.get("name"),
+            organization: try row.get("organization_id"), owner: try AccessSubject(row, "owner"),
+            name: try row.get("name"),
             status: VirtualKey.Status(rawValue: try row.get("status")) ?? .disabled,
             expiresAt: try row.optional("expires_at"), allowedModels: try row.optional("allowed_models"),
             allowedNetworks: try row.get("allowed_networks"),

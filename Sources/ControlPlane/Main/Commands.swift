@@ -130,12 +130,13 @@ struct Token: AsyncParsableCommand {
                     try SigningKeys.load(&tx, keys: keys).deployment
                 }
                 let changes = Changes(
-                    database: database, authorizer: Authorizer(database: database), keys: keys, time: time
+                    database: database, authorizer: Authorizer(cache: AccessCache(time: time)), keys: keys, time: time
                 )
                 let now = time.now()
                 return try await APITokens(changes: changes, time: time).create(
-                    name: name, role: .root, expiresAt: days.map { now.adding(seconds: Int64($0) * 86_400) },
-                    as: OperationContext(actor: .localOperator(of: deployment), request: time.newID(), time: now)
+                    name: name, role: .owner, expiresAt: days.map { now.adding(seconds: Int64($0) * 86_400) },
+                    as: OperationContext(
+                        actor: .localOperator(of: deployment), authority: .everything, request: time.newID(), time: now)
                 )
             }
             print(token.text.reveal())

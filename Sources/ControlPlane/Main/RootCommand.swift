@@ -70,10 +70,11 @@ struct RootCommand: ParsableCommand {
                     try SigningKeys.load(&tx, keys: keys).deployment
                 }
                 let changes = Changes(
-                    database: database, authorizer: Authorizer(database: database), keys: keys, time: time
+                    database: database, authorizer: Authorizer(cache: AccessCache(time: time)), keys: keys, time: time
                 )
                 let context = OperationContext(
-                    actor: .localOperator(of: deployment), request: time.newID(), time: time.now()
+                    actor: .localOperator(of: deployment), authority: .everything, request: time.newID(),
+                    time: time.now()
                 )
                 return try await RootRotation(changes: changes, keys: keys).rotate(
                     plan, deployment: deployment, as: context

@@ -8,7 +8,7 @@ package enum LedgerRoutes {
             Endpoint(
                 .get, "/v1/ledger/identities", "ledger.identities",
                 "What must always be true of usage and money, as of the last check (one a minute)",
-                auth: .bearer(.usageRead), success: .json(LedgerCheck.schema)
+                auth: .instance(.usageRead), success: .json(LedgerCheck.schema)
             ) { _ in
                 let check = try await database.transaction(.readOnly) { tx in try LedgerCheckStore.load(&tx) }
                 guard let check else {

@@ -223,7 +223,7 @@ enum ReratingStore {
             records: Int(try row.get("records", as: Int64.self)),
             corrected: Int(try row.get("corrected", as: Int64.self)), before: try row.get("before_nano_usd"),
             after: try row.get("after_nano_usd"),
-            createdBy: Actor(kind: kind, id: try row.get("created_by"), role: .none),
+            createdBy: Actor(kind: kind, id: try row.get("created_by")),
             createdAt: try row.get("created_at")
         )
     }

@@ -39,7 +39,8 @@ package struct Reratings: Sendable {
     /// what it cost, a correction is stored: all of them, or none.
     package func create(_ body: JSONValue, as context: OperationContext) async throws -> Resolved<Rerating> {
         let id: ReratingID = self.time.newID()
-        let outcome = try await self.changes.perform(.reratingsCreate, on: Target(id), as: context) { tx, permit in
+        let outcome = try await self.changes.perform(.reratingsCreate, on: Target(id), at: .instance, as: context) {
+            tx, permit in
             let (from, to) = try Self.period(body)
             // Held, so that re-ratings of one model follow each other.
             guard let model = body["model"]?.string.flatMap({ ModelID($0) }),
@@ -130,7 +131,7 @@ package enum ReratingRoutes {
     package static func endpoints(_ reratings: Reratings) -> [Endpoint] {
         let routes = ResourceRoutes<ReratingKind, Rerating>(
             path: "reratings", name: "reratings", title: "a re-rating", schema: Rerating.schema, json: \.json,
-            id: \.id, revision: { _ in 1 }
+            id: \.id, revision: { _ in 1 }, isOfInstance: true
         )
         return [
             routes.create(.reratingsCreate, Rerating.creationSchema) { call in
@@ -140,10 +141,10 @@ package enum ReratingRoutes {
                 call, page in
                 try await reratings.list(model: call.filter("model"), page)
             },
-            routes.get(.reratingsRead) { try await reratings.get($0) },
+            routes.get(.reratingsRead) { id, _ in try await reratings.get(id) },
             Endpoint(
                 .get, "/v1/reratings/{id}/corrections", "reratings.corrections", "List what a re-rating corrected",
-                auth: .bearer(.reratingsRead), query: PageRequest.parameters,
+                auth: .instance(.reratingsRead), query: PageRequest.parameters,
                 success: .json(.page(of: UsageCorrection.schema))
             ) { call in
                 try await reratings.corrections(

@@ -46,7 +46,7 @@ struct UsageIntake: Sendable {
     ) async throws -> UsageIngest.Result {
         do {
             let outcome = try await self.changes.perform(
-                .usageDeclareLost, on: Target(caller.id), as: context
+                .usageDeclareLost, on: Target(caller.id), at: .instance, as: context
             ) { tx, permit in
                 let result = try UsageIngest.ingest(
                     &tx, batch, lost: lost, from: caller, now: context.time, permit)

@@ -29,7 +29,8 @@ package struct UsageKeeping: Sendable {
             try tx.queryOne("select id from deployment")?.get("id", as: DeploymentID.self)
         }
         guard let deployment else { throw ControlError.notFound("deployment") }
-        return try await self.changes.perform(.usageRetentionUpdate, on: Target(deployment), as: context) {
+        return try await self.changes.perform(.usageRetentionUpdate, on: Target(deployment), at: .instance, as: context)
+        {
             tx, permit in
             let before = try UsageRetentionStore.fetch(&tx, forUpdate: true)
             if let revision, revision != before.revision {
@@ -104,14 +105,14 @@ package enum RetentionRoutes {
         [
             Endpoint(
                 .get, "/v1/usage/retention", "usage_retention.get", "Read how long usage is kept",
-                auth: .bearer(.usageRead), success: .json(UsageRetention.schema)
+                auth: .instance(.usageRead), success: .json(UsageRetention.schema)
             ) { _ in
                 let retention = try await keeping.get()
                 return .resource(retention.json, revision: retention.revision)
             },
             Endpoint(
                 .patch, "/v1/usage/retention", "usage_retention.update", "Change how long usage is kept",
-                auth: .bearer(.usageRetentionUpdate), body: .json(UsageRetention.patchSchema),
+                auth: .instance(.usageRetentionUpdate), body: .json(UsageRetention.patchSchema),
                 success: .json(UsageRetention.schema)
             ) { call in
                 let changed = try await keeping.update(call.body, ifMatch: try call.ifMatch(), as: call.context)

@@ -1,11 +1,11 @@
-package import Postgres
+import Postgres
 package import Shared
 
 /// Reads what was used.
 package struct UsageReading: Sendable {
-    let database: Database
+    let reads: Reads
 
-    package init(database: Database) { self.database = database }
+    package init(reads: Reads) { self.reads = reads }
 
     /// Which records are wanted; nil does not narrow.
     package struct Filter: Sendable {
@@ -28,9 +28,12 @@ package struct UsageReading: Sendable {
     }
 
     /// What gateways declared lost, newest first.
-    package func gaps(gateway: GatewayID?, _ page: PageRequest) async throws -> Page<UsageGap> {
-        let found = try await self.database.transaction(.readOnly) { tx in
-            try UsageGapStore.list(&tx, gateway: gateway, page)
+    package func gaps(
+        gateway: GatewayID?, _ page: PageRequest, as context: OperationContext
+    ) async throws -> Page<UsageGap> {
+        let found = try await self.reads.perform(.usageRead, as: context) { tx, sight in
+            try sight.require(.instance, "gap", &tx)
+            return try UsageGapStore.list(&tx, gateway: gateway, page)
         }
         return Page(found, page, position: \.position)
     }
@@ -55,23 +58,24 @@ package enum UsageRoutes {
             ) { call in
                 try await usage.records(
                     UsageReading.Filter(call), try PageRequest(call, size: UsageEntry.positionSize),
-                    at: call.context.time
+                    as: call.context
                 ).answer(\.json)
             },
             Endpoint(
                 .get, "/v1/usage/records/{id}", "usage.record", "Read one finished request by its identifier",
                 auth: .bearer(.usageRead), success: .json(UsageEntry.schema)
             ) { call in
-                .json(try await usage.record(try call.id(), at: call.context.time).json)
+                .json(try await usage.record(try call.id(), as: call.context).json)
             },
             Endpoint(
                 .get, "/v1/usage/gaps", "usage.gaps", "List usage that gateways declared lost, newest first",
-                auth: .bearer(.usageRead),
+                auth: .instance(.usageRead),
                 query: [QueryParameter("gateway", .id(GatewayKind.self), "Of one gateway.")] + PageRequest.parameters,
                 success: .json(.page(of: UsageGap.schema))
             ) { call in
                 try await usage.gaps(
-                    gateway: call.filter("gateway"), try PageRequest(call, size: UsageGap.positionSize)
+                    gateway: call.filter("gateway"), try PageRequest(call, size: UsageGap.positionSize),
+                    as: call.context
                 ).answer(\.json)
             },
         ]

@@ -7,11 +7,13 @@ extension UsageReading {
     /// The records of a day are many and have no index by position: they are walked in windows of arrival, the next
     /// one wider than the one before, until the page is full. So a page costs what lies before its end, not the table.
     package func records(
-        _ filter: Filter, _ page: PageRequest, at now: Timestamp
+        _ filter: Filter, _ page: PageRequest, as context: OperationContext
     ) async throws -> Page<UsageEntry> {
         let after = page.after.map { UsageEntry.Position($0) }
-        let windows = Self.windows(filter, after: after, now: now)
-        let found = try await self.database.transaction(.readOnly) { tx in
+        let windows = Self.windows(filter, after: after, now: context.time)
+        let found = try await self.reads.perform(.usageRead, as: context) { tx, sight in
+            var filter = filter
+            filter.of.sight = sight
             var found: [UsageEntry] = []
             for window in windows where found.count < page.fetchLimit {
                 found += try Self.records(&tx, filter, in: window, after: after, limit: page.fetchLimit - found.count)
@@ -22,8 +24,8 @@ extension UsageReading {
     }
 
     /// The record of one request, which answers carry in `x-request-id`.
-    package func record(_ request: RequestID, at now: Timestamp) async throws -> UsageEntry {
-        let page = try await self.records(Filter(request: request), PageRequest(limit: 1), at: now)
+    package func record(_ request: RequestID, as context: OperationContext) async throws -> UsageEntry {
+        let page = try await self.records(Filter(request: request), PageRequest(limit: 1), as: context)
         guard let found = page.items.first else { throw ControlError.notFound("finished request") }
         return found
     }

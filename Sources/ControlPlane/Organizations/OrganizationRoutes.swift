@@ -33,7 +33,8 @@ package enum OrganizationRoutes {
             ) { call in
                 let page = try await organizations.list(
                     kind, organization: call.filter("organization"),
-                    parent: call.query["parent"]?.string.flatMap { ScopeReference($0) }, try PageRequest(call)
+                    parent: call.query["parent"]?.string.flatMap { ScopeReference($0) }, try PageRequest(call),
+                    as: call.context
                 )
                 return page.answer(\.json)
             },
@@ -41,7 +42,7 @@ package enum OrganizationRoutes {
                 .get, item, "\(kind.plural).get", "Read \(kind.article) \(name)", auth: .bearer(permissions.read),
                 success: .json(schema)
             ) { call in
-                let node = try await organizations.get(try Self.reference(kind, call))
+                let node = try await organizations.get(try Self.reference(kind, call), as: call.context)
                 return .resource(node.json, revision: node.revision)
             },
             Endpoint(

@@ -1,27 +1,30 @@
-package import Postgres
+import Postgres
 package import Shared
 
 /// What can be done with organizations, units and projects.
 package struct Organizations: Sendable {
-    private let database: Database
+    private let reads: Reads
     private let changes: Changes
     private let time: TimeSource
 
-    package init(database: Database, changes: Changes, time: TimeSource) {
-        self.database = database
+    package init(reads: Reads, changes: Changes, time: TimeSource) {
+        self.reads = reads
         self.changes = changes
         self.time = time
     }
 
-    package func get(_ reference: ScopeReference) async throws -> ScopeNode {
-        try await self.database.transaction(.readOnly) { tx in try ScopeNodeStore.fetch(reference, &tx) }
+    package func get(_ reference: ScopeReference, as context: OperationContext) async throws -> ScopeNode {
+        try await self.reads.one(
+            reference.kind.permissions.read, as: context, reference.kind.rawValue, at: \.scope
+        ) { tx in try ScopeNodeStore.fetch(reference, &tx) }
     }
 
     package func list(
-        _ kind: ScopeNode.Kind, organization: OrganizationID?, parent: ScopeReference?, _ page: PageRequest
+        _ kind: ScopeNode.Kind, organization: OrganizationID?, parent: ScopeReference?, _ page: PageRequest,
+        as context: OperationContext
     ) async throws -> Page<ScopeNode> {
-        let found = try await self.database.transaction(.readOnly) { tx in
-            try ScopeNodeStore.list(kind, organization: organization, parent: parent?.node, page, &tx)
+        let found = try await self.reads.perform(kind.permissions.read, as: context) { tx, sight in
+            try ScopeNodeStore.list(kind, organization: organization, parent: parent?.node, page, sight, &tx)
         }
         return Page(found, page) { $0.reference.node.bytes }
     }
@@ -33,12 +36,13 @@ package struct Organizations: Sendable {
         let reference = ScopeReference(kind, self.time.newID())
         let outcome = try await self.changes.perform(
             kind.permissions.create, on: reference.target, as: context
-        ) { tx, permit in
-            let organization: OrganizationID
+        ) { tx, gate in
+            let missing = ControlError.invalid("There is no such organization or unit.", at: "/parent")
+            let permit = try gate.permit(at: parent.map { .node($0.node) } ?? .instance, &tx, orMissing: missing)
+            var organization = OrganizationID(reference.node.value)
             if let parent {
-                organization = try Self.place(kind, under: parent, &tx)
-            } else {
-                organization = OrganizationID(reference.node.value)
+                guard let found = try Self.place(kind, under: parent, &tx) else { throw missing }
+                organization = found
             }
             let node = ScopeNode(
                 reference: reference, parent: parent, organization: organization, name: name, status: .active,
@@ -48,16 +52,16 @@ package struct Organizations: Sendable {
             try ProjectTags.check(nil, node, &tx)
             return Change(node, in: organization, after: node, concernsInstance: kind == .organization)
         }
-        return try await outcome.resolved { id in try await self.get(ScopeReference(kind, NodeID(id))) }
+        return try await outcome.resolved { id in try await self.get(ScopeReference(kind, NodeID(id)), as: context) }
     }
 
-    /// The organization that something new under `parent` is in; holds the parent.
+    /// The organization that something new under `parent` is in; holds the parent, and is nil when there is none.
     private static func place(
         _ kind: ScopeNode.Kind, under parent: ScopeReference, _ tx: inout Transaction
-    ) throws -> OrganizationID {
+    ) throws -> OrganizationID? {
         guard let found = try ScopeNodeStore.find(parent.node, &tx, lock: .share), found.reference == parent,
             parent.kind != .project
-        else { throw ControlError.invalid("There is no such organization or unit.", at: "/parent") }
+        else { return nil }
         if kind == .unit, try ScopeNodeStore.unitDepth(parent.node, &tx) >= ScopeNode.unitDepthLimit {
             throw ControlError.conflict("too_deep", "Units may be nested \(ScopeNode.unitDepthLimit) deep at most.")
         }
@@ -69,15 +73,16 @@ package struct Organizations: Sendable {
     ) async throws -> Resolved<ScopeNode> {
         let outcome = try await self.changes.perform(
             reference.kind.permissions.update, on: reference.target, as: context
-        ) { tx, permit in
+        ) { tx, gate in
             let before = try ScopeNodeStore.fetch(reference, &tx, lock: .update)
+            let permit = try gate.permit(at: before.scope, &tx)
             try Revision.check(before.revision, ifRevision)
             let after = try before.applying(draft, at: context.time)
             try ProjectTags.check(before, after, &tx)
             try ScopeNodeStore.save(after, &tx, permit)
             return Change(after, in: before.organization, before: before, after: after)
         }
-        return try await outcome.resolved { _ in try await self.get(reference) }
+        return try await outcome.resolved { _ in try await self.get(reference, as: context) }
     }
 
     package func delete(
@@ -85,8 +90,9 @@ package struct Organizations: Sendable {
     ) async throws -> [AuditReceipt] {
         try await self.changes.perform(
             reference.kind.permissions.delete, on: reference.target, as: context
-        ) { tx, permit in
+        ) { tx, gate in
             let before = try ScopeNodeStore.fetch(reference, &tx, lock: .update)
+            let permit = try gate.permit(at: before.scope, &tx)
             try Revision.check(before.revision, ifRevision)
             if let occupant = try ScopeNodeStore.occupant(reference.node, &tx) {
                 throw ControlError.conflict("not_empty", "It still has \(occupant).")

@@ -38,15 +38,17 @@ package enum ScopeNodeStore {
     }
 
     package static func list(
-        _ kind: ScopeNode.Kind, organization: OrganizationID?, parent: NodeID?, _ page: PageRequest,
+        _ kind: ScopeNode.Kind, organization: OrganizationID?, parent: NodeID?, _ page: PageRequest, _ sight: Sight,
         _ tx: inout Transaction
     ) throws -> [ScopeNode] {
         try tx.query(
             Self.columns + """
                  where n.kind = $1 and n.deleted_at is null and ($2::uuid is null or n.organization_id = $2)
                 and ($3::uuid is null or n.parent_id = $3) and ($4::uuid is null or n.id > $4)
+                and access_sees(n.id, $6, $7, $8)
                 order by n.id limit $5
-                """, kind.rawValue, organization, parent, page.afterID, page.fetchLimit
+                """, kind.rawValue, organization, parent, page.afterID, page.fetchLimit, sight.roots, sight.denied,
+            sight.within
         ).map(Self.read)
     }
 
@@ -102,6 +104,10 @@ package enum ScopeNodeStore {
                 when exists (select from scope_node where parent_id = $1 and deleted_at is null)
                     then 'units or projects'
                 when exists (select from virtual_key where project_id = $1 and deleted_at is null) then 'virtual keys'
+                when exists (select from service_account where node_id = $1 and deleted_at is null)
+                    then 'service accounts'
+                when exists (select from user_account where organization_id = $1 and deleted_at is null) then 'users'
+                when exists (select from user_group where organization_id = $1 and deleted_at is null) then 'groups'
                 when exists (select from provider where node_id = $1 and deleted_at is null) then 'providers'
                 when exists (select from route where node_id = $1 and deleted_at is null) then 'routes'
                 when exists (select from gateway_group_organization o join gateway_group g on g.id = o.group_id

@@ -45,7 +45,7 @@ package struct RootRotation: Sendable {
         }
         let keys = self.keys
         let outcome = try await self.changes.perform(
-            .trustRootRotate, on: Target(deployment), as: context
+            .trustRootRotate, on: Target(deployment), at: .instance, as: context
         ) { tx, permit in
             // One at a time; the version is the fence besides.
             _ = try tx.queryOne("select id from deployment for update")

@@ -176,7 +176,7 @@ struct SnapshotCompiler {
         let chunks: [Chunk]?
         switch type {
         case .nodes: chunks = SnapshotDocument.chunks(of: try queries.nodes(&tx), keyBits: bits)
-        case .owners: chunks = []
+        case .owners: chunks = SnapshotDocument.chunks(of: try queries.owners(&tx), keyBits: bits)
         case .policies: chunks = SnapshotDocument.chunks(of: try queries.policies(&tx), keyBits: bits)
         case .keys: chunks = SnapshotDocument.chunks(of: try queries.keys(&tx, bucket: nil, bits: bits), keyBits: bits)
         case .providers: chunks = SnapshotDocument.chunks(of: try queries.providers(&tx), keyBits: bits)

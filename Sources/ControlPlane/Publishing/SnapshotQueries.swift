@@ -27,6 +27,20 @@ struct SnapshotQueries {
         }
     }
 
+    /// The users and service accounts that keys belong to; one that is deleted may not act.
+    func owners(_ tx: inout Transaction) throws -> [OwnerRow] {
+        try tx.query(
+            """
+            select o.id, case when u.status = 'active' or a.status = 'active' then 'active' else 'disabled' end as status
+            from (select distinct k.owner_id as id from virtual_key k
+                  join gateway_group_organization g on g.organization_id = k.organization_id
+                  where g.group_id = $1 and k.owner_id is not null and k.deleted_at is null) o
+            left join user_account u on u.id = o.id and u.deleted_at is null
+            left join service_account a on a.id = o.id and a.deleted_at is null
+            """, self.group
+        ).map { OwnerRow(id: try $0.get("id"), status: try Self.status($0)) }
+    }
+
     private static let keyColumns: SQL = """
         select s.digest, k.id, k.project_id, k.owner_id, k.status, least(s.expires_at, k.expires_at) as expires_at,
             k.allowed_models, k.allowed_networks, k.tags::text as tags

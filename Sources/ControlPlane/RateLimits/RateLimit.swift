@@ -93,8 +93,11 @@ package struct RateLimit: Sendable, Hashable, Audited {
     // MARK: Schemas
 
     private static let scopeSchema = Schema.id(
-        OrganizationKind.self, UnitKind.self, ProjectKind.self, VirtualKeyKind.self
-    ).described("Whose use it bounds: all of an organization, a unit or a project, or one key.")
+        OrganizationKind.self, UnitKind.self, ProjectKind.self, VirtualKeyKind.self, UserKind.self,
+        ServiceAccountKind.self
+    ).described(
+        "Whose use it bounds: all of an organization, a unit or a project, one key, or all keys of a user or a service account."
+    )
     private static let meterSchema = Schema.string(.oneOf(RateLimitMeter.allCases.map(\.name)))
         .described("What is counted.")
     private static let amountSchema = Schema.integer(1...BucketRate.amountLimit)

@@ -12,9 +12,9 @@ package enum RateLimitRoutes {
                 try await limits.create(call.body, as: call.context)
             },
             routes.list(.rateLimitsRead, Ownership.scopeFilters) { call, page in
-                try await limits.list(organization: call.filter("organization"), page)
+                try await limits.list(organization: call.filter("organization"), page, as: call.context)
             },
-            routes.get(.rateLimitsRead) { try await limits.get($0) },
+            routes.get(.rateLimitsRead) { id, context in try await limits.get(id, as: context) },
             routes.update(.rateLimitsUpdate, RateLimit.patchSchema) { id, call in
                 try await limits.update(id, call.body, ifRevision: try call.ifMatch(), as: call.context)
             },
@@ -25,7 +25,7 @@ package enum RateLimitRoutes {
                 .get, "/v1/rate-limits/{id}/status", "rate_limits.status", "How gateways share a rate limit",
                 auth: .bearer(.rateLimitsRead), success: .json(RateLimitStatus.schema)
             ) { call in
-                .json(try await limits.status(try call.id(), now: call.context.time).json)
+                .json(try await limits.status(try call.id(), as: call.context).json)
             },
         ]
     }

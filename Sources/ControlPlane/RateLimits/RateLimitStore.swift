@@ -4,7 +4,7 @@ package import Shared
 /// The SQL of rate limits.
 package enum RateLimitStore {
     private static let columns: SQL = """
-        select l.id, l.organization_id, l.node_id, n.kind as node_kind, l.key_id, l.owner_id, l.tag_name, l.tag_value,
+        select l.id, l.organization_id, l.node_id, n.kind as node_kind, l.key_id, l.owner_id, l.owner_kind, l.tag_name, l.tag_value,
             l.name, l.meter, l.amount, l.period, l.burst, l.strict, l.away, l.providers, l.models, l.status, l.revision, l.created_at, l.updated_at
         from rate_limit l left join scope_node n on n.id = l.node_id
         """
@@ -19,14 +19,16 @@ package enum RateLimitStore {
     }
 
     package static func list(
-        organization: OrganizationID?, _ page: PageRequest, _ tx: inout Transaction
+        organization: OrganizationID?, _ page: PageRequest, _ sight: Sight, _ tx: inout Transaction
     ) throws -> [RateLimit] {
         try tx.query(
             Self.columns + """
                  where l.deleted_at is null and ($1::uuid is null or l.organization_id = $1)
                 and ($2::uuid is null or l.id > $2)
+                and access_sees(coalesce(l.node_id, (select project_id from virtual_key where id = l.key_id),
+                    l.organization_id), $4, $5, $6)
                 order by l.id limit $3
-                """, organization, page.afterID, page.fetchLimit
+                """, organization, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
         ).map(Self.read)
     }
 
@@ -35,14 +37,16 @@ package enum RateLimitStore {
         _ = try tx.execute(
             """
             insert into rate_limit (id, organization_id, node_id, key_id, owner_id, name, meter, amount, period, burst,
-                strict, away, providers, models, status, revision, created_at, updated_at, tag_name, tag_value)
+                strict, away, providers, models, status, revision, created_at, updated_at, tag_name, tag_value,
+                owner_kind)
             values ($1, $2, $3::uuid, $4::uuid, $5::uuid, $6, $7, $8, $9::text, $10, $11, $12, $13, $14, $15, $16, $17,
-                $17, $18::text, $19::text)
+                $17, $18::text, $19::text, $20::text)
             """,
             limit.id, limit.organization, node, key, owner, limit.name, limit.meter.name, limit.rate.amount,
             limit.rate.period?.name, limit.rate.burst, limit.isStrict, limit.away.name,
             limit.providers.map { SQLUUID($0) }, limit.models.map { SQLUUID($0) }, limit.status.rawValue,
-            limit.stamps.revision, limit.stamps.createdAt, limit.subject.tag?.name, limit.subject.tag?.value
+            limit.stamps.revision, limit.stamps.createdAt, limit.subject.tag?.name, limit.subject.tag?.value,
+            AccessSubject(limit.scope)?.kind.rawValue
         )
     }
 

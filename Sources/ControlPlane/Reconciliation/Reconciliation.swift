@@ -21,7 +21,7 @@ package struct Reconciliation: Sendable {
         let statement = ProviderStatement(
             id: self.time.newID(), provider: provider, read, sha256: Array(SHA256.hash(data: bytes)), at: context.time)
         return try await self.changes.perform(
-            .providerStatementsCreate, on: Target(statement.id), as: context
+            .providerStatementsCreate, on: Target(statement.id), at: .instance, as: context
         ) { tx, permit in
             let known = try tx.queryOne("select 1 from provider where id = $1 and deleted_at is null", provider)
             guard known != nil else { throw ControlError.notFound("provider") }
@@ -42,7 +42,8 @@ package struct Reconciliation: Sendable {
     }
 
     package func delete(_ id: ProviderStatementID, as context: OperationContext) async throws -> [AuditReceipt] {
-        try await self.changes.perform(.providerStatementsDelete, on: Target(id), as: context) { tx, permit in
+        try await self.changes.perform(.providerStatementsDelete, on: Target(id), at: .instance, as: context) {
+            tx, permit in
             let statement = try StatementStore.fetch(id, &tx)
             try StatementStore.delete(id, &tx, permit)
             return Change((), in: nil, before: statement)

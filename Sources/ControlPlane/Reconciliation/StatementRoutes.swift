@@ -7,7 +7,7 @@ package enum StatementRoutes {
         return [
             Endpoint(
                 .post, "/v1/provider-statements", "provider_statements.create",
-                "Import a provider's invoice or usage export (CSV)", auth: .bearer(.providerStatementsCreate),
+                "Import a provider's invoice or usage export (CSV)", auth: .instance(.providerStatementsCreate),
                 query: [QueryParameter("provider", .id(ProviderKindID.self), "Whose it is.", isRequired: true)],
                 body: .bytes(limit: StatementReader.bytesLimit), status: 201, success: .json(ProviderStatement.schema)
             ) { call in
@@ -20,7 +20,7 @@ package enum StatementRoutes {
             },
             Endpoint(
                 .get, "/v1/provider-statements", "provider_statements.list", "List imported statements, newest first",
-                auth: .bearer(.providerStatementsRead),
+                auth: .instance(.providerStatementsRead),
                 query: [QueryParameter("provider", .id(ProviderKindID.self), "Of one provider.")]
                     + PageRequest.parameters, success: .json(.page(of: ProviderStatement.schema))
             ) { call in
@@ -28,18 +28,18 @@ package enum StatementRoutes {
             },
             Endpoint(
                 .get, item, "provider_statements.get", "Read what a statement is of",
-                auth: .bearer(.providerStatementsRead), success: .json(ProviderStatement.schema)
+                auth: .instance(.providerStatementsRead), success: .json(ProviderStatement.schema)
             ) { call in .json(try await reconciliation.get(try call.id()).json) },
             Endpoint(
                 .delete, item, "provider_statements.delete", "Delete a statement",
-                auth: .bearer(.providerStatementsDelete), status: 204, success: .empty
+                auth: .instance(.providerStatementsDelete), status: 204, success: .empty
             ) { call in
                 Answer(status: 204).audited(try await reconciliation.delete(try call.id(), as: call.context))
             },
             Endpoint(
                 .get, "/v1/provider-statements/{id}/differences", "provider_statements.differences",
                 "Compare a statement with what was recorded, by day and model",
-                auth: .bearer(.providerStatementsRead),
+                auth: .instance(.providerStatementsRead),
                 query: [
                     QueryParameter("limit", .integer(1...10_000), "Most items of the page; 1000 when absent."),
                     QueryParameter("cursor", .string(.length(1...40)), "The next_cursor of the page before."),

@@ -21,11 +21,15 @@ extension ReportFilter {
         for tag in self.tags {
             conditions.append(tag.condition(&statement, on: table, organization: self.organization))
         }
-        if let unit {
-            conditions.append(
-                table + ".project_id in (select descendant_id from scope_closure where ancestor_id = "
-                    + statement.bind(unit) + ")")
+        func under(_ nodes: SQL) -> SQL {
+            table + ".project_id in (select descendant_id from scope_closure where ancestor_id = " + nodes + ")"
         }
+        if let unit { conditions.append(under(statement.bind(unit))) }
+        if let roots = self.sight?.roots { conditions.append(under("any (" + statement.bind(roots) + ")")) }
+        if let denied = self.sight?.denied, !denied.isEmpty {
+            conditions.append("not " + under("any (" + statement.bind(denied) + ")"))
+        }
+        if let within = self.sight?.within { conditions.append(under(statement.bind(within))) }
         return conditions
     }
 }

@@ -50,6 +50,8 @@ package struct ReportFilter: Sendable {
     package var outcome: RequestOutcome?
     /// All of them hold.
     package var tags: [ReportTag]
+    /// What of it the caller sees; nil for all of it.
+    package var sight: Sight?
 
     /// - Parameter parameters: of the query, checked by their schemas.
     package init(_ parameters: [String: JSONValue]) {

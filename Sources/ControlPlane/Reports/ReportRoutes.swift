@@ -13,7 +13,7 @@ package enum ReportRoutes {
                     call.query, required: format == .focus ? FocusExport.groups : [],
                     bucket: format == .focus ? .day : nil
                 )
-                let page = try await reports.page(query, at: call.context.time, months: format == .focus)
+                let page = try await reports.page(query, as: call.context, months: format == .focus)
                 var answer: Answer
                 switch format {
                 case .json: return .json(page.json)

@@ -1,21 +1,24 @@
-package import Postgres
-package import Shared
+import Postgres
+import Shared
 
 /// Reports of what was used, from the sums of each level.
 package struct UsageReports: Sendable {
-    private let database: Database
+    private let reads: Reads
     private let zones = TimeZones()
 
-    package init(database: Database) { self.database = database }
+    package init(reads: Reads) { self.reads = reads }
 
     /// One page, from one state of the database.
     ///
     /// - Parameter months: whether the months of the period are wanted.
     package func page(
-        _ query: ReportQuery, at now: Timestamp, months: Bool = false
+        _ query: ReportQuery, as context: OperationContext, months: Bool = false
     ) async throws -> ReportPage {
         let zones = self.zones
-        return try await self.database.transaction(.repeatableReadOnly) { tx in
+        let now = context.time
+        return try await self.reads.perform(.usageRead, as: context, .repeatableReadOnly) { tx, sight in
+            var query = query
+            query.filter.sight = sight
             try ReportStore.prepare(&tx)
             try zones.check(query.timeZone, &tx)
             let grid = try TimeGrid.make(&tx, query, now: now)

@@ -22,9 +22,9 @@ package enum WebhookRoutes {
                 .webhooksRead,
                 [QueryParameter("organization", .id(OrganizationKind.self), "Those of one organization.")]
             ) { call, page in
-                try await webhooks.list(organization: call.filter("organization"), page)
+                try await webhooks.list(organization: call.filter("organization"), page, as: call.context)
             },
-            routes.get(.webhooksRead) { try await webhooks.get($0) },
+            routes.get(.webhooksRead) { id, context in try await webhooks.get(id, as: context) },
             routes.update(.webhooksUpdate, Webhook.patchSchema) { id, call in
                 try await webhooks.update(id, call.body, ifRevision: try call.ifMatch(), as: call.context)
             },
@@ -65,8 +65,9 @@ package enum WebhookRoutes {
                 ] + PageRequest.parameters, success: .json(.page(of: WebhookDelivery.schema))
             ) { call in
                 let state = call.query["state"]?.string.flatMap { WebhookDelivery.State(rawValue: $0) }
-                return try await webhooks.deliveries(of: try call.id(), state: state, try PageRequest(call)).answer(
-                    \.json)
+                return try await webhooks.deliveries(
+                    of: try call.id(), state: state, try PageRequest(call), as: call.context
+                ).answer(\.json)
             },
         ]
     }

@@ -26,14 +26,15 @@ enum WebhookStore {
     }
 
     static func list(
-        organization: OrganizationID?, _ page: PageRequest, _ tx: inout Transaction
+        organization: OrganizationID?, _ page: PageRequest, _ sight: Sight, _ tx: inout Transaction
     ) throws -> [Webhook] {
         let found = try tx.query(
             Self.columns + """
                  where deleted_at is null and ($1::uuid is null or organization_id = $1)
                 and ($2::uuid is null or id > $2)
+                and access_sees(organization_id, $4, $5, $6)
                 order by id limit $3
-                """, organization, page.afterID, page.fetchLimit
+                """, organization, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
         ).map(Self.read)
         return try Self.withSecrets(found, &tx)
     }

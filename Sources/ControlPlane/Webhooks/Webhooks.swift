@@ -1,9 +1,9 @@
-package import Postgres
+import Postgres
 package import Shared
 
 /// What can be done with webhooks.
 package struct Webhooks: Sendable {
-    private let database: Database
+    private let reads: Reads
     private let changes: Changes
     private let keys: KeyEncryptionKeys
     private let time: TimeSource
@@ -14,20 +14,24 @@ package struct Webhooks: Sendable {
         package let secret: Secret<String>?
     }
 
-    package init(database: Database, changes: Changes, keys: KeyEncryptionKeys, time: TimeSource) {
-        self.database = database
+    package init(reads: Reads, changes: Changes, keys: KeyEncryptionKeys, time: TimeSource) {
+        self.reads = reads
         self.changes = changes
         self.keys = keys
         self.time = time
     }
 
-    package func get(_ id: WebhookID) async throws -> Webhook {
-        try await self.database.transaction(.readOnly) { tx in try WebhookStore.fetch(id, &tx) }
+    package func get(_ id: WebhookID, as context: OperationContext) async throws -> Webhook {
+        try await self.reads.one(.webhooksRead, as: context, "webhook", at: \.place) { tx in
+            try WebhookStore.fetch(id, &tx)
+        }
     }
 
-    package func list(organization: OrganizationID?, _ page: PageRequest) async throws -> Page<Webhook> {
-        let found = try await self.database.transaction(.readOnly) { tx in
-            try WebhookStore.list(organization: organization, page, &tx)
+    package func list(
+        organization: OrganizationID?, _ page: PageRequest, as context: OperationContext
+    ) async throws -> Page<Webhook> {
+        let found = try await self.reads.perform(.webhooksRead, as: context) { tx, sight in
+            try WebhookStore.list(organization: organization, page, sight, &tx)
         }
         return Page(found, page, position: \.id.bytes)
     }
@@ -37,12 +41,14 @@ package struct Webhooks: Sendable {
         let id: WebhookID = self.time.newID()
         let secret = WebhookSignature.newSecret()
         let keys = self.keys
-        let outcome = try await self.changes.perform(.webhooksCreate, on: Target(id), as: context) { tx, permit in
+        let outcome = try await self.changes.perform(.webhooksCreate, on: Target(id), as: context) { tx, gate in
             // Held for ourselves: two that create at once count one after the other.
+            let missing = ControlError.invalid("There is no such organization.", at: "/organization")
             guard let organization = body["organization"]?.string.flatMap({ OrganizationID($0) }),
                 let home = try ScopeNodeStore.find(organization.node, &tx, lock: .update),
                 home.reference == .organization(organization)
-            else { throw ControlError.invalid("There is no such organization.", at: "/organization") }
+            else { throw missing }
+            let permit = try gate.permit(at: home.scope, &tx, orMissing: missing)
             guard try WebhookStore.count(of: organization, &tx) < Webhook.limitOfOrganization else {
                 throw ControlError(
                     .conflict, "too_many_webhooks",
@@ -61,14 +67,17 @@ package struct Webhooks: Sendable {
             let stored = try WebhookStore.fetch(id, &tx)
             return Change(Issued(webhook: stored, secret: secret), in: organization, after: stored)
         }
-        return try await outcome.resolved { Issued(webhook: try await self.get(WebhookID($0)), secret: nil) }
+        return try await outcome.resolved {
+            Issued(webhook: try await self.get(WebhookID($0), as: context), secret: nil)
+        }
     }
 
     package func update(
         _ id: WebhookID, _ patch: JSONValue, ifRevision: Int64?, as context: OperationContext
     ) async throws -> Resolved<Webhook> {
-        let outcome = try await self.changes.perform(.webhooksUpdate, on: Target(id), as: context) { tx, permit in
+        let outcome = try await self.changes.perform(.webhooksUpdate, on: Target(id), as: context) { tx, gate in
             let before = try WebhookStore.fetch(id, &tx, forUpdate: true)
+            let permit = try gate.permit(at: before.place, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
             let after = try before.applying(patch, at: context.time)
             try WebhookStore.save(after, &tx, permit)
@@ -77,7 +86,7 @@ package struct Webhooks: Sendable {
             }
             return Change(after, in: before.organization, before: before, after: after)
         }
-        return try await outcome.resolved { _ in try await self.get(id) }
+        return try await outcome.resolved { _ in try await self.get(id, as: context) }
     }
 
     /// Gives it another secret; deliveries are signed with the one before, too, for `overlap` seconds.
@@ -86,8 +95,9 @@ package struct Webhooks: Sendable {
     ) async throws -> Resolved<Issued> {
         let secret = WebhookSignature.newSecret()
         let keys = self.keys
-        let outcome = try await self.changes.perform(.webhooksRotate, on: Target(id), as: context) { tx, permit in
+        let outcome = try await self.changes.perform(.webhooksRotate, on: Target(id), as: context) { tx, gate in
             let before = try WebhookStore.fetch(id, &tx, forUpdate: true)
+            let permit = try gate.permit(at: before.place, &tx)
             let after = try before.applying([:], at: context.time)
             try WebhookStore.save(after, &tx, permit)
             let version = (before.secrets.last?.version ?? 0) + 1
@@ -99,14 +109,15 @@ package struct Webhooks: Sendable {
             return Change(
                 Issued(webhook: stored, secret: secret), in: before.organization, before: before, after: stored)
         }
-        return try await outcome.resolved { _ in Issued(webhook: try await self.get(id), secret: nil) }
+        return try await outcome.resolved { _ in Issued(webhook: try await self.get(id, as: context), secret: nil) }
     }
 
     /// Stores an event that goes to this webhook alone.
     package func test(_ id: WebhookID, as context: OperationContext) async throws -> Resolved<Event> {
         let eventID: EventID = self.time.newID()
-        let outcome = try await self.changes.perform(.webhooksTest, on: Target(eventID), as: context) { tx, _ in
+        let outcome = try await self.changes.perform(.webhooksTest, on: Target(eventID), as: context) { tx, gate in
             let webhook = try WebhookStore.fetch(id, &tx, forUpdate: true)
+            _ = try gate.permit(at: webhook.place, &tx, orMissing: .notFound("webhook"))
             guard webhook.status == .active else {
                 throw ControlError.conflict("webhook_disabled", "The webhook is disabled: nothing is sent to it.")
             }
@@ -116,14 +127,15 @@ package struct Webhooks: Sendable {
             try EventStore.raise(event, only: id, &tx)
             return Change(event, in: webhook.organization, after: event)
         }
-        return try await outcome.resolved { id in try await Events(database: self.database).get(EventID(id)) }
+        return try await outcome.resolved { id in try await Events(reads: self.reads).get(EventID(id), as: context) }
     }
 
     package func delete(
         _ id: WebhookID, ifRevision: Int64?, as context: OperationContext
     ) async throws -> [AuditReceipt] {
-        try await self.changes.perform(.webhooksDelete, on: Target(id), as: context) { tx, permit in
+        try await self.changes.perform(.webhooksDelete, on: Target(id), as: context) { tx, gate in
             let before = try WebhookStore.fetch(id, &tx, forUpdate: true)
+            let permit = try gate.permit(at: before.place, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
             try WebhookStore.remove(id, at: context.time, &tx, permit)
             try WebhookDeliveryStore.abandon(id, "the webhook was deleted", at: context.time, &tx)
@@ -133,10 +145,10 @@ package struct Webhooks: Sendable {
 
     /// What was, and is to be, delivered to it: newest event first.
     package func deliveries(
-        of id: WebhookID, state: WebhookDelivery.State?, _ page: PageRequest
+        of id: WebhookID, state: WebhookDelivery.State?, _ page: PageRequest, as context: OperationContext
     ) async throws -> Page<WebhookDelivery> {
-        let found = try await self.database.transaction(.readOnly) { tx in
-            _ = try WebhookStore.fetch(id, &tx)
+        let found = try await self.reads.perform(.webhooksRead, as: context) { tx, sight in
+            try sight.require(try WebhookStore.fetch(id, &tx).place, "webhook", &tx)
             return try WebhookDeliveryStore.list(of: id, state: state, page, &tx)
         }
         return Page(found, page, position: \.event.bytes)

@@ -74,7 +74,7 @@ import Testing
             limits.leafInterval = 1_000_000_000
             let clock = Uptime()
             let lane = self.lane(plane, limits, uptime: { clock.read() })
-            let known = Actor(kind: .serviceAccount, id: UUIDValue(high: 1, low: 1), role: .none)
+            let known = Actor(kind: .serviceAccount, id: UUIDValue(high: 1, low: 1))
             var most = 0
             for number in 0..<100_000 {
                 let address = "2001:db8::\(String(number / 1000, radix: 16)):\(String(number % 1000, radix: 16))"

@@ -29,8 +29,8 @@ import Testing
             let ended = try await plane.database.database.transaction { tx -> ServiceAccountID in
                 _ = try tx.execute(
                     """
-                    insert into api_token (id, public_id, digest, subject_id, name, role, expires_at)
-                    select gen_random_uuid(), 'e', sha256('e'), gen_random_uuid(), 'e', 'root', now()
+                    insert into api_token (id, public_id, subject_id, name, expires_at)
+                    select gen_random_uuid(), 'e', gen_random_uuid(), 'e', now()
                     """
                 )
                 return try tx.query("select subject_id from api_token where name = 'none'")[0].get("subject_id")

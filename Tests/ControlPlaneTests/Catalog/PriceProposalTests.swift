@@ -34,10 +34,11 @@ import Testing
                 try SigningKeys.load(&tx, keys: plane.services.keys).deployment
             }
             let context = OperationContext(
-                actor: .localOperator(of: deployment), request: TimeSource.system.newID(), time: TimeSource.system.now()
+                actor: .localOperator(of: deployment), authority: .everything, request: TimeSource.system.newID(),
+                time: TimeSource.system.now()
             )
             let tokens = APITokens(changes: plane.services.changes, time: .system)
-            self.second = try await tokens.create(name: "second", role: .root, expiresAt: nil, as: context).text
+            self.second = try await tokens.create(name: "second", role: .owner, expiresAt: nil, as: context).text
                 .reveal()
         }
 
@@ -129,7 +130,7 @@ import Testing
             let setting = try await Setting(plane)
             let later = try await setting.propose(["effective_at": "2031-01-01T00:00:00Z"])
             try await plane.database.database.transaction { tx in
-                _ = try tx.execute("update api_token set revoked_at = now() where name = 'second'")
+                _ = try tx.execute("update service_account set status = 'disabled' where name like 'second %'")
             }
             let approved = try await setting.decide(later, "approve")
             #expect(approved.status == 200)

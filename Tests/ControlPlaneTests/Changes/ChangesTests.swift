@@ -8,11 +8,11 @@ import Testing
 @Suite(.timeLimit(.minutes(10))) struct ChangesTests {
     private struct Trouble: Error {}
 
-    private func context(_ actor: Actor) -> OperationContext {
-        OperationContext(actor: actor, request: TimeSource.system.newID(), time: TimeSource.system.now())
+    private func context(_ authority: Authority) -> OperationContext {
+        OperationContext(
+            actor: Actor(kind: .serviceAccount, id: UUIDValue(high: 1, low: 2)), authority: authority,
+            request: TimeSource.system.newID(), time: TimeSource.system.now())
     }
-
-    private let actor = Actor(kind: .serviceAccount, id: UUIDValue(high: 1, low: 2), role: .root)
 
     @Test func `a leaf is written with its change and says what happened`() async throws {
         try await TestControlPlane.with { plane in
@@ -50,7 +50,7 @@ import Testing
             let target = Target(OrganizationID(UUIDValue(high: 7, low: 7)))
             await #expect(throws: Trouble.self) {
                 _ = try await plane.services.changes.perform(
-                    .organizationsCreate, on: target, as: self.context(self.actor)
+                    .organizationsCreate, on: target, at: .instance, as: self.context(.everything)
                 ) { tx, _ -> Change<Int> in
                     _ = try tx.execute(
                         "insert into deployment (singleton, id) values (true, gen_random_uuid()) on conflict do nothing"
@@ -58,10 +58,9 @@ import Testing
                     throw Trouble()
                 }
             }
-            let powerless = Actor(kind: .serviceAccount, id: self.actor.id, role: .none)
             await #expect(throws: ControlError.self) {
                 _ = try await plane.services.changes.perform(
-                    .organizationsCreate, on: target, as: self.context(powerless)
+                    .organizationsCreate, on: target, at: .instance, as: self.context(.none)
                 ) { _, _ in Change(1, in: nil) }
             }
             #expect(try await plane.count("audit_leaf") == before)

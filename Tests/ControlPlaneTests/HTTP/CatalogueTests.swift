@@ -40,7 +40,7 @@ import Testing
             #expect(Set(endpoints.map { "\($0.method) \($0.path)" }).count == endpoints.count)
             let asked = Set(endpoints.compactMap(\.auth.permission))
             let others: Set<Permission> = [
-                .apiTokensCreate, .gatewaysEnroll, .gatewaysFence, .trustRootRotate, .usageDeclareLost,
+                .gatewaysEnroll, .gatewaysFence, .rolesBind, .rolesEscalate, .trustRootRotate, .usageDeclareLost,
             ]
             #expect(Set(Permission.allCases).subtracting(asked) == others)
         }

@@ -5,6 +5,52 @@ import TestKit
 import Testing
 
 @Suite(.timeLimit(.minutes(10))) struct VirtualKeyTests {
+    @Test func `a key belongs to a user or a service account, and so do budgets and limits`() async throws {
+        try await TestControlPlane.with { plane in
+            let (acme, project) = try await plane.makeProject("acme")
+            let (other, _) = try await plane.makeProject("other")
+            let user = try await plane.make(
+                "/v1/users", ["organization": .string(acme), "login": "ann", "name": "Ann"]
+            ).id
+            let account = try await plane.make("/v1/service-accounts", ["scope": .string(project), "name": "bot"]).id
+            let stranger = try await plane.make("/v1/service-accounts", ["scope": .string(other), "name": "bot"]).id
+            let group = try await plane.make("/v1/groups", ["organization": .string(acme), "name": "all"]).id
+            func key(_ owner: JSONValue) async throws -> TestControlPlane.Reply {
+                try await plane.send(
+                    "POST", "/v1/virtual-keys", ["project": .string(project), "name": "k", "owner": owner])
+            }
+            let made = try await key(.string(user))
+            #expect(made["owner"]?.string == user)
+            #expect(try await key(.null)["owner"] == .null)
+            for nobody in [stranger, group, "usr_01jd3x0r7ze4qbt0xq4v6m2k5n"] {
+                let refused = try await key(.string(nobody))
+                #expect(refused.status == 400 && refused["pointer"] == "/owner", "\(refused.json.text)")
+            }
+            let path = "/v1/virtual-keys/\(made.id)"
+            let moved = try await plane.send("PATCH", path, ["owner": .string(account)], ifMatch: made.etag)
+            #expect(moved["owner"]?.string == account)
+            for (noun, more): (String, [String: JSONValue]) in [
+                ("budgets", ["amount_usd": "1", "period": "day"]),
+                ("rate-limits", ["meter": "requests", "amount": 1, "period": "minute"]),
+            ] {
+                for owner in [user, account] {
+                    let body: [String: JSONValue] = ["scope": .string(owner), "name": "x"]
+                    let one = try await plane.make("/v1/\(noun)", .object(body.merging(more) { $1 }))
+                    #expect(one["scope"]?.string == owner && one["organization"]?.string == acme)
+                    #expect(try await plane.send("GET", "/v1/\(noun)/\(one.id)")["scope"]?.string == owner)
+                }
+                let tagged = try await plane.send(
+                    "POST", "/v1/\(noun)",
+                    .object(
+                        ["scope": .string(user), "name": "x", "tag": ["name": "a", "value": "b"]].merging(more) { $1 }))
+                #expect(tagged["pointer"] == "/tag", "\(tagged.json.text)")
+                let ofGroup = try await plane.send(
+                    "POST", "/v1/\(noun)", .object(["scope": .string(group), "name": "x"].merging(more) { $1 }))
+                #expect(ofGroup.status == 400 && ofGroup["pointer"] == "/scope")
+            }
+        }
+    }
+
     @Test func `a key is shown once, rotated, revoked and deleted`() async throws {
         try await TestControlPlane.with { plane in
             let (organization, project) = try await plane.makeProject()

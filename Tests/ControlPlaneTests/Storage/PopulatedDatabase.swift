@@ -31,9 +31,49 @@ enum PopulatedDatabase {
             md5('o' || (n % 2000 + 1) % 2 + 1)::uuid, 'key ' || n from generate_series(1, 100000) n;
         insert into virtual_key_secret (digest, key_id, ordinal)
         select sha256(('k' || n)::bytea), md5('k' || n)::uuid, 1 from generate_series(1, 100000) n;
-        insert into api_token (id, public_id, digest, subject_id, name, role)
-        select md5('t' || n)::uuid, 't' || n, sha256(('t' || n)::bytea), md5('s' || n)::uuid, 't', 'none'
+        insert into user_account (id, organization_id, login, name, status)
+        select md5('s' || n)::uuid, md5('o' || n % 2 + 1)::uuid, 'user-' || n, 'user',
+            case when n % 10 = 0 then 'disabled' else 'active' end from generate_series(1, 20000) n;
+        insert into user_group (id, organization_id, name, status)
+        select md5('g' || n)::uuid, md5('o' || n % 2 + 1)::uuid, 'group ' || n,
+            case when n % 10 = 0 then 'disabled' else 'active' end from generate_series(1, 20000) n;
+        insert into service_account (id, organization_id, node_id, name, status)
+        select md5('a' || n)::uuid, md5('o' || n % 2 + 1)::uuid,
+            case when n % 2 = 0 then md5('o1')::uuid else md5('u' || n)::uuid end, 'account ' || n,
+            case when n % 10 = 0 then 'disabled' else 'active' end from generate_series(1, 20000) n;
+        insert into group_member (group_id, member_kind, member_id, organization_id)
+        select md5('g' || n)::uuid, 'user', md5('s' || n)::uuid, md5('o' || n % 2 + 1)::uuid
         from generate_series(1, 20000) n;
+        insert into group_member (group_id, member_kind, member_id, organization_id)
+        select md5('g1')::uuid, 'user', md5('s' || n)::uuid, md5('o2')::uuid from generate_series(3, 9999, 2) n;
+        insert into group_member (group_id, member_kind, member_id, organization_id, deleted_at)
+        select md5('g' || n)::uuid, 'group', md5('g' || n + 2)::uuid, md5('o' || n % 2 + 1)::uuid,
+            case when n > 3 then now() - interval '26 hours' end from generate_series(1, 200) n;
+        insert into role (id, organization_id, name, permissions)
+        select md5('r' || n)::uuid, md5('o' || n % 2 + 1)::uuid, 'role ' || n, '{budgets.read}'
+        from generate_series(1, 20000) n;
+        insert into role_binding (id, organization_id, subject_kind, subject_id, role_id, scope_id, created_by_kind,
+            created_by)
+        select md5('b' || n)::uuid, md5('o' || n % 2 + 1)::uuid, 'user', md5('s' || n)::uuid, md5('r' || n)::uuid,
+            md5('o' || n % 2 + 1)::uuid, 'operator', md5('x')::uuid
+        from generate_series(1, 20000) n;
+        insert into deny_rule (id, organization_id, name, permissions)
+        select md5('d' || n)::uuid, md5('o' || n % 2 + 1)::uuid, 'rule ' || n, '{budgets.read}'
+        from generate_series(1, 20000) n;
+        insert into duty_separation (id, organization_id, name, first, second)
+        select md5('d' || n)::uuid, md5('o' || n % 2 + 1)::uuid, 'rule ' || n, '{budgets.read}', '{usage.read}'
+        from generate_series(1, 20000) n;
+        insert into api_token (id, public_id, subject_id, subject_kind, organization_id, name)
+        select md5('t' || n)::uuid, lpad(n::text, 16, 't'), md5('s' || n)::uuid, 'user', md5('o' || n % 2 + 1)::uuid, 't'
+        from generate_series(1, 20000) n;
+        insert into api_token_secret (digest, token_id, ordinal)
+        select sha256(('t' || n || '-' || o)::bytea), md5('t' || n)::uuid, o
+        from generate_series(1, 20000) n, generate_series(1, 4) o;
+        update role set deleted_at = now() - interval '26 hours' where name like 'role 199__';
+        update role_binding set deleted_at = now() - interval '26 hours' where role_id in (
+            select id from role where deleted_at is not null);
+        update deny_rule set deleted_at = now() - interval '26 hours' where name like 'rule 199__';
+        update duty_separation set deleted_at = now() - interval '26 hours' where name like 'rule 199__';
         """
 
     private static let catalogue = """
@@ -204,6 +244,6 @@ enum PopulatedDatabase {
         select md5('s1')::uuid, 'k' || n, sha256('x'), 201, now() - n * interval '5 seconds'
         from generate_series(1, 20000) n;
         insert into subject_key (subject_id, kek_id, wrapped_key)
-        select md5('s' || n)::uuid, 'test', 'x' from generate_series(1, 20000) n;
+        select md5('sk' || n)::uuid, 'test', 'x' from generate_series(1, 20000) n;
         """
 }

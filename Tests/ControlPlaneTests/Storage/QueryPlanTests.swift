@@ -78,6 +78,7 @@ import Testing
             let log = try await PlanLog(plane.database)
             try await self.readEverything(plane)
             try await self.change(plane)
+            try await self.identify(plane)
             try await self.serve(node, plane)
             try await self.publish(plane)
             try await self.keepHouse(plane)
@@ -131,7 +132,7 @@ import Testing
     /// Every statement of a store that reads a large table by what it looks for must have been seen.
     private func checkCoverage(_ plans: [PlanLog.Plan]) {
         for part in [
-            "from api_token where digest", "from virtual_key_secret where key_id", "from audit_leaf l",
+            "from api_token_secret s join api_token t", "from virtual_key_secret where key_id", "from audit_leaf l",
             "from idempotency_key where actor_id", "from subject_key where subject_id", "from change where id",
             "from change_publication where change_id", "from usage_day", "from usage_event", "from join_token where",
             "update join_token set used_at", "from gateway where id = $1 and status", "insert into gateway_status",
@@ -150,6 +151,17 @@ import Testing
             "where w.step < (select k.step from budget_checkpoint", "delete from budget_checkpoint c using (",
             "insert into budget_checkpoint (account_id",
             "delete from join_token",
+            "from user_account u where u.id", "from user_account u join group_member m", "lower(u.login) ~>=~",
+            "from user_group g where", "from service_account a left join", "from api_token t left join",
+            "from api_token_secret where token_id", "with recursive up", "with recursive above",
+            "select distinct organization_id from scope_node where id = any", "insert into group_member",
+            "update group_member set deleted_at = $2 where group_id",
+            "update group_member set deleted_at = $3 where member_id",
+            "update role_binding set deleted_at", "update api_token set revoked_at",
+            "update api_token t set last_used_at",
+            "delete from api_token_secret", "delete from group_member", "delete from role where",
+            "delete from role_binding",
+            "delete from deny_rule", "delete from duty_separation",
         ] {
             #expect(plans.contains { $0.query.contains(part) }, "not exercised: \(part)")
         }
@@ -179,7 +191,9 @@ import Testing
             ("org", "o"), ("prj", "p"), ("unit", "u"), ("vk", "k"), ("prv", "v"), ("crd", "c"), ("mdl", "m"),
             ("rte", "r"), ("prc", "x"), ("adj", "y"), ("ppr", "f"), ("rer", "a"), ("gwg", "g"), ("gw", "w"),
             ("chg", "h"), ("req", "q"), ("pst", "y"), ("bud", "b"), ("evt", "d"), ("whk", "j"),
-            ("rl", "l"),
+            ("rl", "l"), ("rol", "r"), ("bnd", "b"), ("dny", "d"), ("sod", "d"), ("usr", "s"), ("grp", "g"),
+            ("sa", "a"),
+            ("tok", "t"),
         ] {
             ids[prefix] = "\(prefix)_\(Crockford.encode(try await self.md5("\(letter)1", plane)))"
         }
@@ -188,7 +202,9 @@ import Testing
             "credentials": "crd", "models": "mdl", "routes": "rte", "prices": "prc", "gateway-groups": "gwg",
             "gateways": "gw", "changes": "chg", "price-adjustments": "adj", "price-proposals": "ppr",
             "reratings": "rer", "provider-statements": "pst", "budgets": "bud", "events": "evt",
-            "webhooks": "whk", "rate-limits": "rl", "decisions": "req",
+            "webhooks": "whk", "rate-limits": "rl", "decisions": "req", "users": "usr",
+            "groups": "grp", "service-accounts": "sa", "api-tokens": "tok",
+            "roles": "rol", "bindings": "bnd", "deny-rules": "dny", "duty-separations": "sod",
         ]
         let minute = TimeSource.system.now().microseconds / 60_000_000 * 60_000_000
         let values: [String: String?] = [
@@ -200,8 +216,9 @@ import Testing
             "gateway": ids["gw"], "user": nil, "limit": "200",
             "from": Timestamp(microseconds: minute - 86_400_000_000).description,
             "to": Timestamp(microseconds: minute).description, "format": "focus", "state": "pending",
-            "type": "budget.threshold_crossed",
+            "type": "budget.threshold_crossed", "login": "user-12", "scope": ids["unit"], "subject": ids["usr"],
         ]
+        let ofIdentity: [String: String?] = ["status": "disabled", "group": ids["grp"]]
         for endpoint in plane.api.catalogue.endpoints where endpoint.method == .get && endpoint.auth.permission != nil {
             let noun = endpoint.path.description.split(separator: "/").dropFirst().first.map(String.init) ?? ""
             let path = endpoint.path.description.replacing(
@@ -210,8 +227,10 @@ import Testing
             // Records there have identifiers of no time, and may be older than what is looked through.
             let isOfRequest = ["usage.record", "decisions.get"].contains(endpoint.operation)
             #expect([200, 503].contains(first.status) || isOfRequest, "\(path): \(first.json.text)")
-            var queries = endpoint.query.compactMap { parameter in
-                (values[parameter.name] ?? nil).map { "\(parameter.name)=\($0)" }
+            var queries = endpoint.query.compactMap { parameter -> String? in
+                let isOfIdentity = ["users", "groups", "service-accounts"].contains(noun)
+                let value = isOfIdentity ? ofIdentity[parameter.name] ?? values[parameter.name] : values[parameter.name]
+                return (value ?? nil).map { "\(parameter.name)=\($0)" }
             }
             if let cursor = first["next_cursor"]?.string { queries += queries.map { "\($0)&cursor=\(cursor)" } }
             for query in queries {
@@ -317,6 +336,69 @@ import Testing
         _ = try await plane.send("DELETE", "/v1/organizations/org_\(Crockford.encode(try await self.md5("o1", plane)))")
         _ = try await plane.send("DELETE", "/v1/projects/prj_\(Crockford.encode(try await self.md5("p1", plane)))")
         #expect(try await plane.send("GET", "/v1/projects/\(project.id)", token: plane.powerless).status == 403)
+    }
+
+    /// Users, groups, service accounts and tokens, as those of an organization see and change them.
+    private func identify(_ plane: TestControlPlane) async throws {
+        let setting = try await TestIdentity(plane)
+        let large = "org_\(Crockford.encode(try await self.md5("o1", plane)))"
+        let unit = "unit_\(Crockford.encode(try await self.md5("u1", plane)))"
+        let users = [
+            try await setting.user("small", of: setting.acme, .owner),
+            try await setting.user("large", of: large, .owner),
+            try await setting.user("unit", of: large, .owner, at: unit),
+            try await setting.user("both", of: nil, .owner, at: large),
+        ]
+        try await setting.bind(users[3].id, .owner, at: setting.acme)
+        for user in users {
+            for noun in ["users", "groups", "service-accounts", "api-tokens"] {
+                for query in ["", "?status=disabled", "?organization=\(large)", "?organization=\(large)&limit=1"] {
+                    let reply = try await plane.send("GET", "/v1/\(noun)\(query)", token: user.token)
+                    #expect(reply.status == (noun == "api-tokens" && query.hasPrefix("?status") ? 400 : 200))
+                }
+            }
+            for own in ["me", "me/api-tokens"] {
+                #expect(try await plane.send("GET", "/v1/\(own)", token: user.token).status == 200)
+            }
+        }
+        let inLarge = "usr_\(Crockford.encode(try await self.md5("s2", plane)))"
+        let inGroup = "grp_\(Crockford.encode(try await self.md5("g2", plane)))"
+        let group = try await plane.make("/v1/groups", ["organization": .string(large), "name": "new"])
+        let account = try await plane.make("/v1/service-accounts", ["scope": .string(large), "name": "new"])
+        for member in [inLarge, inGroup, account.id, users[1].id] {
+            #expect(try await plane.send("PUT", "/v1/groups/\(group.id)/members/\(member)").status == 204)
+        }
+        for path in ["users/\(inLarge)", "service-accounts/\(account.id)"] {
+            #expect(try await plane.send("GET", "/v1/\(path)/groups", token: users[1].token).status == 200)
+        }
+        let body: JSONValue = ["service_account": .string(account.id), "name": "t"]
+        let token = try await plane.send("POST", "/v1/api-tokens", body, key: "identify", token: users[1].token)
+        #expect(token.status == 201, "\(token.json.text)")
+        #expect(
+            try await plane.send(
+                "POST", "/v1/api-tokens/\(token.id)/rotate", ["overlap_seconds": 1], token: users[1].token
+            )
+            .status == 200)
+        let own: JSONValue = [
+            "name": "t", "expires_at": .string(TimeSource.system.now().adding(seconds: 86_400).description),
+        ]
+        let mine = try await plane.send("POST", "/v1/me/api-tokens", own, token: users[1].token)
+        #expect(mine.status == 201, "\(mine.json.text)")
+        #expect(try await plane.send("DELETE", "/v1/me/api-tokens/\(mine.id)", token: users[1].token).status == 204)
+        for path in [
+            "users/\(users[2].id)", "groups/\(group.id)", "service-accounts/\(account.id)", "api-tokens/\(token.id)",
+        ] {
+            let patched = try await plane.send("PATCH", "/v1/\(path)", ["name": "changed"], ifMatch: "*")
+            #expect(patched.status == 200, "\(path): \(patched.json.text)")
+        }
+        #expect(
+            try await plane.send("DELETE", "/v1/groups/\(group.id)/members/\(inLarge)", token: users[1].token).status
+                == 204)
+        for path in ["users/\(inLarge)", "groups/\(group.id)", "service-accounts/\(account.id)"] {
+            let deleted = try await plane.send("DELETE", "/v1/\(path)")
+            #expect(deleted.status == 204, "\(path): \(deleted.json.text)")
+        }
+        #expect(try await plane.services.uses.write(to: plane.services.database) > 0)
     }
 
     /// What gateways call.

@@ -47,12 +47,13 @@ struct TestControlPlane: Sendable {
                 database: served, keys: keys, time: .system, logger: database.logger
             )
             let context = OperationContext(
-                actor: .localOperator(of: try #require(deployment)), request: TimeSource.system.newID(),
+                actor: .localOperator(of: try #require(deployment)), authority: .everything,
+                request: TimeSource.system.newID(),
                 time: TimeSource.system.now()
             )
             let tokens = APITokens(changes: services.changes, time: .system)
-            let root = try await tokens.create(name: "root", role: .root, expiresAt: nil, as: context)
-            let powerless = try await tokens.create(name: "none", role: .none, expiresAt: nil, as: context)
+            let root = try await tokens.create(name: "root", role: .owner, expiresAt: nil, as: context)
+            let powerless = try await tokens.create(name: "none", role: nil, expiresAt: nil, as: context)
             let api = services.api(
                 ProbeRoutes.endpoints(
                     database: served, metrics: services.metrics, isSchemaRight: { true }, figures: { "" }
@@ -107,7 +108,7 @@ struct TestControlPlane: Sendable {
             case .found(let endpoint, _) = self.api.catalogue.match(method: request.method, path: path)
         {
             let recorded = try await self.recordedPermission(receipt)
-            #expect(recorded == endpoint.auth.permission?.rawValue, sourceLocation: location)
+            #expect(recorded == endpoint.auth.recorded?.rawValue, sourceLocation: location)
         }
         if response.status >= 400 {
             #expect(response.header("content-type") == "application/problem+json", sourceLocation: location)

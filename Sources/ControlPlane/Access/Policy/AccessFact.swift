@@ -103,3 +103,27 @@ package enum AccessFact: Sendable, Hashable {
     case separation(AccessSeparation)
     case removedSeparation(DutySeparationID)
 }
+
+extension AccessSubject {
+    /// The identifier as text.
+    package var text: String {
+        switch self.kind {
+        case .user: UserID(self.id).description
+        case .group: GroupID(self.id).description
+        case .serviceAccount: ServiceAccountID(self.id).description
+        }
+    }
+
+    /// Reads the identifier of a user, a group or a service account.
+    package init?(_ text: String) {
+        if let id = UserID(text) {
+            self.init(id)
+        } else if let id = GroupID(text) {
+            self.init(id)
+        } else if let id = ServiceAccountID(text) {
+            self.init(id)
+        } else {
+            return nil
+        }
+    }
+}

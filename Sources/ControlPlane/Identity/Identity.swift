@@ -1,0 +1,83 @@
+import Postgres
+package import Shared
+
+/// What can be done with those who act: users, groups, service accounts and their tokens.
+package struct Identity: Sendable {
+    let reads: Reads
+    let changes: Changes
+    let authorizer: Authorizer
+    let time: TimeSource
+
+    package init(reads: Reads, changes: Changes, authorizer: Authorizer, time: TimeSource) {
+        self.reads = reads
+        self.changes = changes
+        self.authorizer = authorizer
+        self.time = time
+    }
+
+    /// Whose users and groups are asked for: an organization's, which is held, or the instance's for none.
+    ///
+    /// - Returns: where such a thing is made, and what an organization that is not there is answered with.
+    static func home(
+        _ organization: OrganizationID?, _ tx: inout Transaction
+    ) throws -> (scope: AccessScope, missing: ControlError) {
+        let missing = ControlError.invalid("There is no such organization.", at: "/organization")
+        guard let organization else { return (.instance, missing) }
+        let node = try ScopeNodeStore.find(organization.node, &tx, lock: .share)
+        guard node?.reference == .organization(organization) else { throw missing }
+        return (.node(organization.node), missing)
+    }
+}
+
+extension ActiveStatus {
+    /// Of a row with `status`; nobody is active whose status this build does not know.
+    init(_ row: Row) throws { self = ActiveStatus(rawValue: try row.get("status")) ?? .disabled }
+
+    init?(_ value: JSONValue?) {
+        guard let status = value?.string.flatMap({ ActiveStatus(rawValue: $0) }) else { return nil }
+        self = status
+    }
+}
+
+extension Metadata {
+    /// Of a row with `metadata` as text.
+    static func read(_ row: Row) throws -> [String: String] {
+        Self.read(try JSONParser.parse(Array(try row.get("metadata", as: String.self).utf8)))
+    }
+}
+
+extension ScopeNodeStore.Lock {
+    /// The clause that holds rows of one table of a statement; those that only refer to them do not wait for it.
+    func clause(of table: SQL) -> SQL {
+        switch self {
+        case .none: ""
+        case .share: " for share of " + table
+        case .update: " for no key update of " + table
+        }
+    }
+}
+
+extension Identity {
+    /// Looks whether the caller may bring about what comes of another status: who is active again has what he had, and a
+    /// group that is not active takes nothing away any more.
+    static func check(
+        _ subject: AccessSubject, _ before: ActiveStatus, _ after: ActiveStatus, in partition: AccessPartition,
+        _ gate: Gate, _ tx: inout Transaction
+    ) throws {
+        guard before != after else { return }
+        try AccessEdit.check([.subject(subject, isActive: after == .active)], in: partition, as: gate, &tx)
+    }
+}
+
+extension Gate {
+    /// The permit to change something that is there; to a caller who does not see it there is no such thing, also where it
+    /// is the instance's.
+    func permit(toChangeAt scope: AccessScope, _ tx: inout Transaction) throws -> Permit {
+        if scope == .instance, let reading = self.permission.reading,
+            try !self.access.allows(self.permission, at: scope, &tx), try !self.access.allows(reading, at: scope, &tx)
+        {
+            throw ControlError.hidden(String(self.target.kind.map { $0 == "_" ? " " : $0 }))
+        }
+        return try self.permit(at: scope, &tx)
+    }
+}
