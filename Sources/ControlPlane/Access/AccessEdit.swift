@@ -7,8 +7,8 @@ enum AccessEdit {
     /// Holds the partition, so that nobody else changes it meanwhile, and throws when the caller may not bring about what
     /// the facts do.
     ///
-    /// `notAllowed` (`escalation`) for what would give more than the caller holds, unless he holds `roles.bind` there (for
-    /// the contents of a role `roles.escalate`); `conflict` (`separation_of_duties`) for what would make somebody hold what
+    /// `notAllowed` (`escalation`) for what would give more than the caller holds, or for longer, unless he holds
+    /// `roles.bind` there (for the contents of a role `roles.escalate`); `conflict` (`separation_of_duties`) for what would make somebody hold what
     /// must be apart.
     ///
     /// It comes before the transaction writes anything of the partition.
@@ -38,6 +38,8 @@ enum AccessEdit {
         let scope: AccessScope
         /// What lets one give them without holding them.
         let waiver: Permission
+        /// They are held before this instant; nil for good.
+        var until: Timestamp?
         /// They are taken away instead.
         var isTaken = false
     }
@@ -48,12 +50,18 @@ enum AccessEdit {
     ) -> [Gift] {
         func gifts(of subject: AccessSubject) -> [Gift] {
             after.grants(of: subject, at: time).map {
-                Gift(permissions: after.permissions(of: $0.role), scope: $0.scope, waiver: .rolesBind)
+                Gift(
+                    permissions: after.permissions(of: $0.role), scope: $0.scope, waiver: .rolesBind,
+                    until: $0.expiresAt)
             }
         }
         switch fact {
         case .binding(let binding):
-            return [Gift(permissions: after.permissions(of: binding.role), scope: binding.scope, waiver: .rolesBind)]
+            return [
+                Gift(
+                    permissions: after.permissions(of: binding.role), scope: binding.scope, waiver: .rolesBind,
+                    until: binding.expiresAt)
+            ]
         case .member(_, let group, true): return gifts(of: AccessSubject(group))
         case .subject(let subject, true): return gifts(of: subject)
         case .role(let role, let permissions):
@@ -77,15 +85,23 @@ enum AccessEdit {
     }
 
     private static func require(_ gift: Gift, as gate: Gate, _ tx: inout Transaction) throws {
-        let held = try gate.access.permissions(at: gift.scope, &tx)
+        var held = try gate.access.permissions(at: gift.scope, &tx)
+        var isTooLong = false
+        if !gift.isTaken {
+            // What one holds until tomorrow is not given, nor prolonged, beyond.
+            let lasting = held.intersection(try gate.access.permissions(at: gift.scope, until: gift.until, &tx))
+            isTooLong = gift.permissions.isSubset(of: held)
+            held = lasting
+        }
         let missing = gift.permissions.subtracting(held).permissions
         guard !missing.isEmpty, !held.contains(gift.waiver) else { return }
         let place = try Self.name(gift.scope, &tx)
         let names = missing.prefix(3).map(\.rawValue).joined(separator: ", ")
+        let lack = isTooLong ? "which you do not hold there for so long" : "which you do not hold there"
         let more = missing.count > 3 ? " and \(missing.count - 3) more" : ""
         throw ControlError(
             .notAllowed, "escalation",
-            "This would \(gift.isTaken ? "deny" : "give") \(names)\(more) at \(place), which you do not hold there; "
+            "This would \(gift.isTaken ? "deny" : "give") \(names)\(more) at \(place), \(lack); "
                 + "\(gift.waiver.rawValue) would allow it.")
     }
 

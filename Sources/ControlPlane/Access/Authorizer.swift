@@ -91,6 +91,22 @@ package struct Access: Sendable {
 
     /// All that the caller holds at a scope.
     package func permissions(at scope: AccessScope, _ tx: inout Transaction) throws -> PermissionSet {
+        try self.permissions(at: scope, when: self.context.time, &tx)
+    }
+
+    /// All that the caller will hold at a scope just before an instant, as far as is known now; nil for what he holds for
+    /// good.
+    func permissions(
+        at scope: AccessScope, until instant: Timestamp?, _ tx: inout Transaction
+    ) throws -> PermissionSet {
+        // Just before the end of time: what never ends is still held.
+        let end = Timestamp(microseconds: Int64.max)
+        return try self.permissions(at: scope, when: (instant ?? end).adding(microseconds: -1), &tx)
+    }
+
+    private func permissions(
+        at scope: AccessScope, when time: Timestamp, _ tx: inout Transaction
+    ) throws -> PermissionSet {
         switch self.context.authority {
         case .none: return PermissionSet()
         case .everything: return .all
@@ -99,7 +115,7 @@ package struct Access: Sendable {
             guard let path = try AccessStore.path(to: scope, &tx), let policy = self.policy,
                 boundary.scope.map({ path.contains(.node($0)) }) != false
             else { return PermissionSet() }
-            let held = policy.permissions(of: subject, along: path, at: self.context.time)
+            let held = policy.permissions(of: subject, along: path, at: time)
             return boundary.permissions.map { held.intersection($0) } ?? held
         }
     }

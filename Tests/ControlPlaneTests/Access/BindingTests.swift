@@ -141,6 +141,38 @@ import Testing
         }
     }
 
+    @Test func `who holds something for a while gives it for no longer, and does not prolong it`() async throws {
+        try await TestControlPlane.with { plane in
+            let (acme, _) = try await plane.makeProject("acme")
+            let friend = try await plane.member(of: acme, "friend")
+            let deputy = try await plane.member(of: acme, "deputy")
+            let admin = BuiltInRole.admin.id.description
+            let own = try await plane.bind(deputy.subject, admin, at: acme, more: ["expires_at": "2031-01-01T00:00:00Z"])
+            func bind(_ expires: JSONValue) async throws -> TestControlPlane.Reply {
+                try await plane.send(
+                    "POST", "/v1/bindings",
+                    [
+                        "subject": .string(friend.subject), "role": .string(admin), "scope": .string(acme),
+                        "expires_at": expires,
+                    ], token: deputy.token)
+            }
+            for expires: JSONValue in [.null, "2031-01-01T00:00:00.000001Z"] {
+                let refused = try await bind(expires)
+                #expect(refused.code == "escalation", "\(refused.json.text)")
+                #expect(refused["detail"]?.string?.contains("for so long") == true)
+            }
+            #expect(try await bind("2031-01-01T00:00:00Z").status == 201)
+            let prolonged = try await plane.send(
+                "PATCH", "/v1/bindings/\(own.id)", ["expires_at": "2032-01-01T00:00:00Z"], ifMatch: "*",
+                token: deputy.token)
+            #expect(prolonged.code == "escalation")
+            let shortened = try await plane.send(
+                "PATCH", "/v1/bindings/\(own.id)", ["expires_at": "2030-01-01T00:00:00Z"], ifMatch: "*",
+                token: deputy.token)
+            #expect(shortened.status == 200)
+        }
+    }
+
     @Test func `a deny rule is stronger than any role, and not for the weak to take away`() async throws {
         try await TestControlPlane.with { plane in
             let (acme, project) = try await plane.makeProject("acme")
@@ -173,6 +205,15 @@ import Testing
                 "POST", "/v1/deny-rules",
                 ["name": "up", "permissions": ["budgets.read"], "scope": .string(acme)], token: weak.token)
             #expect(against.code == "escalation" && against["detail"]?.string?.contains("deny budgets.read") == true)
+            // Those who run the instance are not shut out by an organization.
+            let support = try await plane.member(of: nil, with: .viewer, at: nil)
+            let shut = try await send(
+                "POST", "/v1/deny-rules",
+                [
+                    "name": "shut", "permissions": ["projects.read"], "subject": .string(support.subject),
+                    "scope": .string(acme),
+                ])
+            #expect(shut.code == "permission_denied", "\(shut.json.text)")
             // One that has ended forbids nothing.
             let past = try await plane.make(
                 "/v1/deny-rules",

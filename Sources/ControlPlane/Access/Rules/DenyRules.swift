@@ -40,6 +40,8 @@ package struct DenyRules: Sendable {
                 guard let found = try BindingStore.partition(of: subject, held: true, &tx),
                     found.organization == nil || found == partition
                 else { throw ControlError.invalid("There is no such user, group or service account.", at: "/subject") }
+                // Those who run the instance are not shut out by an organization.
+                if found != partition { _ = try gate.permit(at: .instance, &tx) }
                 partition = found
             }
             let rule = DenyRule(
