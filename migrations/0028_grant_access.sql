@@ -277,13 +277,3 @@ alter table change add constraint change_actor_kind_check
 
 grant select, insert, update on user_account, user_group, service_account to gatehouse_app;
 grant select, insert, update, delete on group_member, role, role_binding, deny_rule, duty_separation to gatehouse_app;
-
--- Whether somebody sees what is at a node: under one of the roots (null is everywhere, the instance included), under none
--- that is denied, and under the one that his token is for.
-create function access_sees(node uuid, roots uuid[], denied uuid[], within uuid) returns boolean language sql stable as $$
-    select (roots is null
-            or exists (select from scope_closure where descendant_id = node and ancestor_id = any (roots)))
-        and (cardinality(denied) = 0
-            or not exists (select from scope_closure where descendant_id = node and ancestor_id = any (denied)))
-        and (within is null or exists (select from scope_closure where descendant_id = node and ancestor_id = within))
-$$;

@@ -7,15 +7,6 @@ $$;
 CREATE FUNCTION public.access_partition(organization uuid) RETURNS uuid
     LANGUAGE sql IMMUTABLE
     AS $$select coalesce(organization, '00000000-0000-0000-0000-000000000000'::uuid)$$;
-CREATE FUNCTION public.access_sees(node uuid, roots uuid[], denied uuid[], within uuid) RETURNS boolean
-    LANGUAGE sql STABLE
-    AS $$
-    select (roots is null
-            or exists (select from scope_closure where descendant_id = node and ancestor_id = any (roots)))
-        and (cardinality(denied) = 0
-            or not exists (select from scope_closure where descendant_id = node and ancestor_id = any (denied)))
-        and (within is null or exists (select from scope_closure where descendant_id = node and ancestor_id = within))
-$$;
 CREATE FUNCTION public.access_stamp() RETURNS trigger
     LANGUAGE plpgsql
     AS $$

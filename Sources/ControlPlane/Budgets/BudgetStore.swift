@@ -33,10 +33,13 @@ package enum BudgetStore {
             Self.columns + """
                  where b.deleted_at is null and ($1::uuid is null or b.organization_id = $1)
                 and ($2::uuid is null or b.id > $2)
-                and access_sees(coalesce(b.node_id, (select project_id from virtual_key where id = b.key_id),
-                    b.organization_id), $4, $5, $6)
-                order by b.id limit $3
-                """, organization, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
+                and
+                """
+                + Sight.condition(
+                    "coalesce(b.node_id, (select project_id from virtual_key where id = b.key_id), b.organization_id)",
+                    4) + """
+                     order by b.id limit $3
+                    """, organization, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
         ).map(Self.read)
     }
 

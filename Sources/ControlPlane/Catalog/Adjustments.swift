@@ -35,9 +35,10 @@ package enum AdjustmentStore {
         try tx.query(
             Self.columns + """
                  where ($1::uuid is null or organization_id = $1) and ($2::uuid is null or id < $2)
-                and access_sees(organization_id, $4, $5, $6)
-                order by id desc limit $3
-                """, organization, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
+                and
+                """ + Sight.condition("organization_id", 4) + """
+                     order by id desc limit $3
+                    """, organization, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
         ).map(Self.read)
     }
 

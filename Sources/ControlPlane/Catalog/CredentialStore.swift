@@ -36,9 +36,10 @@ package enum CredentialStore {
             Self.columns + """
                  where c.deleted_at is null and ($1::uuid is null or c.provider_id = $1)
                 and ($2::uuid is null or n.organization_id = $2) and ($3::uuid is null or c.id > $3)
-                and access_sees(p.node_id, $5, $6, $7)
-                order by c.id limit $4
-                """, provider, organization, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
+                and
+                """ + Sight.condition("p.node_id", 5) + """
+                     order by c.id limit $4
+                    """, provider, organization, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
         ).map(Self.read)
     }
 

@@ -52,10 +52,13 @@ package enum PriceStore {
         let rows = try tx.query(
             Self.columns + """
                  where ($1::uuid is null or model_id = $1) and ($2::uuid is null or id < $2)
-                and access_sees((select p.node_id from model m join provider p on p.id = m.provider_id
-                    where m.id = price.model_id), $4, $5, $6)
-                order by id desc limit $3
-                """, model, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
+                and
+                """
+                + Sight.condition(
+                    "(select p.node_id from model m join provider p on p.id = m.provider_id where m.id = price.model_id)",
+                    4) + """
+                     order by id desc limit $3
+                    """, model, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
         )
         return try Self.withItems(Array(rows), &tx)
     }

@@ -29,9 +29,10 @@ package enum RouteStore {
             Self.columns + """
                  where r.deleted_at is null and ($1::uuid is null or n.organization_id = $1)
                 and ($2::text is null or r.alias = $2) and ($3::uuid is null or r.id > $3)
-                and access_sees(r.node_id, $5, $6, $7)
-                order by r.id limit $4
-                """, organization, alias, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
+                and
+                """ + Sight.condition("r.node_id", 5) + """
+                     order by r.id limit $4
+                    """, organization, alias, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
         ).map(Self.read)
         return try Self.withTargets(routes, &tx)
     }

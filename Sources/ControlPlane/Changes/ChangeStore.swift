@@ -94,9 +94,10 @@ enum ChangeStore {
             """
             select id, at, actor_kind, actor_id, permission, target_kind, target_id, organization_id from change
             where ($1::uuid is null or organization_id = $1) and ($2::uuid is null or id < $2)
-                and access_sees(organization_id, $4, $5, $6)
-            order by id desc limit $3
-            """, organization, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
+                and
+            """ + Sight.condition("organization_id", 4) + """
+                 order by id desc limit $3
+                """, organization, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
         ).map { try ChangeRow($0) }
     }
 }

@@ -61,7 +61,7 @@ struct SubjectList: Sendable {
 extension SQLStatement {
     /// Leaves out what is at nodes that are not seen.
     ///
-    /// Like `access_sees`, but looked up in the statement itself. The limits keep it a look-up for each row, as far as the
+    /// Like `Sight.condition`, with what is needed of it only. The limits keep it a look-up for each row, as far as the
     /// page reaches, where a join would read everything.
     fileprivate mutating func show(_ place: SQL, _ sight: Sight) {
         if let roots = sight.roots { self.look(place, under: self.bind(roots), " is true") }

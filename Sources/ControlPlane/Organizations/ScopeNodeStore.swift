@@ -45,9 +45,10 @@ package enum ScopeNodeStore {
             Self.columns + """
                  where n.kind = $1 and n.deleted_at is null and ($2::uuid is null or n.organization_id = $2)
                 and ($3::uuid is null or n.parent_id = $3) and ($4::uuid is null or n.id > $4)
-                and access_sees(n.id, $6, $7, $8)
-                order by n.id limit $5
-                """, kind.rawValue, organization, parent, page.afterID, page.fetchLimit, sight.roots, sight.denied,
+                and
+                """ + Sight.condition("n.id", 6) + """
+                     order by n.id limit $5
+                    """, kind.rawValue, organization, parent, page.afterID, page.fetchLimit, sight.roots, sight.denied,
             sight.within
         ).map(Self.read)
     }

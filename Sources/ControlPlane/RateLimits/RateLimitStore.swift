@@ -25,10 +25,13 @@ package enum RateLimitStore {
             Self.columns + """
                  where l.deleted_at is null and ($1::uuid is null or l.organization_id = $1)
                 and ($2::uuid is null or l.id > $2)
-                and access_sees(coalesce(l.node_id, (select project_id from virtual_key where id = l.key_id),
-                    l.organization_id), $4, $5, $6)
-                order by l.id limit $3
-                """, organization, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
+                and
+                """
+                + Sight.condition(
+                    "coalesce(l.node_id, (select project_id from virtual_key where id = l.key_id), l.organization_id)",
+                    4) + """
+                     order by l.id limit $3
+                    """, organization, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
         ).map(Self.read)
     }
 

@@ -147,7 +147,8 @@ import Testing
             let friend = try await plane.member(of: acme, "friend")
             let deputy = try await plane.member(of: acme, "deputy")
             let admin = BuiltInRole.admin.id.description
-            let own = try await plane.bind(deputy.subject, admin, at: acme, more: ["expires_at": "2031-01-01T00:00:00Z"])
+            let own = try await plane.bind(
+                deputy.subject, admin, at: acme, more: ["expires_at": "2031-01-01T00:00:00Z"])
             func bind(_ expires: JSONValue) async throws -> TestControlPlane.Reply {
                 try await plane.send(
                     "POST", "/v1/bindings",

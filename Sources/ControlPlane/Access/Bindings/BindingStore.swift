@@ -32,9 +32,10 @@ enum BindingStore {
                  where b.deleted_at is null and ($1::uuid is null or b.organization_id = $1)
                 and ($2::uuid is null or b.subject_id = $2) and ($3::uuid is null or b.role_id = $3)
                 and ($4::uuid is null or b.scope_id = $4) and ($5::uuid is null or b.id > $5)
-                and access_sees(b.scope_id, $7, $8, $9)
-                order by b.id limit $6
-                """, filter.organization, filter.subject?.id, filter.role, filter.scope?.node, page.afterID,
+                and
+                """ + Sight.condition("b.scope_id", 7) + """
+                     order by b.id limit $6
+                    """, filter.organization, filter.subject?.id, filter.role, filter.scope?.node, page.afterID,
             page.fetchLimit, sight.roots, sight.denied, sight.within
         ).map(self.read)
     }

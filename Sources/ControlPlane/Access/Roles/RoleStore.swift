@@ -28,9 +28,10 @@ enum RoleStore {
         roles += try tx.query(
             self.columns + """
                  where deleted_at is null and ($1::uuid is null or organization_id = $1) and ($2::uuid is null or id > $2)
-                and access_sees(organization_id, $4, $5, $6)
-                order by id limit $3
-                """, organization, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
+                and
+                """ + Sight.condition("organization_id", 4) + """
+                     order by id limit $3
+                    """, organization, page.afterID, page.fetchLimit, sight.roots, sight.denied, sight.within
         ).map(self.read)
         return Array(roles.prefix(page.fetchLimit))
     }
