@@ -107,8 +107,10 @@ package enum ScopeNodeStore {
                 when exists (select from virtual_key where project_id = $1 and deleted_at is null) then 'virtual keys'
                 when exists (select from service_account where node_id = $1 and deleted_at is null)
                     then 'service accounts'
-                when exists (select from user_account where organization_id = $1 and deleted_at is null) then 'users'
-                when exists (select from user_group where organization_id = $1 and deleted_at is null) then 'groups'
+                when (select id from user_account where access_partition(organization_id) = access_partition($1)
+                    and deleted_at is null order by id limit 1) is not null then 'users'
+                when (select id from user_group where access_partition(organization_id) = access_partition($1)
+                    and deleted_at is null order by id limit 1) is not null then 'groups'
                 when exists (select from provider where node_id = $1 and deleted_at is null) then 'providers'
                 when exists (select from route where node_id = $1 and deleted_at is null) then 'routes'
                 when exists (select from gateway_group_organization o join gateway_group g on g.id = o.group_id

@@ -39,7 +39,7 @@ enum PopulatedDatabase {
             case when n % 10 = 0 then 'disabled' else 'active' end from generate_series(1, 20000) n;
         insert into service_account (id, organization_id, node_id, name, status)
         select md5('a' || n)::uuid, md5('o' || n % 2 + 1)::uuid,
-            case when n % 2 = 0 then md5('o1')::uuid else md5('u' || n)::uuid end, 'account ' || n,
+            case when n % 20 = 0 then md5('o1')::uuid else md5('u' || n)::uuid end, 'account ' || n,
             case when n % 10 = 0 then 'disabled' else 'active' end from generate_series(1, 20000) n;
         insert into group_member (group_id, member_kind, member_id, organization_id)
         select md5('g' || n)::uuid, 'user', md5('s' || n)::uuid, md5('o' || n % 2 + 1)::uuid

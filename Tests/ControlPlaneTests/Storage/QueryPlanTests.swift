@@ -216,14 +216,21 @@ import Testing
             "gateway": ids["gw"], "user": nil, "limit": "200",
             "from": Timestamp(microseconds: minute - 86_400_000_000).description,
             "to": Timestamp(microseconds: minute).description, "format": "focus", "state": "pending",
-            "type": "budget.threshold_crossed", "login": "user-12", "scope": ids["unit"], "subject": ids["usr"],
+            "type": "budget.threshold_crossed", "permission": "budgets.read", "login": "user-12", "scope": ids["unit"],
+            "subject": ids["usr"],
         ]
         let ofIdentity: [String: String?] = ["status": "disabled", "group": ids["grp"]]
         for endpoint in plane.api.catalogue.endpoints where endpoint.method == .get && endpoint.auth.permission != nil {
             let noun = endpoint.path.description.split(separator: "/").dropFirst().first.map(String.init) ?? ""
             let path = endpoint.path.description.replacing(
                 "{id}", with: ids[endpoint.operation == "usage.record" ? "req" : resources[noun] ?? ""] ?? "")
-            let first = try await plane.send("GET", path)
+            // What is asked about somebody is asked about a place of his.
+            let isAbout = endpoint.query.contains { $0.isRequired }
+            let required = endpoint.query.filter { $0.isRequired || (isAbout && $0.name == "scope") }.map {
+                "\($0.name)=\((values[$0.name] ?? nil) ?? "")"
+            }
+            let asked = required.isEmpty ? path : path + "?" + required.joined(separator: "&")
+            let first = try await plane.send("GET", asked)
             // Records there have identifiers of no time, and may be older than what is looked through.
             let isOfRequest = ["usage.record", "decisions.get"].contains(endpoint.operation)
             #expect([200, 503].contains(first.status) || isOfRequest, "\(path): \(first.json.text)")
@@ -234,7 +241,8 @@ import Testing
             }
             if let cursor = first["next_cursor"]?.string { queries += queries.map { "\($0)&cursor=\(cursor)" } }
             for query in queries {
-                let reply = try await plane.send("GET", "\(path)?\(query)")
+                let more = required.filter { !query.contains($0) }.map { "&" + $0 }.joined()
+                let reply = try await plane.send("GET", "\(path)?\(query)\(more)")
                 // The second page of one list is not one of each other.
                 #expect([200, 400].contains(reply.status), "\(path)?\(query): \(reply.json.text)")
             }
