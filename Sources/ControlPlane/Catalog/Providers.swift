@@ -27,6 +27,7 @@ extension Catalog {
                 baseURL: body["base_url"]?.string ?? "", status: .active, stamps: Stamps(new: context.time)
             )
             try provider.check()
+            try gate.requireInstance(forLoopback: provider.baseURL, at: "/base_url", &tx)
             try ProviderStore.insert(provider, &tx, permit)
             return Change(provider, in: owner.organization, after: provider)
         }
@@ -41,6 +42,9 @@ extension Catalog {
             let permit = try gate.permit(at: before.owner.place, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
             let after = try before.applying(patch, at: context.time)
+            if after.baseURL != before.baseURL {
+                try gate.requireInstance(forLoopback: after.baseURL, at: "/base_url", &tx)
+            }
             try ProviderStore.save(after, &tx, permit)
             return Change(after, in: before.owner.organization, before: before, after: after)
         }

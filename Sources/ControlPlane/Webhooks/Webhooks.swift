@@ -60,6 +60,7 @@ package struct Webhooks: Sendable {
                 eventTypes: (body["event_types"]?.array ?? []).compactMap(\.string), status: .active,
                 stamps: Stamps(new: context.time))
             try webhook.check()
+            try gate.requireInstance(forLoopback: webhook.url, at: "/url", &tx)
             try WebhookStore.insert(webhook, &tx, permit)
             let sealed = try keys.seal(secret, context: KeyEncryptionKeys.webhookContext(id, version: 1))
             try WebhookStore.addSecret(
@@ -80,6 +81,7 @@ package struct Webhooks: Sendable {
             let permit = try gate.permit(at: before.place, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
             let after = try before.applying(patch, at: context.time)
+            if after.url != before.url { try gate.requireInstance(forLoopback: after.url, at: "/url", &tx) }
             try WebhookStore.save(after, &tx, permit)
             if after.status == .disabled {
                 try WebhookDeliveryStore.abandon(id, "the webhook was disabled", at: context.time, &tx)

@@ -141,6 +141,45 @@ import Testing
         }
     }
 
+    @Test func `the machine itself is its operator's, whoever administers an organization`() async throws {
+        try await TestControlPlane.with { plane in
+            let (acme, _) = try await plane.makeProject("acme")
+            let owner = try await plane.member(of: acme, with: .owner, at: acme)
+            func provider(_ url: String, _ token: String? = nil) async throws -> TestControlPlane.Reply {
+                try await plane.send(
+                    "POST", "/v1/providers",
+                    [
+                        "scope": .string(acme), "name": .string(url), "kind": "openai-compatible",
+                        "base_url": .string(url),
+                    ],
+                    token: token)
+            }
+            func webhook(_ url: String, _ token: String? = nil) async throws -> TestControlPlane.Reply {
+                try await plane.send(
+                    "POST", "/v1/webhooks",
+                    ["organization": .string(acme), "name": "h", "url": .string(url), "event_types": ["*"]],
+                    token: token)
+            }
+            for url in ["http://127.0.0.1:9464", "http://localhost:1/v1", "http://[::1]:1"] {
+                let refused = try await provider(url, owner.token)
+                #expect(
+                    refused.code == "loopback_not_allowed" && refused["pointer"] == "/base_url", "\(refused.json.text)")
+                #expect(try await webhook(url, owner.token).code == "loopback_not_allowed")
+            }
+            #expect(try await provider("http://127.0.0.1:9464").status == 201)
+            let made = try await provider("https://llm.acme.example", owner.token)
+            #expect(made.status == 201, "\(made.json.text)")
+            let moved = try await plane.send(
+                "PATCH", "/v1/providers/\(made.id)", ["base_url": "http://localhost:2"], ifMatch: "*",
+                token: owner.token)
+            #expect(moved.code == "loopback_not_allowed")
+            let hook = try await webhook("https://hooks.acme.example", owner.token)
+            let turned = try await plane.send(
+                "PATCH", "/v1/webhooks/\(hook.id)", ["url": "http://localhost:2"], ifMatch: "*", token: owner.token)
+            #expect(turned.code == "loopback_not_allowed")
+        }
+    }
+
     @Test func `who holds something for a while gives it for no longer, and does not prolong it`() async throws {
         try await TestControlPlane.with { plane in
             let (acme, _) = try await plane.makeProject("acme")
