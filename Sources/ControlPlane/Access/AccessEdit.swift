@@ -55,6 +55,11 @@ enum AccessEdit {
                     until: $0.expiresAt)
             }
         }
+        func returned(by group: AccessSubject) -> [Gift] {
+            before.denials(of: group, at: time).map {
+                Gift(permissions: $0.permissions, scope: $0.scope, waiver: .rolesBind)
+            }
+        }
         switch fact {
         case .binding(let binding):
             return [
@@ -64,6 +69,10 @@ enum AccessEdit {
             ]
         case .member(_, let group, true): return gifts(of: AccessSubject(group))
         case .subject(let subject, true): return gifts(of: subject)
+        // Who leaves a group, or whose group goes, may again what was denied to the group.
+        case .member(_, let group, false): return returned(by: AccessSubject(group))
+        case .subject(let subject, false), .removedSubject(let subject):
+            return subject.kind == .group ? returned(by: subject) : []
         case .role(let role, let permissions):
             let more = permissions.subtracting(before.permissions(of: role))
             return [Gift(permissions: more, scope: partition.scope, waiver: .rolesEscalate)]

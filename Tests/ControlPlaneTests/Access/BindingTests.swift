@@ -266,6 +266,35 @@ import Testing
         }
     }
 
+    @Test func `nobody frees himself of a deny rule by leaving the group it is for`() async throws {
+        try await TestControlPlane.with { plane in
+            let (acme, _) = try await plane.makeProject("acme")
+            let group = try await plane.make("/v1/groups", ["organization": .string(acme), "name": "trainees"]).id
+            let trainee = try await plane.member(of: acme, "trainee")
+            let path = "/v1/groups/\(group)/members/\(trainee.subject)"
+            #expect(try await plane.send("PUT", path).status == 204)
+            try await plane.bind(trainee.subject, BuiltInRole.admin.id.description, at: acme)
+            let rule = try await plane.make(
+                "/v1/deny-rules",
+                [
+                    "name": "not yet", "permissions": ["budgets.increase"], "subject": .string(group),
+                    "scope": .string(acme),
+                ])
+            func send(_ method: String, _ path: String, _ body: JSONValue? = nil) async throws -> TestControlPlane.Reply
+            {
+                try await plane.send(
+                    method, path, body, ifMatch: method == "PATCH" ? "*" : nil, token: trainee.token)
+            }
+            #expect(try await send("DELETE", path).code == "escalation")
+            #expect(try await send("PATCH", "/v1/groups/\(group)", ["status": "disabled"]).code == "escalation")
+            #expect(try await send("DELETE", "/v1/groups/\(group)").code == "escalation")
+            #expect(try await send("DELETE", "/v1/deny-rules/\(rule.id)").code == "escalation")
+            // Who holds what was denied lets him go.
+            let owner = try await plane.member(of: acme, with: .owner, at: acme)
+            #expect(try await plane.send("DELETE", path, token: owner.token).status == 204)
+        }
+    }
+
     @Test func `nobody comes to hold both sides of a separation of duties`() async throws {
         try await TestControlPlane.with { plane in
             let (acme, project) = try await plane.makeProject("acme")

@@ -18,6 +18,17 @@ extension AccessPolicy {
         self.denials.handle(of: rule).map { (self.denials[$0].permissions, self.places[self.denials[$0].place].scope) }
     }
 
+    /// What deny rules for a subject or its groups take away, those for everybody apart.
+    func denials(of subject: AccessSubject, at time: Timestamp) -> [(permissions: PermissionSet, scope: AccessScope)] {
+        guard let who = self.active(subject) else { return [] }
+        let now = time.microseconds
+        return self.withGroups(of: who) { groups in
+            self.denials.all.lazy.map { self.denials[$0] }
+                .filter { now < $0.expires && ($0.who == who || ($0.who.isGroup && groups.contains($0.who))) }
+                .map { ($0.permissions, self.places[$0.place].scope) }
+        }
+    }
+
     /// Users and service accounts that would come into conflict with a separation of duties that they are not in conflict
     /// with now.
     ///
