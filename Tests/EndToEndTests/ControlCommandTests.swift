@@ -61,6 +61,11 @@ import Testing
                 "token", "create", "--name", "test", "--expires-days", "1", in: environment)
             #expect(created.output.hasPrefix("gh_sa_"), "\(created.errors)")
             let token = created.output.filter { !$0.isWhitespace }
+            let limited = try await Self.run(
+                "token", "create", "--name", "auditor", "--role", "auditor", in: environment
+            ).output.filter { !$0.isWhitespace }
+            let unknown = try await Self.run("token", "create", "--name", "x", "--role", "king", in: environment)
+            #expect(unknown.status == .code(64) && unknown.errors.contains("auditor"), "\(unknown.errors)")
 
             let file = folder + "/usage"
             func export(_ day: String) async throws -> (status: ChildProcess.ExitStatus, output: String, errors: String)
@@ -81,6 +86,11 @@ import Testing
             #expect(try await client.execute(ready, timeout: .seconds(60)).status == .unauthorized)
             ready.headers.add(name: "Authorization", value: "Bearer \(token)")
             #expect(try await client.execute(ready, timeout: .seconds(60)).status == .ok)
+            var made = HTTPClientRequest(url: "http://127.0.0.1:\(port)/v1/organizations")
+            made.headers.add(name: "Authorization", value: "Bearer \(limited)")
+            #expect(try await client.execute(made, timeout: .seconds(60)).status == .ok)
+            made.method = .POST
+            #expect(try await client.execute(made, timeout: .seconds(60)).status == .forbidden)
             let metrics = try await client.execute(
                 HTTPClientRequest(url: "http://127.0.0.1:\(port)/metrics"), timeout: .seconds(60)
             )
@@ -100,7 +110,7 @@ import Testing
                     """
                 ).map { try $0.get("operation", as: String.self) }
             }
-            #expect(denied == ["organizations.list", "units.list"])
+            #expect(denied == ["organizations.create", "organizations.list", "units.list"])
             try await Self.checkTLS(folder, environment, port)
         }
     }

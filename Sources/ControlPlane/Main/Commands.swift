@@ -107,10 +107,14 @@ struct Token: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "API tokens.", subcommands: [Create.self])
 
     struct Create: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Create a root API token; prints it this once.")
+        static let configuration = CommandConfiguration(
+            abstract: "Create a service account of the instance with a role and a token; prints the token this once.")
 
         @Option(help: "What it is for.")
         var name: String
+
+        @Option(help: "What it may do in the whole instance: a built-in role.")
+        var role: BuiltInRole = .owner
 
         @Option(help: "Days until it ends; never when absent.")
         var expiresDays: Int?
@@ -124,7 +128,7 @@ struct Token: AsyncParsableCommand {
             let keys = try KeyEncryptionKeys(file: config.kekFile)
             let time = TimeSource.system
             let days = self.expiresDays
-            let name = self.name
+            let (name, role) = (self.name, self.role)
             let token = try await withDatabase(config) { database in
                 let deployment = try await database.transaction(.readOnly) { tx in
                     try SigningKeys.load(&tx, keys: keys).deployment
@@ -134,7 +138,7 @@ struct Token: AsyncParsableCommand {
                 )
                 let now = time.now()
                 return try await APITokens(changes: changes, time: time).create(
-                    name: name, role: .owner, expiresAt: days.map { now.adding(seconds: Int64($0) * 86_400) },
+                    name: name, role: role, expiresAt: days.map { now.adding(seconds: Int64($0) * 86_400) },
                     as: OperationContext(
                         actor: .localOperator(of: deployment), authority: .everything, request: time.newID(), time: now)
                 )
@@ -143,6 +147,8 @@ struct Token: AsyncParsableCommand {
         }
     }
 }
+
+extension BuiltInRole: ExpressibleByArgument {}
 
 /// Lends the database for one command.
 func withDatabase<Value: Sendable>(
