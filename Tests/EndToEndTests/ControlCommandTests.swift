@@ -67,6 +67,13 @@ import Testing
             let unknown = try await Self.run("token", "create", "--name", "x", "--role", "king", in: environment)
             #expect(unknown.status == .code(64) && unknown.errors.contains("auditor"), "\(unknown.errors)")
 
+            let glass = try await Self.run("break-glass", "open", "--reason", "a test", in: environment)
+            #expect(glass.output.hasPrefix("gh_sa_"), "\(glass.errors)")
+            #expect(try await Self.run("break-glass", "close", in: environment).output == "sealed\n")
+            #expect(try await Self.run("break-glass", "close", in: environment).output == "it was sealed\n")
+            let unwell = try await Self.run("break-glass", "open", "--reason", "", in: environment)
+            #expect(unwell.status == .code(64) && unwell.errors.contains("--reason"))
+
             let file = folder + "/usage"
             func export(_ day: String) async throws -> (status: ChildProcess.ExitStatus, output: String, errors: String)
             {

@@ -119,6 +119,10 @@ package enum Permission: String, Sendable, CaseIterable {
     case apiTokensRotate = "api_tokens.rotate"
     case apiTokensRevoke = "api_tokens.revoke"
 
+    /// To open the account that may do everything, for a while.
+    case breakGlassOpen = "break_glass.open"
+    case breakGlassClose = "break_glass.close"
+
     case changesRead = "changes.read"
     case auditRead = "audit.read"
     case usageRead = "usage.read"

@@ -8,7 +8,8 @@ struct GatehouseControl: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gatehouse-control", abstract: "The control plane of Gatehouse.",
         subcommands: [
-            Serve.self, Migrate.self, Initialize.self, KeyFile.self, Token.self, RootCommand.self,
+            Serve.self, Migrate.self, Initialize.self, KeyFile.self, Token.self, BreakGlassAccount.self,
+            RootCommand.self,
             CertificateCommand.self, UsageCommand.self,
         ]
     )

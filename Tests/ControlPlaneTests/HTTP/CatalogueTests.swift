@@ -40,7 +40,8 @@ import Testing
             #expect(Set(endpoints.map { "\($0.method) \($0.path)" }).count == endpoints.count)
             let asked = Set(endpoints.compactMap(\.auth.permission))
             let others: Set<Permission> = [
-                .gatewaysEnroll, .gatewaysFence, .rolesBind, .rolesEscalate, .trustRootRotate, .usageDeclareLost,
+                .gatewaysEnroll, .gatewaysFence, .rolesBind, .rolesEscalate, .breakGlassOpen, .breakGlassClose,
+                .trustRootRotate, .usageDeclareLost,
             ]
             #expect(Set(Permission.allCases).subtracting(asked) == others)
         }

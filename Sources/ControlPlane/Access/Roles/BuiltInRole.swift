@@ -53,7 +53,10 @@ package enum BuiltInRole: String, Sendable, CaseIterable {
         case .owner: return Permission.allCases
         case .admin:
             return Permission.allCases.filter {
-                ![.organizationsDelete, .organizationsCreate, .rolesEscalate, .rolesBind].contains($0)
+                ![
+                    .organizationsDelete, .organizationsCreate, .rolesEscalate, .rolesBind, .breakGlassOpen,
+                    .breakGlassClose,
+                ].contains($0)
             }
         case .billing:
             return Self.all(of: ["budgets", "price_adjustments", "reratings", "provider_statements", "usage_retention"])

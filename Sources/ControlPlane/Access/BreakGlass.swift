@@ -1,0 +1,150 @@
+import Postgres
+package import Shared
+
+/// The account for the day on which nobody else gets in: it may do everything, and is sealed: it has no role and no token
+/// until whoever runs the machine opens it, for a while and with a reason.
+package struct BreakGlass: Sendable {
+    /// The service account's name.
+    package static let name = "break-glass"
+    /// Seconds for which it may be opened at most.
+    package static let longest: Int64 = 86_400
+
+    /// An opening: until when, and the token, shown once.
+    package struct Opening: Sendable {
+        package let account: ServiceAccountID
+        package let until: Timestamp
+        package let token: Secret<String>
+    }
+
+    private let changes: Changes
+    private let time: TimeSource
+
+    package init(changes: Changes, time: TimeSource) {
+        self.changes = changes
+        self.time = time
+    }
+
+    /// Opens it; what was open before ends.
+    ///
+    /// - Parameter seconds: 60 to a day.
+    package func open(reason: String, seconds: Int64, as context: OperationContext) async throws -> Opening {
+        guard (1...2000).contains(reason.unicodeScalars.count) else {
+            throw ControlError.invalid("A reason is needed, of at most 2000 characters.", at: "reason")
+        }
+        guard (60...Self.longest).contains(seconds) else {
+            throw ControlError.invalid("It is opened for a minute to a day.", at: "seconds")
+        }
+        let until = context.time.adding(seconds: seconds)
+        let text = TokenText.generate(.serviceAccountToken)
+        let (fresh, token, binding) = (
+            self.time.newID() as ServiceAccountID, self.time.newID() as TokenID, self.time.newID() as BindingID
+        )
+        let outcome = try await self.changes.perform(.breakGlassOpen, on: Target(token), as: context) { tx, gate in
+            let permit = try gate.permit(at: .instance, &tx)
+            let account = try BreakGlassStore.account(orMake: fresh, at: context.time, &tx, permit)
+            _ = try BreakGlassStore.seal(account, at: context.time, &tx, permit)
+            try BreakGlassStore.open(
+                account, binding: binding, token: token, text, reason: reason, until: until, at: context.time, &tx,
+                permit)
+            let state = BreakGlassState(account: account, until: until, reason: reason)
+            return Change(Opening(account: account, until: until, token: text.secret), in: nil, after: state)
+        }
+        guard case .done(let opening, _) = outcome else {
+            throw ControlError.conflict("replayed", "It was opened before.")
+        }
+        return opening
+    }
+
+    /// Seals it again, before its time is over.
+    ///
+    /// - Returns: whether it was open.
+    package func close(as context: OperationContext) async throws -> Bool {
+        let fresh: ServiceAccountID = self.time.newID()
+        let outcome = try await self.changes.perform(.breakGlassClose, on: Target(fresh), as: context) { tx, gate in
+            let permit = try gate.permit(at: .instance, &tx)
+            let account = try BreakGlassStore.account(orMake: fresh, at: context.time, &tx, permit)
+            let wasOpen = try BreakGlassStore.seal(account, at: context.time, &tx, permit)
+            return Change(wasOpen, in: nil, after: BreakGlassState(account: account, until: nil, reason: ""))
+        }
+        if case .done(let wasOpen, _) = outcome { return wasOpen }
+        return false
+    }
+}
+
+/// What the audit log keeps of it.
+private struct BreakGlassState: Audited {
+    let account: ServiceAccountID
+    let until: Timestamp?
+    let reason: String
+
+    var auditState: JSONValue {
+        ["account": JSONValue(self.account), "open_until": JSONValue(self.until)]
+    }
+    var auditPersonal: JSONValue { self.reason.isEmpty ? .null : ["reason": .string(self.reason)] }
+}
+
+/// The SQL of the account.
+private enum BreakGlassStore {
+    /// The account, held; made when there is none.
+    static func account(
+        orMake fresh: ServiceAccountID, at time: Timestamp, _ tx: inout Transaction, _: borrowing Permit
+    ) throws -> ServiceAccountID {
+        _ = try tx.execute(
+            """
+            insert into service_account (id, name, description, created_at, updated_at)
+            values ($1, $2, 'May do everything while it is open.', $3, $3)
+            on conflict (access_partition(organization_id), lower(name)) where deleted_at is null do nothing
+            """, fresh, BreakGlass.name, time)
+        let row = try tx.queryOne(
+            """
+            select id from service_account
+            where access_partition(organization_id) = access_partition(null) and lower(name) = lower($1)
+                and deleted_at is null
+            for no key update
+            """, BreakGlass.name)
+        guard let row else { throw ControlError.conflict("busy", "The account was removed just now; try again.") }
+        return try row.get("id")
+    }
+
+    /// Ends what was open.
+    ///
+    /// - Returns: whether something still held.
+    static func seal(
+        _ account: ServiceAccountID, at time: Timestamp, _ tx: inout Transaction, _: borrowing Permit
+    ) throws -> Bool {
+        _ = try tx.execute(
+            "update api_token set revoked_at = $2 where subject_id = $1 and revoked_at is null", account, time)
+        let ended = try tx.query(
+            """
+            update role_binding set deleted_at = $2, updated_at = $2, revision = revision + 1
+            where subject_id = $1 and deleted_at is null returning expires_at is null or expires_at > $2 as held
+            """, account, time)
+        return try ended.contains { try $0.get("held", as: Bool.self) }
+    }
+
+    static func open(
+        _ account: ServiceAccountID, binding: BindingID, token: TokenID, _ text: TokenText, reason: String,
+        until: Timestamp, at time: Timestamp, _ tx: inout Transaction, _ permit: borrowing Permit
+    ) throws {
+        _ = try tx.execute(
+            """
+            update service_account set status = 'active', updated_at = $2 where id = $1 and status <> 'active'
+            """, account, time)
+        _ = try tx.execute(
+            """
+            insert into role_binding (id, subject_kind, subject_id, role_id, reason, expires_at, created_by_kind,
+                created_by, created_at, updated_at)
+            values ($1, 'service_account', $2, $3, $4, $5, $6, $7, $8, $8)
+            """, binding, account, BuiltInRole.owner.id, reason, until, permit.actor.kind.rawValue, permit.actor.id,
+            time)
+        _ = try tx.execute(
+            """
+            insert into api_token (id, public_id, subject_kind, subject_id, name, expires_at, created_at, updated_at,
+                created_by_kind, created_by)
+            values ($1, $2, 'service_account', $3, 'break-glass', $4, $5, $5, $6, $7)
+            """, token, text.publicID, account, until, time, permit.actor.kind.rawValue, permit.actor.id)
+        _ = try tx.execute(
+            "insert into api_token_secret (digest, token_id, ordinal, created_at) values ($1, $2, 1, $3)", text.digest,
+            token, time)
+    }
+}
