@@ -65,6 +65,9 @@ package enum TextRule: Sendable {
 
     static let idPattern = "[0-7][0-9a-hjkmnp-tv-z]{25}"
 
+    /// Choices that an objection names: more of them would be no sentence.
+    private static let namedChoices = 32
+
     /// What is expected, to be said after "must be"; nil when `text` is that.
     func objection(to text: String) -> String? {
         switch self {
@@ -72,7 +75,10 @@ package enum TextRule: Sendable {
             guard !range.contains(text.unicodeScalars.count) else { return nil }
             return "a string of \(range.lowerBound) to \(range.upperBound) characters"
         case .oneOf(let choices):
-            return choices.contains(text) ? nil : "one of " + choices.joined(separator: ", ")
+            guard !choices.contains(text) else { return nil }
+            guard choices.count > Self.namedChoices else { return "one of " + choices.joined(separator: ", ") }
+            return "one of the \(choices.count) values that /openapi.json lists, for example "
+                + choices.prefix(3).joined(separator: ", ")
         case .identifier(let kinds):
             guard !kinds.contains(where: { Self.isIdentifier(text, $0) }) else { return nil }
             return "an identifier " + kinds.map { "\($0.prefix)_…" }.joined(separator: " or ")

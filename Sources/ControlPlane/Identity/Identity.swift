@@ -65,7 +65,16 @@ extension Identity {
         _ gate: Gate, _ tx: inout Transaction
     ) throws {
         guard before != after else { return }
+        if after == .disabled { try Self.checkNotSelf(subject, gate) }
         try AccessEdit.check([.subject(subject, isActive: after == .active)], in: partition, as: gate, &tx)
+    }
+}
+
+extension Identity {
+    /// Nobody shuts himself out by accident: another one does it.
+    static func checkNotSelf(_ subject: AccessSubject, _ gate: Gate) throws(ControlError) {
+        guard gate.access.context.subject == subject else { return }
+        throw .conflict("own_account", "One does not disable or delete oneself: somebody else has to.")
     }
 }
 

@@ -377,6 +377,7 @@ import Testing
             let wild = try await plane.send(
                 "POST", "/v1/roles", ["organization": .string(acme), "name": "x", "permissions": ["budgets.*"]])
             #expect(wild.status == 400 && wild["pointer"] == "/permissions/0", "\(wild.json.text)")
+            #expect(wild["detail"]?.string?.contains("/openapi.json lists, for example organizations.create") == true)
             #expect(try await plane.send("DELETE", "/v1/roles/\(owner)").code == "built_in")
             let changed = try await plane.send(
                 "PATCH", "/v1/bindings/\(binding.id)", ["expires_at": .null], ifMatch: binding.etag)
@@ -387,6 +388,13 @@ import Testing
             #expect(roles["items"]?.array?.map { $0["name"]?.string } == ["owner", "admin", "billing"])
             let next = try await plane.send("GET", "/v1/roles?cursor=\(roles["next_cursor"]?.string ?? "")")
             #expect(next["items"]?.array?.first?["name"] == "developer")
+            // Nobody shuts himself out by accident.
+            let owned = try await plane.member(of: acme, with: .owner, at: acme)
+            let me = "/v1/service-accounts/\(owned.subject)"
+            #expect(try await plane.send("DELETE", me, token: owned.token).code == "own_account")
+            let off = try await plane.send("PATCH", me, ["status": "disabled"], ifMatch: "*", token: owned.token)
+            #expect(off.code == "own_account")
+            #expect(try await plane.send("DELETE", me).status == 204)
             // An expired binding allows nothing.
             try await plane.database.database.transaction { tx in
                 _ = try tx.execute("update role_binding set expires_at = now() where subject_id = $1", member.id)
