@@ -1,6 +1,5 @@
 import ArgumentParser
 import ControlPlane
-import Postgres
 import Shared
 
 /// The account for when nobody else gets in.
@@ -48,16 +47,8 @@ struct BreakGlassAccount: AsyncParsableCommand {
     ) async throws -> Value {
         let config = try ControlPlaneConfig.ofProcess()
         let keys = try KeyEncryptionKeys(file: config.kekFile)
-        let time = TimeSource.system
-        return try await withDatabase(config) { database in
-            let deployment = try await database.transaction(.readOnly) { tx in
-                try SigningKeys.load(&tx, keys: keys).deployment
-            }
-            let changes = Changes(
-                database: database, authorizer: Authorizer(cache: AccessCache(time: time)), keys: keys, time: time)
-            let context = OperationContext(
-                actor: .localOperator(of: deployment), authority: .everything, request: time.newID(), time: time.now())
-            return try await body(BreakGlass(changes: changes, time: time), context)
+        return try await withChanges(config, keys) { changes, _, context in
+            try await body(BreakGlass(changes: changes, time: .system), context)
         }
     }
 }

@@ -126,22 +126,12 @@ struct Token: AsyncParsableCommand {
             }
             let config = try ControlPlaneConfig.ofProcess()
             let keys = try KeyEncryptionKeys(file: config.kekFile)
-            let time = TimeSource.system
             let days = self.expiresDays
             let (name, role) = (self.name, self.role)
-            let token = try await withDatabase(config) { database in
-                let deployment = try await database.transaction(.readOnly) { tx in
-                    try SigningKeys.load(&tx, keys: keys).deployment
-                }
-                let changes = Changes(
-                    database: database, authorizer: Authorizer(cache: AccessCache(time: time)), keys: keys, time: time
-                )
-                let now = time.now()
-                return try await APITokens(changes: changes, time: time).create(
-                    name: name, role: role, expiresAt: days.map { now.adding(seconds: Int64($0) * 86_400) },
-                    as: OperationContext(
-                        actor: .localOperator(of: deployment), authority: .everything, request: time.newID(), time: now)
-                )
+            let token = try await withChanges(config, keys) { changes, _, context in
+                try await APITokens(changes: changes, time: .system).create(
+                    name: name, role: role, expiresAt: days.map { context.time.adding(seconds: Int64($0) * 86_400) },
+                    as: context)
             }
             print(token.text.reveal())
         }
@@ -163,5 +153,23 @@ func withDatabase<Value: Sendable>(
     } catch {
         await database.shutdown()
         throw error
+    }
+}
+
+/// Lends the door for writes to one command, and who whoever runs it is.
+func withChanges<Value: Sendable>(
+    _ config: ControlPlaneConfig, _ keys: KeyEncryptionKeys,
+    _ body: (Changes, DeploymentID, OperationContext) async throws -> Value
+) async throws -> Value {
+    let time = TimeSource.system
+    return try await withDatabase(config) { database in
+        let deployment = try await database.transaction(.readOnly) { tx in
+            try SigningKeys.load(&tx, keys: keys).deployment
+        }
+        let changes = Changes(
+            database: database, authorizer: Authorizer(cache: AccessCache(time: time)), keys: keys, time: time)
+        let context = OperationContext(
+            actor: .localOperator(of: deployment), authority: .everything, request: time.newID(), time: time.now())
+        return try await body(changes, deployment, context)
     }
 }

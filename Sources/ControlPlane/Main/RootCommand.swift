@@ -64,21 +64,8 @@ struct RootCommand: ParsableCommand {
         private static func rotate(
             _ plan: RootRotation.Plan, _ config: ControlPlaneConfig, _ keys: KeyEncryptionKeys
         ) async throws -> TrustRoot {
-            let time = TimeSource.system
-            return try await withDatabase(config) { database in
-                let deployment = try await database.transaction(.readOnly) { tx in
-                    try SigningKeys.load(&tx, keys: keys).deployment
-                }
-                let changes = Changes(
-                    database: database, authorizer: Authorizer(cache: AccessCache(time: time)), keys: keys, time: time
-                )
-                let context = OperationContext(
-                    actor: .localOperator(of: deployment), authority: .everything, request: time.newID(),
-                    time: time.now()
-                )
-                return try await RootRotation(changes: changes, keys: keys).rotate(
-                    plan, deployment: deployment, as: context
-                )
+            try await withChanges(config, keys) { changes, deployment, context in
+                try await RootRotation(changes: changes, keys: keys).rotate(plan, deployment: deployment, as: context)
             }
         }
     }
