@@ -45,12 +45,11 @@ package struct APITokens: Sendable {
         ) { tx, permit in
             try Self.insert(issued, text, &tx, permit, at: context.time)
             if let role {
-                _ = try tx.execute(
-                    """
-                    insert into role_binding (id, subject_kind, subject_id, role_id, reason, created_by_kind, created_by,
-                        created_at, updated_at)
-                    values ($1, 'service_account', $2, $3, 'issued with its token', $4, $5, $6, $6)
-                    """, binding, issued.subject, role.id, permit.actor.kind.rawValue, permit.actor.id, context.time)
+                let bound = Binding(
+                    id: binding, organization: nil, subject: AccessSubject(issued.subject), role: role.id, scope: nil,
+                    reason: "issued with its token", expiresAt: nil, createdBy: context.actor,
+                    stamps: Stamps(new: context.time))
+                try BindingStore.insert(bound, &tx, permit)
             }
             return Change((), in: nil, after: issued)
         }

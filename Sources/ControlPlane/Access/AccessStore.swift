@@ -145,14 +145,10 @@ enum AccessStore {
         ).map { row in
             let id: DenyRuleID = try row.get("id")
             guard try !row.get("gone", as: Bool.self) else { return .removedDenial(id) }
-            var subject: AccessSubject?
-            if let kind = try row.optional("subject_kind", as: String.self).flatMap({ AccessSubject.Kind(rawValue: $0) }
-            ) {
-                subject = AccessSubject(kind, try row.get("subject_id"))
-            }
             return .denial(
                 AccessDenial(
-                    id: id, subject: subject, permissions: try Self.permissions(row), scope: try Self.scope(row),
+                    id: id, subject: try AccessSubject(row, "subject"), permissions: try Self.permissions(row),
+                    scope: try Self.scope(row),
                     expiresAt: try row.optional("expires_at")))
         }
         facts += try tx.query(

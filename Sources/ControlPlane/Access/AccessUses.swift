@@ -46,28 +46,11 @@ package final class AccessUses: Sendable {
             defer { tokens = [:] }
             return tokens
         }
-        guard !used.isEmpty else { return 0 }
         do {
-            return try await Self.write(used, to: database)
+            return try await LastUses.write(used, to: "api_token", of: database)
         } catch {
             for (token, time) in used { self.note(token, at: time) }
             throw error
-        }
-    }
-
-    private static func write(_ used: [TokenID: Timestamp], to database: Database) async throws -> Int {
-        let entries = used.sorted { $0.key < $1.key }
-        return try await database.transaction { tx in
-            // In one order, so that two processes do not wait for each other.
-            Int(
-                try tx.execute(
-                    """
-                    update api_token t set last_used_at = w.at from (
-                        select u.id, timestamptz 'epoch' + u.at * interval '1 microsecond' as at
-                        from unnest($1::uuid[], $2::bigint[]) as u (id, at) join api_token k on k.id = u.id
-                        order by k.id for update of k) as w
-                    where t.id = w.id and (t.last_used_at is null or t.last_used_at < w.at)
-                    """, entries.map { SQLUUID($0.key) }, entries.map(\.value.microseconds)))
         }
     }
 }

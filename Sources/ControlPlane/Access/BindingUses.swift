@@ -39,7 +39,7 @@ package final class BindingUses: Sendable {
         self.state.withLock { $0.bindings[grant.binding] = max($0.bindings[grant.binding] ?? time, time) }
     }
 
-    /// Writes what was collected since.
+    /// Writes what was collected since; when that fails, it is collected again.
     ///
     /// - Returns: how many bindings were used.
     package func write(to database: Database) async throws -> Int {
@@ -47,19 +47,14 @@ package final class BindingUses: Sendable {
             defer { state = State() }
             return state.bindings
         }
-        guard !used.isEmpty else { return 0 }
-        let entries = used.sorted { $0.key < $1.key }
-        return try await database.transaction { tx in
-            // In one order, so that two processes do not wait for each other.
-            Int(
-                try tx.execute(
-                    """
-                    update role_binding b set last_used_at = w.at from (
-                        select u.id, timestamptz 'epoch' + u.at * interval '1 microsecond' as at
-                        from unnest($1::uuid[], $2::bigint[]) as u (id, at) join role_binding k on k.id = u.id
-                        order by k.id for update of k) as w
-                    where b.id = w.id and (b.last_used_at is null or b.last_used_at < w.at)
-                    """, entries.map { SQLUUID($0.key) }, entries.map(\.value.microseconds)))
+        do {
+            return try await LastUses.write(used, to: "role_binding", of: database)
+        } catch {
+            self.state.withLock { state in
+                guard state.bindings.count + used.count <= Self.limit else { return }
+                state.bindings.merge(used) { max($0, $1) }
+            }
+            throw error
         }
     }
 }

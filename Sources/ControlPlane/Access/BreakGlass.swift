@@ -130,21 +130,14 @@ private enum BreakGlassStore {
             """
             update service_account set status = 'active', updated_at = $2 where id = $1 and status <> 'active'
             """, account, time)
-        _ = try tx.execute(
-            """
-            insert into role_binding (id, subject_kind, subject_id, role_id, reason, expires_at, created_by_kind,
-                created_by, created_at, updated_at)
-            values ($1, 'service_account', $2, $3, $4, $5, $6, $7, $8, $8)
-            """, binding, account, BuiltInRole.owner.id, reason, until, permit.actor.kind.rawValue, permit.actor.id,
-            time)
-        _ = try tx.execute(
-            """
-            insert into api_token (id, public_id, subject_kind, subject_id, name, expires_at, created_at, updated_at,
-                created_by_kind, created_by)
-            values ($1, $2, 'service_account', $3, 'break-glass', $4, $5, $5, $6, $7)
-            """, token, text.publicID, account, until, time, permit.actor.kind.rawValue, permit.actor.id)
-        _ = try tx.execute(
-            "insert into api_token_secret (digest, token_id, ordinal, created_at) values ($1, $2, 1, $3)", text.digest,
-            token, time)
+        let bound = Binding(
+            id: binding, organization: nil, subject: AccessSubject(account), role: BuiltInRole.owner.id, scope: nil,
+            reason: reason, expiresAt: until, createdBy: permit.actor, stamps: Stamps(new: time))
+        try BindingStore.insert(bound, &tx, permit)
+        let made = APIToken(
+            id: token, publicID: text.publicID, of: AccessSubject(account), in: .instance, at: .instance,
+            APIToken.Terms(name: BreakGlass.name, expiresAt: until), by: permit.actor, at: time)
+        try APITokenStore.insert(made, &tx, permit)
+        try APITokenStore.addSecret(text.digest, to: token, others: time, at: time, &tx, permit)
     }
 }

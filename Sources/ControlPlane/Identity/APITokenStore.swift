@@ -79,7 +79,7 @@ enum APITokenStore {
             values ($1, $2, $3, $4, $5::uuid, $6, $7::text[], $8::uuid, $9, $10::timestamptz, $11, $12, $13, $14, $14)
             """,
             token.id, token.publicID, token.subject.kind.rawValue, token.subject.id, token.organization, token.name,
-            token.boundary.permissions?.permissions.map(\.rawValue), token.boundary.scope, token.allowedNetworks,
+            token.boundary.permissions?.names, token.boundary.scope, token.allowedNetworks,
             token.expiresAt, permit.actor.kind.rawValue, permit.actor.id, token.stamps.revision, token.stamps.createdAt
         )
     }

@@ -56,13 +56,9 @@ enum DenyRuleStore {
     }
 
     @Sendable private static func read(_ row: Row) throws -> DenyRule {
-        var subject: AccessSubject?
-        if let kind = try row.optional("subject_kind", as: String.self).flatMap({ AccessSubject.Kind(rawValue: $0) }) {
-            subject = AccessSubject(kind, try row.get("subject_id"))
-        }
-        return DenyRule(
+        DenyRule(
             id: try row.get("id"), organization: try row.optional("organization_id"), name: try row.get("name"),
-            subject: subject, permissions: try AccessStore.permissions(row),
+            subject: try AccessSubject(row, "subject"), permissions: try AccessStore.permissions(row),
             scope: try ScopeReference(row, kind: "scope_kind", id: "scope_id"), reason: try row.get("reason"),
             expiresAt: try row.optional("expires_at"), stamps: try Stamps(row))
     }
