@@ -465,8 +465,11 @@ CREATE TABLE public.budget (
     lower_max_tokens boolean DEFAULT false NOT NULL,
     rolling_seconds bigint,
     owner_kind text,
+    away_allowance_nano_usd bigint,
     CONSTRAINT budget_amount_nano_usd_check CHECK (((amount_nano_usd >= 1) AND (amount_nano_usd <= '1000000000000000000'::bigint))),
-    CONSTRAINT budget_away_check CHECK ((away = ANY (ARRAY['deny'::text, 'open'::text]))),
+    CONSTRAINT budget_away_allowance_check CHECK (((away = 'allowance'::text) = (away_allowance_nano_usd IS NOT NULL))),
+    CONSTRAINT budget_away_allowance_nano_usd_check CHECK (((away_allowance_nano_usd >= 1) AND (away_allowance_nano_usd <= '1000000000000000000'::bigint))),
+    CONSTRAINT budget_away_check CHECK ((away = ANY (ARRAY['deny'::text, 'allowance'::text, 'open'::text]))),
     CONSTRAINT budget_check CHECK ((num_nonnulls(node_id, key_id, owner_id) = 1)),
     CONSTRAINT budget_check1 CHECK ((((tag_name IS NULL) = (tag_value IS NULL)) AND ((tag_name IS NULL) OR (node_id IS NOT NULL)))),
     CONSTRAINT budget_check2 CHECK (((rolling_seconds IS NULL) OR ((period <> 'total'::text) AND (NOT carry_over) AND (time_zone = 'UTC'::text) AND (rolling_seconds =

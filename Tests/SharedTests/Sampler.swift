@@ -180,12 +180,14 @@ extension Sampler {
         return self.pick([.node(self.id()), .key(self.id()), .owner(self.uuid())])
     }
     mutating func budget() -> BudgetRow {
-        BudgetRow(
+        let away = self.pick(BudgetAwayPolicy.allCases)
+        return BudgetRow(
             id: self.id(), number: UInt32(self.integer(1...Int(UInt32.max))), subject: self.subject(),
             period: self.pick(BudgetPeriod.allCases),
             rolling: self.chance() ? self.pick(BudgetPeriod.allCases) : nil, zone: self.zone(),
             amount: NanoUSD(max(1, self.count())),
-            isHard: self.chance(), away: self.pick(BudgetAwayPolicy.allCases),
+            isHard: self.chance(), away: away,
+            awayAllowance: away == .deny && self.chance() ? NanoUSD(max(1, self.count())) : .zero,
             estimate: self.pick(BudgetEstimate.allCases), lowersOutput: self.chance(),
             providers: self.many(0...3) { $0.id() },
             models: self.many(0...3) { $0.id() })

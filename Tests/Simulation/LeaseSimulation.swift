@@ -48,12 +48,17 @@ struct LeaseSimulation {
     private var highest: [UInt32: Int64] = [:]
     /// What requests cost beyond what they had reserved, of budgets that go by what was learned: those may be overspent by it.
     private var excess: [Charge: Int64] = [:]
+    /// What each process may spend of budgets beyond its lease while nobody answers, and how many were answered.
+    private var allowances: [UInt32: Int64] = [:]
+    private var knownProcesses: Set<UInt64> = []
     private let key: VirtualKeyID
     private(set) var admitted = 0
     private(set) var refused = 0
     private(set) var refusedThatFitted = 0
     private(set) var faults = 0
     private(set) var cut = 0
+    /// How often something was reserved of an allowance.
+    private(set) var allowed = 0
     /// More than its amount was spent of a hard rolling budget, in several windows.
     private(set) var rolled = false
     private var unbacked: String?
@@ -89,10 +94,12 @@ struct LeaseSimulation {
             let limit = Int64(1_000_000) * Int64(1 << random.below(isRolling ? 4 : 11))
             let isHard = index == 1 || random.chance(2)
             let estimate: BudgetEstimate = random.chance(2) ? .bound : .learned
+            if random.chance(3) { self.allowances[number] = limit / Int64(1 + random.below(20)) }
             document.budgets.append(
                 BudgetRow(
                     id: random.id(), number: number, subject: subject, period: period,
-                    rolling: isRolling ? length : nil, amount: NanoUSD(limit), isHard: isHard, estimate: estimate))
+                    rolling: isRolling ? length : nil, amount: NanoUSD(limit), isHard: isHard,
+                    awayAllowance: NanoUSD(self.allowances[number] ?? 0), estimate: estimate))
             if isRolling { self.bank.rolling[number] = RollingWindow(length) }
             self.bank.budgets[number] = (limit, isHard)
             self.highest[number] = limit
@@ -315,7 +322,10 @@ struct LeaseSimulation {
     private mutating func checkBacked(_ index: Int, _ reservation: SimulatedReservation) {
         for (charge, free) in reservation.free(self.gateways[index].table) {
             let excess = self.gateways[index].excess[charge] ?? 0
-            if free < -excess {
+            let isKnown = self.knownProcesses.contains(self.gateways[index].process)
+            let allowance = isKnown ? self.allowances[charge.budget] ?? 0 : 0
+            if free < -excess { self.allowed += 1 }
+            if free < -excess - allowance {
                 self.unbacked = "gateway \(index) has \(free) free of \(charge), its requests' excess is \(excess)"
             }
         }
@@ -440,6 +450,7 @@ struct LeaseSimulation {
             else { return }
             self.gateways[index].pending = nil
             self.gateways[index].table.isAway.store(false, ordering: .relaxed)
+            self.knownProcesses.insert(process)
             self.gateways[index].book.apply(
                 reply, to: pending.request, sentAt: pending.sentAt, uptime: self.gateways[index].uptime(self.now))
         case .usage(let index, let stream, let process, let from, let records):
@@ -471,7 +482,7 @@ struct LeaseSimulation {
         for (charge, spent) in self.spent where self.bank.rolling[charge.budget] == nil {
             guard let budget = self.bank.budgets[charge.budget], budget.isHard else { continue }
             let limit = self.highest[charge.budget] ?? 0
-            let excess = self.excess[charge] ?? 0
+            let excess = (self.excess[charge] ?? 0) + self.allowance(charge)
             guard spent <= limit + excess else {
                 throw Violation(description: "\(place): \(charge) spent \(spent) of \(limit), excess \(excess)")
             }
@@ -481,7 +492,8 @@ struct LeaseSimulation {
         guard self.now >= self.quietUntil else { return }
         for (charge, account) in self.bank.accounts where account.isHard {
             let limit =
-                (self.highest[charge.budget] ?? 0) + (self.excess[charge] ?? 0) + (self.passed[charge] ?? 0)
+                (self.highest[charge.budget] ?? 0) + (self.excess[charge] ?? 0) + self.allowance(charge)
+                + (self.passed[charge] ?? 0)
             guard account.held <= limit else {
                 throw Violation(
                     description:
@@ -489,6 +501,11 @@ struct LeaseSimulation {
                 )
             }
         }
+    }
+
+    /// What all processes that were ever answered may have spent beyond what they were granted.
+    private func allowance(_ charge: Charge) -> Int64 {
+        (self.allowances[charge.budget] ?? 0) * Int64(self.knownProcesses.count)
     }
 
     /// What was spent in the windows of rolling budgets that end now.
@@ -500,7 +517,8 @@ struct LeaseSimulation {
             self.recentSum[charge, default: 0] -= gone.reduce(0) { $0 + $1.cost }
             guard self.bank.budgets[charge.budget]?.isHard == true else { continue }
             let limit = self.highest[charge.budget] ?? 0
-            let (sum, excess) = (self.recentSum[charge] ?? 0, self.excess[charge] ?? 0)
+            let sum = self.recentSum[charge] ?? 0
+            let excess = (self.excess[charge] ?? 0) + self.allowance(charge)
             guard sum <= limit + excess else {
                 throw Violation(
                     description:

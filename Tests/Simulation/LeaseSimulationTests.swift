@@ -15,7 +15,7 @@ import Testing
     private static let found: [UInt64] = [113, 3224]
 
     @Test func `hard budgets hold under every fault`() throws {
-        var admitted = 0, refused = 0, fitted = 0, faults = 0, grown = 0, cut = 0, rolled = 0
+        var admitted = 0, refused = 0, fitted = 0, faults = 0, grown = 0, cut = 0, rolled = 0, allowed = 0
         for seed in Self.seeds {
             var simulation = try LeaseSimulation(seed: seed)
             do {
@@ -31,12 +31,14 @@ import Testing
             grown += simulation.grown
             cut += simulation.cut
             rolled += simulation.rolled ? 1 : 0
+            allowed += simulation.allowed
         }
         print(
             "\(Self.seeds.count) seeds from \(Self.seeds.lowerBound): \(admitted) requests admitted, \(refused) refused or "
                 + "waiting (\(fitted) of them while the budget had enough), \(faults) faults; streams grew \(grown) times, "
-                + "\(cut) were cut; in \(rolled) a hard rolling budget was spent of in several windows")
-        #expect(admitted > 0 && refused > 0 && faults > 0 && grown > 0 && cut > 0 && rolled > 0)
+                + "\(cut) were cut; in \(rolled) a hard rolling budget was spent of in several windows; "
+                + "\(allowed) times an allowance was gone to")
+        #expect(admitted > 0 && refused > 0 && faults > 0 && grown > 0 && cut > 0 && rolled > 0 && allowed > 0)
     }
 
     @Test func `rate limits hold under every fault`() throws {

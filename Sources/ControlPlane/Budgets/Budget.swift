@@ -13,7 +13,7 @@ package struct Budget: Sendable, Hashable, Audited {
     package let window: BudgetWindowKind
     package let timeZone: String
     package var isHard: Bool
-    package var away: BudgetAwayPolicy
+    package var away: BudgetAway
     package var estimate: BudgetEstimate
     /// A request that it has too little for is sent with a lower bound of its answer, where that makes it fit.
     package var lowersOutput: Bool
@@ -36,7 +36,7 @@ package struct Budget: Sendable, Hashable, Audited {
         if let name = patch["name"]?.string { result.name = name }
         if let amount = try Self.amount(patch) { result.amount = amount }
         if let hard = patch["hard"]?.bool { result.isHard = hard }
-        if let away = patch["away"]?.string.flatMap({ BudgetAwayPolicy(name: $0) }) { result.away = away }
+        result.away = try BudgetAway(patch, over: self.away)
         if let estimate = patch["estimate"]?.string.flatMap({ BudgetEstimate(name: $0) }) { result.estimate = estimate }
         if let lowers = patch["lower_max_tokens"]?.bool { result.lowersOutput = lowers }
         if let carries = patch["carry_over"]?.bool { result.carriesOver = carries }
@@ -62,20 +62,24 @@ package struct Budget: Sendable, Hashable, Audited {
     }
 
     /// The amount that a body gives, in one of two ways; nil when in none.
-    package static func amount(_ body: JSONValue) throws -> NanoUSD? {
-        let nano = body["amount_nano_usd"]?.string.flatMap { Int64($0) }.map { NanoUSD($0) }
-        let dollars = body["amount_usd"]?.string.flatMap { NanoUSD(usd: $0) }
-        guard nano == nil || dollars == nil else {
-            throw ControlError.invalid("Give 'amount_usd' or 'amount_nano_usd', not both.", at: "/amount_usd")
+    package static func amount(
+        _ body: JSONValue, dollars: String = "amount_usd", nano: String = "amount_nano_usd"
+    ) throws(ControlError) -> NanoUSD? {
+        let inNano = body[nano]?.string.flatMap { Int64($0) }.map { NanoUSD($0) }
+        let inDollars = body[dollars]?.string.flatMap { NanoUSD(usd: $0) }
+        guard inNano == nil || inDollars == nil else {
+            throw .invalid("Give '\(dollars)' or '\(nano)', not both.", at: "/\(dollars)")
         }
-        guard let amount = nano ?? dollars else { return nil }
+        guard let amount = inNano ?? inDollars else { return nil }
         guard amount > .zero, amount.amount <= Self.amountLimit else {
-            throw ControlError.invalid(
+            throw .invalid(
                 "It must be more than nothing and at most a billion dollars.",
-                at: nano == nil ? "/amount_usd" : "/amount_nano_usd")
+                at: inNano == nil ? "/\(dollars)" : "/\(nano)")
         }
         return amount
     }
+
+    private var allowanceJSON: JSONValue { self.away.allowance.map { .string(String($0.amount)) } ?? .null }
 
     package var auditState: JSONValue {
         [
@@ -83,7 +87,7 @@ package struct Budget: Sendable, Hashable, Audited {
             "tag": self.subject.tag.map { .string($0.name) } ?? .null,
             "amount_nano_usd": .string(String(self.amount.amount)), "period": .string(self.period.name),
             "window": .string(self.window.rawValue), "time_zone": .string(self.timeZone), "hard": .bool(self.isHard),
-            "away": .string(self.away.name),
+            "away": .string(self.away.name), "away_allowance_nano_usd": self.allowanceJSON,
             "estimate": .string(self.estimate.name), "lower_max_tokens": .bool(self.lowersOutput),
             "carry_over": .bool(self.carriesOver), "thresholds": self.thresholds.json,
             "providers": JSONValue(self.providers.map(\.description)),
@@ -102,7 +106,8 @@ package struct Budget: Sendable, Hashable, Audited {
             "amount_nano_usd": .string(String(self.amount.amount)),
             "amount_usd": JSONValue(self.amount), "period": .string(self.period.name),
             "window": .string(self.window.rawValue), "time_zone": .string(self.timeZone), "hard": .bool(self.isHard),
-            "away": .string(self.away.name),
+            "away": .string(self.away.name), "away_allowance_nano_usd": self.allowanceJSON,
+            "away_allowance_usd": self.away.allowance.map { JSONValue($0) } ?? .null,
             "estimate": .string(self.estimate.name), "lower_max_tokens": .bool(self.lowersOutput),
             "carry_over": .bool(self.carriesOver), "thresholds": self.thresholds.json,
             "providers": JSONValue(self.providers.map(\.description)),
@@ -127,8 +132,11 @@ package struct Budget: Sendable, Hashable, Audited {
         .described("The IANA time zone by whose clocks days and longer begin; UTC when absent.")
     private static let hardSchema = Schema.bool.described(
         "Requests that it has no money for are refused; a soft one only counts. True when absent.")
-    private static let awaySchema = Schema.string(.oneOf(BudgetAwayPolicy.allCases.map(\.name))).described(
-        "What a gateway does without money of it while it cannot ask for more; deny when absent.")
+    private static let awaySchema = Schema.string(.oneOf(BudgetAway.names)).described(
+        "What a gateway does without money of it while it cannot ask for more: refuse ('deny'), serve up to "
+            + "'away_allowance_usd', or serve ('open'). 'deny' when absent.")
+    private static let allowanceSchema = Schema.string(.dollars).described(
+        "With 'away' of 'allowance': what each gateway's process may spend of a window beyond what it was granted.")
     private static let estimateSchema = Schema.string(.oneOf(BudgetEstimate.allCases.map(\.name))).described(
         "What is reserved before a request is sent: 'bound', the most that it can cost, so that nothing is overspent; or "
             + "'learned', what requests of its key to its model cost lately, and more while its answer grows. 'bound' when "
@@ -155,6 +163,8 @@ package struct Budget: Sendable, Hashable, Audited {
                 .required("period", Self.periodSchema), .required("window", Self.windowSchema),
                 .required("time_zone", Self.zoneSchema),
                 .required("hard", Self.hardSchema), .required("away", Self.awaySchema),
+                .required("away_allowance_usd", Self.allowanceSchema.orNull),
+                .required("away_allowance_nano_usd", Schema.decimal.orNull),
                 .required("estimate", Self.estimateSchema), .required("lower_max_tokens", Self.lowerSchema),
                 .required("carry_over", Self.carrySchema), .required("thresholds", BudgetThresholds.schema),
                 .required("providers", Self.providersSchema),
@@ -168,7 +178,8 @@ package struct Budget: Sendable, Hashable, Audited {
         .optional("amount_nano_usd", .decimal), .required("period", Self.periodSchema),
         .optional("window", Self.windowSchema), .optional("time_zone", Self.zoneSchema),
         .optional("hard", Self.hardSchema),
-        .optional("away", Self.awaySchema), .optional("estimate", Self.estimateSchema),
+        .optional("away", Self.awaySchema), .optional("away_allowance_usd", Self.allowanceSchema),
+        .optional("away_allowance_nano_usd", .decimal), .optional("estimate", Self.estimateSchema),
         .optional("lower_max_tokens", Self.lowerSchema), .optional("carry_over", Self.carrySchema),
         .optional("thresholds", BudgetThresholds.schema), .optional("providers", Self.providersSchema),
         .optional("models", Self.modelsSchema),
@@ -177,6 +188,7 @@ package struct Budget: Sendable, Hashable, Audited {
     package static let patchSchema = Schema.object([
         .optional("name", .name), .optional("amount_usd", .string(.dollars)), .optional("amount_nano_usd", .decimal),
         .optional("hard", Self.hardSchema), .optional("away", Self.awaySchema),
+        .optional("away_allowance_usd", Self.allowanceSchema), .optional("away_allowance_nano_usd", .decimal),
         .optional("estimate", Self.estimateSchema), .optional("lower_max_tokens", Self.lowerSchema),
         .optional("carry_over", Self.carrySchema), .optional("thresholds", BudgetThresholds.schema),
         .optional("status", .activeStatus),

@@ -5,7 +5,7 @@ package import Shared
 package enum BudgetStore {
     private static let columns: SQL = """
         select b.id, b.organization_id, b.node_id, n.kind as node_kind, b.key_id, b.owner_id, b.owner_kind, b.tag_name, b.tag_value, b.name,
-            b.amount_nano_usd, b.period, b.rolling_seconds, b.time_zone, b.hard, b.away, b.carry_over, b.thresholds,
+            b.amount_nano_usd, b.period, b.rolling_seconds, b.time_zone, b.hard, b.away, b.away_allowance_nano_usd, b.carry_over, b.thresholds,
             b.providers, b.models, b.status, b.estimate, b.lower_max_tokens, b.revision, b.created_at,
             b.updated_at
         from budget b left join scope_node n on n.id = b.node_id
@@ -49,9 +49,10 @@ package enum BudgetStore {
             """
             insert into budget (id, organization_id, node_id, key_id, owner_id, name, amount_nano_usd, period,
                 time_zone, hard, away, carry_over, providers, models, status, revision, created_at, updated_at,
-                thresholds, estimate, lower_max_tokens, tag_name, tag_value, rolling_seconds, owner_kind)
+                thresholds, estimate, lower_max_tokens, tag_name, tag_value, rolling_seconds, owner_kind,
+                away_allowance_nano_usd)
             values ($1, $2, $3::uuid, $4::uuid, $5::uuid, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17,
-                $18, $19, $20, $21::text, $22::text, $23::bigint, $24::text)
+                $18, $19, $20, $21::text, $22::text, $23::bigint, $24::text, $25::bigint)
             """,
             budget.id, budget.organization, node, key, owner, budget.name, budget.amount, budget.period.name,
             budget.timeZone, budget.isHard, budget.away.name, budget.carriesOver,
@@ -59,7 +60,7 @@ package enum BudgetStore {
             budget.stamps.revision, budget.stamps.createdAt, budget.thresholds.percents, budget.estimate.name,
             budget.lowersOutput,
             budget.subject.tag?.name, budget.subject.tag?.value, budget.rolling?.seconds,
-            AccessSubject(budget.scope)?.kind.rawValue
+            AccessSubject(budget.scope)?.kind.rawValue, budget.away.allowance
         )
     }
 
@@ -67,12 +68,13 @@ package enum BudgetStore {
         _ = try tx.execute(
             """
             update budget set name = $2, amount_nano_usd = $3, hard = $4, away = $5, carry_over = $6, status = $7,
-                revision = $8, updated_at = $9, thresholds = $10, estimate = $11, lower_max_tokens = $12
+                revision = $8, updated_at = $9, thresholds = $10, estimate = $11, lower_max_tokens = $12,
+                away_allowance_nano_usd = $13::bigint
             where id = $1
             """,
             budget.id, budget.name, budget.amount, budget.isHard, budget.away.name, budget.carriesOver,
             budget.status.rawValue, budget.stamps.revision, budget.stamps.updatedAt, budget.thresholds.percents,
-            budget.estimate.name, budget.lowersOutput
+            budget.estimate.name, budget.lowersOutput, budget.away.allowance
         )
     }
 
@@ -93,7 +95,9 @@ package enum BudgetStore {
             period: BudgetPeriod(name: try row.get("period")) ?? .total,
             window: try row.optional("rolling_seconds", as: Int64.self) == nil ? .calendar : .rolling,
             timeZone: try row.get("time_zone"),
-            isHard: try row.get("hard"), away: BudgetAwayPolicy(name: try row.get("away")) ?? .deny,
+            isHard: try row.get("hard"),
+            away: BudgetAway(name: try row.get("away"), allowance: try row.optional("away_allowance_nano_usd"))
+                ?? .deny,
             estimate: BudgetEstimate(name: try row.get("estimate")) ?? .bound,
             lowersOutput: try row.get("lower_max_tokens"),
             carriesOver: try row.get("carry_over"), thresholds: BudgetThresholds(stored: try row.get("thresholds")),

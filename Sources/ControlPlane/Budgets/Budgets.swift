@@ -65,7 +65,7 @@ package struct Budgets: Sendable {
                 name: body["name"]?.string ?? "", amount: amount, period: period,
                 window: body["window"]?.string.flatMap { BudgetWindowKind(rawValue: $0) } ?? .calendar, timeZone: zone,
                 isHard: body["hard"]?.bool ?? true,
-                away: body["away"]?.string.flatMap { BudgetAwayPolicy(name: $0) } ?? .deny,
+                away: try BudgetAway(body),
                 estimate: body["estimate"]?.string.flatMap { BudgetEstimate(name: $0) } ?? .bound,
                 lowersOutput: body["lower_max_tokens"]?.bool ?? false,
                 carriesOver: body["carry_over"]?.bool ?? false,

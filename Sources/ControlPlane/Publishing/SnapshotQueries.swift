@@ -210,7 +210,7 @@ struct SnapshotQueries {
         try tx.query(
             """
             select b.id, b.number, b.node_id, b.key_id, b.owner_id, b.period, b.rolling_seconds, z.since, z.offsets,
-                b.amount_nano_usd, b.hard, b.away, b.estimate, b.lower_max_tokens, b.tag_name, b.tag_value, b.providers, b.models
+                b.amount_nano_usd, b.hard, b.away, b.away_allowance_nano_usd, b.estimate, b.lower_max_tokens, b.tag_name, b.tag_value, b.providers, b.models
             from budget b
             join gateway_group_organization g on g.organization_id = b.organization_id and g.group_id = $1
             join zone_offset z on z.zone = b.time_zone
@@ -221,7 +221,8 @@ struct SnapshotQueries {
         ).map { row in
             let id: BudgetID = try row.get("id")
             guard let period = BudgetPeriod(name: try row.get("period")),
-                let away = BudgetAwayPolicy(name: try row.get("away")),
+                let away = BudgetAway(
+                    name: try row.get("away"), allowance: try row.optional("away_allowance_nano_usd")),
                 let estimate = BudgetEstimate(name: try row.get("estimate")),
                 let number = UInt32(exactly: try row.get("number", as: Int64.self))
             else { throw PublishingFailure("budget \(id) is of a newer release") }
@@ -231,8 +232,10 @@ struct SnapshotQueries {
             return BudgetRow(
                 id: id, number: number, subject: try BudgetSubject(row), period: isRolling ? .total : period,
                 rolling: isRolling ? period : nil, zone: try ZoneOffsetStore.offsets(row),
-                amount: try row.get("amount_nano_usd"), isHard: try row.get("hard"), away: away,
-                estimate: estimate, lowersOutput: try row.get("lower_max_tokens"),
+                amount: try row.get("amount_nano_usd"), isHard: try row.get("hard"),
+                away: away == .open ? .open : .deny,
+                awayAllowance: away.allowance ?? .zero, estimate: estimate,
+                lowersOutput: try row.get("lower_max_tokens"),
                 providers: providers.map { ProviderID(UUIDValue(high: $0.high, low: $0.low)) },
                 models: models.map { ModelID(UUIDValue(high: $0.high, low: $0.low)) }
             )

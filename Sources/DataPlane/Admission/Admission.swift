@@ -170,7 +170,11 @@ package enum Admission {
             // An amount that was granted long ago without another word is not spent any more.
             let isUsable = uptime < slot.usableUntil.load(ordering: .acquiring)
             if isUsable && slot.reserve(amount, at: index, in: table) { return true }
-            guard away && budget.opensAway else { return false }
+            guard away, budget.allowance > 0 else { return false }
+            if budget.allowance < .max {
+                // A process that nobody ever answered has none: else each restart would bring one.
+                return table.isKnown.load(ordering: .relaxed) && slot.reserve(amount, beyond: budget.allowance)
+            }
         }
         slot.reserveAnyway(amount)
         return true

@@ -244,6 +244,7 @@ package struct LeaseBook {
     ///
     /// - Parameter sentAt: the uptime before the request was sent.
     package mutating func apply(_ reply: LeaseReply, to request: LeaseRequest, sentAt: UInt64, uptime: UInt64) {
+        self.table.isKnown.store(true, ordering: .relaxed)
         self.unsettled = reply.unsettled
         let asked = Dictionary(uniqueKeysWithValues: request.asks.map { ($0.account, $0) })
         for grant in reply.grants {

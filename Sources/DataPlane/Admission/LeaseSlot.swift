@@ -66,11 +66,12 @@ package struct LeaseSlot: ~Copyable {
         return true
     }
 
-    /// The same where no keeper has to be pointed to it.
-    func reserve(_ amount: Int64) -> Bool {
+    /// Reserves what is within the ceiling and `allowance` above it; false, and nothing is changed, when that is not so much.
+    func reserve(_ amount: Int64, beyond allowance: Int64 = 0) -> Bool {
         let reserved = self.reserved.wrappingAdd(amount, ordering: .sequentiallyConsistent).newValue
         let posted = self.posted.load(ordering: .sequentiallyConsistent)
-        guard reserved + posted <= self.ceiling.load(ordering: .sequentiallyConsistent) else {
+        let lacking = reserved + posted - self.ceiling.load(ordering: .sequentiallyConsistent)
+        guard lacking <= allowance else {
             self.reserved.wrappingSubtract(amount, ordering: .sequentiallyConsistent)
             return false
         }

@@ -39,6 +39,8 @@ package final class LeaseTable: @unchecked Sendable {
     private let cells = Mutex<[UInt32: Cell]>([:])
     /// The control plane did not answer the last time.
     package let isAway = Atomic<Bool>(false)
+    /// The control plane answered this process once.
+    package let isKnown = Atomic<Bool>(false)
     /// What the process has of rate limits.
     package let rates = RateLimitTable()
 

@@ -25,7 +25,7 @@ struct BudgetPaths {
                 BudgetEntry(
                     id: row.id, number: row.number, cell: cell, level: level, period: row.period,
                     rolling: row.rolling, zone: zone, amount: row.amount, isHard: row.isHard,
-                    opensAway: row.away == .open,
+                    allowance: row.away == .open ? .max : row.awayAllowance.amount,
                     isLearned: row.estimate == .learned, lowersOutput: row.lowersOutput,
                     models: narrowing.models(row.models, of: row.providers)
                 )

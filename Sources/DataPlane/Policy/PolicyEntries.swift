@@ -88,8 +88,8 @@ package struct BudgetEntry: Sendable {
     let zone: Handle
     package let amount: NanoUSD
     package let isHard: Bool
-    /// Requests are served when nobody can be asked.
-    let opensAway: Bool
+    /// Nano-dollars that the process may spend beyond what it holds when nobody can be asked; `max` for no bound.
+    let allowance: Int64
     /// It goes by what was learned, not by the bound.
     package let isLearned: Bool
     let lowersOutput: Bool

@@ -59,6 +59,8 @@ package struct BudgetRow: SnapshotRow, Hashable {
     /// Requests that it has no money for are refused; a soft budget only counts.
     package var isHard: Bool
     package var away: BudgetAwayPolicy
+    /// Beside `deny`: what one process serves beyond what it was granted of a window before it refuses; zero for nothing.
+    package var awayAllowance: NanoUSD
     package var estimate: BudgetEstimate
     /// A request that it has too little for is sent with a lower bound of its answer, where that makes it fit.
     package var lowersOutput: Bool
@@ -69,7 +71,7 @@ package struct BudgetRow: SnapshotRow, Hashable {
     package init(
         id: BudgetID, number: UInt32, subject: BudgetSubject, period: BudgetPeriod, rolling: BudgetPeriod? = nil,
         zone: ZoneOffsets = .utc, amount: NanoUSD, isHard: Bool = true, away: BudgetAwayPolicy = .deny,
-        estimate: BudgetEstimate = .bound,
+        awayAllowance: NanoUSD = .zero, estimate: BudgetEstimate = .bound,
         lowersOutput: Bool = false, providers: [ProviderID] = [], models: [ModelID] = []
     ) {
         self.id = id
@@ -81,6 +83,7 @@ package struct BudgetRow: SnapshotRow, Hashable {
         self.amount = amount
         self.isHard = isHard
         self.away = away
+        self.awayAllowance = awayAllowance
         self.estimate = estimate
         self.lowersOutput = lowersOutput
         self.providers = providers
@@ -96,6 +99,7 @@ package struct BudgetRow: SnapshotRow, Hashable {
         var entries: [ZoneOffsets.Entry] = []
         self.amount = .zero
         self.isHard = false
+        self.awayAllowance = .zero
         self.estimate = .bound
         self.lowersOutput = false
         self.providers = []
@@ -116,6 +120,7 @@ package struct BudgetRow: SnapshotRow, Hashable {
             case 13: self.estimate = try reader.enumeration("budget.estimate")
             case 14: self.lowersOutput = try reader.bool("budget.lowers_output")
             case 1000: self.rolling = try reader.enumeration("budget.rolling")
+            case 1001: self.awayAllowance = NanoUSD(try reader.int64())
             default:
                 if try !subject.take(field, &reader) { try reader.skip() }
             }
@@ -125,6 +130,9 @@ package struct BudgetRow: SnapshotRow, Hashable {
         guard let period else { throw .missing("budget.period") }
         guard let away else { throw .missing("budget.away") }
         guard self.amount > .zero else { throw .invalid("budget.amount") }
+        guard self.awayAllowance >= .zero, self.awayAllowance == .zero || away == .deny else {
+            throw .invalid("budget.away_allowance")
+        }
         guard let zone = ZoneOffsets(entries) else { throw .invalid("budget.zone") }
         self.subject = try subject.subject()
         self.id = id
@@ -151,6 +159,8 @@ package struct BudgetRow: SnapshotRow, Hashable {
         writer.subjectTag(self.subject)
         // To a gateway that does not know it, it is of one account without end, which is as well.
         if let rolling = self.rolling { writer.enumeration(1000, rolling) }
+        // A gateway that does not know it refuses, which is as well.
+        if self.awayAllowance > .zero { writer.int64(1001, self.awayAllowance.amount) }
     }
 }
 

@@ -37,6 +37,7 @@ import Testing
             let learned = try await plane.make(
                 "/v1/budgets", self.body(key, ["estimate": "learned", "lower_max_tokens": true]))
             #expect(learned["estimate"] == "learned" && learned["lower_max_tokens"] == true)
+            try await self.checkAway(of: learned.id, plane)
             let until = TimeSource.system.now().adding(seconds: 3600)
             let increase = try await plane.make(
                 "/v1/budgets/\(id)/increases",
@@ -54,6 +55,24 @@ import Testing
         }
     }
 
+    /// What is said of a control plane that is away is kept, changed, and compiled for gateways.
+    private func checkAway(of id: String, _ plane: TestControlPlane) async throws {
+        func change(_ patch: JSONValue) async throws -> TestControlPlane.Reply {
+            try await plane.send("PATCH", "/v1/budgets/\(id)", patch, ifMatch: "*")
+        }
+        #expect(try await plane.send("GET", "/v1/budgets/\(id)")["away_allowance_usd"] == .null)
+        #expect(try await change(["away": "allowance"])["pointer"] == "/away_allowance_usd")
+        #expect(try await change(["away_allowance_usd": "1"])["pointer"] == "/away_allowance_usd")
+        var changed = try await change(["away": "allowance", "away_allowance_usd": "1.5"])
+        #expect(changed["away"] == "allowance" && changed["away_allowance_nano_usd"] == "1500000000", "\(changed)")
+        changed = try await change(["away_allowance_nano_usd": "7"])
+        #expect(changed["away"] == "allowance" && changed["away_allowance_nano_usd"] == "7")
+        changed = try await change(["name": "another"])
+        #expect(changed["away"] == "allowance" && changed["away_allowance_nano_usd"] == "7")
+        changed = try await change(["away": "open"])
+        #expect(changed["away"] == "open" && changed["away_allowance_usd"] == .null)
+    }
+
     @Test func `what is no budget is refused where it stands`() async throws {
         try await TestControlPlane.with { plane in
             let (organization, project) = try await plane.makeProject()
@@ -67,6 +86,10 @@ import Testing
             #expect(try await refusal(["amount_nano_usd": "5"]) == "/amount_usd")
             #expect(try await refusal(["amount_usd": "0"]) == "/amount_usd")
             #expect(try await refusal(["estimate": "guess"]) == "/estimate")
+            #expect(try await refusal(["away": "allowance"]) == "/away_allowance_usd")
+            #expect(try await refusal(["away_allowance_usd": "1"]) == "/away_allowance_usd")
+            #expect(
+                try await refusal(["away": "allowance", "away_allowance_nano_usd": "0"]) == "/away_allowance_nano_usd")
             #expect(try await refusal(["amount_usd": "-1"]) == "/amount_usd")
             #expect(try await refusal(["amount_usd": "1000000001"]) == "/amount_usd")
             #expect(try await refusal(["period": "fortnight"]) == "/period")

@@ -26,6 +26,37 @@ import Testing
         book.apply(reply, to: request, sentAt: uptime, uptime: uptime)
     }
 
+    @Test func `while nobody answers a process spends its allowance beyond what it was granted, once it was answered`()
+        throws
+    {
+        let table = LeaseTable()
+        let path = try self.path(table, [.init(amount: 1_000_000, awayAllowance: 300)])
+        let now = TimeSource.system.now()
+        func spend(_ amount: Int64, away: Bool, at uptime: UInt64) -> Bool {
+            var reservation = Reservation()
+            let verdict = Admission.reserve(
+                CostEstimate(bound: NanoUSD(amount)), of: path, in: table, now: now, uptime: uptime, away: away,
+                &reservation)
+            reservation.settle(NanoUSD(amount), in: table)
+            if case .admitted = verdict { return true }
+            return false
+        }
+        var book = LeaseBook(table: table, gateway: TimeSource.system.newID())
+        // A restart brings nothing: else a gateway that is restarted often would have no bound.
+        #expect(!spend(100, away: true, at: 1))
+        self.ask(&book, at: 2) { _ in 1000 }
+        #expect(spend(900, away: false, at: 3))
+        #expect(!spend(200, away: false, at: 4), "while it can ask it asks")
+        #expect(spend(200, away: true, at: 5))
+        #expect(!spend(201, away: true, at: 6) && spend(200, away: true, at: 7))
+        #expect(!spend(1, away: true, at: 8) && !spend(1, away: false, at: 8))
+        // What it spent is counted: what comes now makes up for it first.
+        self.ask(&book, at: 30_000_000_000) { _ in 1350 }
+        #expect(!spend(51, away: false, at: 30_000_000_001) && spend(50, away: false, at: 30_000_000_002))
+        // Long after the last word the allowance is all there is.
+        #expect(spend(300, away: true, at: LeaseBook.hardTime * 2) && !spend(1, away: true, at: LeaseBook.hardTime * 2))
+    }
+
     @Test func `threads that reserve and settle at once keep within what was granted`() throws {
         let table = LeaseTable()
         let path = try self.path(table, [.init(amount: 1_000_000), .init(level: .key, amount: 1_000_000)])

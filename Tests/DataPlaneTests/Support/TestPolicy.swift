@@ -44,6 +44,7 @@ struct TestPolicy {
         var rolling: BudgetPeriod?
         var isHard = true
         var away = BudgetAwayPolicy.deny
+        var awayAllowance: Int64 = 0
         var estimate = BudgetEstimate.bound
         var lowersOutput = false
     }
@@ -140,7 +141,8 @@ struct TestPolicy {
                 BudgetRow(
                     id: time.newID(), number: UInt32(index + 1), subject: subject, period: budget.period,
                     rolling: budget.rolling, amount: NanoUSD(budget.amount), isHard: budget.isHard, away: budget.away,
-                    estimate: budget.estimate, lowersOutput: budget.lowersOutput))
+                    awayAllowance: NanoUSD(budget.awayAllowance), estimate: budget.estimate,
+                    lowersOutput: budget.lowersOutput))
         }
         for (index, limit) in self.rateLimits.enumerated() {
             let subject = Self.subject(limit.level, limit.tag, organization, project, key)
