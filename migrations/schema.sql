@@ -413,6 +413,69 @@ CREATE TABLE public.api_token_secret (
     CONSTRAINT api_token_secret_digest_check CHECK ((length(digest) = 32)),
     CONSTRAINT api_token_secret_ordinal_check CHECK ((ordinal >= 1))
 );
+CREATE TABLE public.approval (
+    id uuid NOT NULL,
+    organization_id uuid,
+    scope_id uuid,
+    permission text NOT NULL,
+    method text NOT NULL,
+    path text NOT NULL,
+    body jsonb,
+    request_sha256 bytea NOT NULL,
+    requester_kind text NOT NULL,
+    requester_id uuid NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    rules uuid[] NOT NULL,
+    state text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    decided_at timestamp with time zone,
+    change_id uuid,
+    CONSTRAINT approval_check CHECK (((change_id IS NOT NULL) = (state = 'used'::text))),
+    CONSTRAINT approval_method_check CHECK (((length(method) >= 1) AND (length(method) <= 16))),
+    CONSTRAINT approval_path_check CHECK (((length(path) >= 1) AND (length(path) <= 4096))),
+    CONSTRAINT approval_permission_check CHECK (((length(permission) >= 1) AND (length(permission) <= 64))),
+    CONSTRAINT approval_reason_check CHECK ((length(reason) <= 500)),
+    CONSTRAINT approval_request_sha256_check CHECK ((length(request_sha256) = 32)),
+    CONSTRAINT approval_requester_kind_check CHECK ((requester_kind = ANY (ARRAY['user'::text, 'service_account'::text, 'operator'::text]))),
+    CONSTRAINT approval_rules_check CHECK (((cardinality(rules) >= 1) AND (cardinality(rules) <= 64))),
+    CONSTRAINT approval_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'approved'::text, 'rejected'::text, 'withdrawn'::text, 'used'::text, 'expired'::text])))
+);
+CREATE TABLE public.approval_rule (
+    id uuid NOT NULL,
+    organization_id uuid,
+    scope_id uuid,
+    name text NOT NULL,
+    permissions text[] NOT NULL,
+    above_nano_usd bigint,
+    required integer NOT NULL,
+    approvers text[] DEFAULT '{}'::text[] NOT NULL,
+    valid_seconds bigint NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT approval_rule_above_nano_usd_check CHECK ((above_nano_usd >= 0)),
+    CONSTRAINT approval_rule_approvers_check CHECK ((cardinality(approvers) <= 32)),
+    CONSTRAINT approval_rule_check CHECK (((organization_id IS NULL) = (scope_id IS NULL))),
+    CONSTRAINT approval_rule_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT approval_rule_permissions_check CHECK (((cardinality(permissions) >= 1) AND (cardinality(permissions) <= 256))),
+    CONSTRAINT approval_rule_reason_check CHECK ((length(reason) <= 2000)),
+    CONSTRAINT approval_rule_required_check CHECK (((required >= 1) AND (required <= 8))),
+    CONSTRAINT approval_rule_valid_seconds_check CHECK (((valid_seconds >= 300) AND (valid_seconds <= 2592000)))
+);
+CREATE TABLE public.approval_vote (
+    approval_id uuid NOT NULL,
+    subject_kind text NOT NULL,
+    subject_id uuid NOT NULL,
+    organization_id uuid,
+    approves boolean NOT NULL,
+    comment text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT approval_vote_comment_check CHECK ((length(comment) <= 2000)),
+    CONSTRAINT approval_vote_subject_kind_check CHECK ((subject_kind = ANY (ARRAY['user'::text, 'service_account'::text])))
+);
 CREATE TABLE public.audit_leaf (
     log_id uuid NOT NULL,
     index bigint NOT NULL,
@@ -1729,6 +1792,12 @@ ALTER TABLE ONLY public.api_token_secret
     ADD CONSTRAINT api_token_secret_pkey PRIMARY KEY (digest);
 ALTER TABLE ONLY public.api_token_secret
     ADD CONSTRAINT api_token_secret_token_id_ordinal_key UNIQUE (token_id, ordinal);
+ALTER TABLE ONLY public.approval
+    ADD CONSTRAINT approval_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.approval_rule
+    ADD CONSTRAINT approval_rule_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.approval_vote
+    ADD CONSTRAINT approval_vote_pkey PRIMARY KEY (approval_id, subject_id);
 ALTER TABLE ONLY public.audit_leaf
     ADD CONSTRAINT audit_leaf_pkey PRIMARY KEY (log_id, index);
 ALTER TABLE ONLY public.audit_log
@@ -1919,6 +1988,11 @@ ALTER TABLE ONLY public.zone_offset
     ADD CONSTRAINT zone_offset_pkey PRIMARY KEY (zone);
 CREATE INDEX api_token_partition ON public.api_token USING btree (public.access_partition(organization_id), id);
 CREATE INDEX api_token_subject ON public.api_token USING btree (subject_id, id);
+CREATE UNIQUE INDEX approval_open ON public.approval USING btree (requester_id, request_sha256) WHERE (state = ANY (ARRAY['pending'::text, 'approved'::text]));
+CREATE INDEX approval_organization ON public.approval USING btree (organization_id, id);
+CREATE INDEX approval_requester ON public.approval USING btree (requester_id, id);
+CREATE INDEX approval_rule_partition ON public.approval_rule USING btree (public.access_partition(organization_id), id) WHERE (deleted_at IS NULL);
+CREATE INDEX approval_state ON public.approval USING btree (state, id);
 CREATE UNIQUE INDEX audit_log_system ON public.audit_log USING btree (lane) WHERE (organization_id IS NULL);
 CREATE INDEX budget_held_change_account ON public.budget_held_change USING btree (account_id);
 CREATE INDEX budget_increase_budget ON public.budget_increase USING btree (budget_id, until_at);
@@ -2074,6 +2148,16 @@ ALTER TABLE ONLY public.api_token
     ADD CONSTRAINT api_token_scope_id_fkey FOREIGN KEY (scope_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.api_token_secret
     ADD CONSTRAINT api_token_secret_token_id_fkey FOREIGN KEY (token_id) REFERENCES public.api_token(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.approval
+    ADD CONSTRAINT approval_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.approval_rule
+    ADD CONSTRAINT approval_rule_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.approval_rule
+    ADD CONSTRAINT approval_rule_scope_id_fkey FOREIGN KEY (scope_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.approval
+    ADD CONSTRAINT approval_scope_id_fkey FOREIGN KEY (scope_id) REFERENCES public.scope_node(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.approval_vote
+    ADD CONSTRAINT approval_vote_approval_id_fkey FOREIGN KEY (approval_id) REFERENCES public.approval(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.audit_leaf
     ADD CONSTRAINT audit_leaf_log_id_fkey FOREIGN KEY (log_id) REFERENCES public.audit_log(id) ON DELETE RESTRICT;
 ALTER TABLE ONLY public.budget_account
@@ -2266,6 +2350,9 @@ GRANT ALL ON FUNCTION public.usage_event_summarize(low timestamp with time zone,
 GRANT SELECT,INSERT,UPDATE ON TABLE public.access_head TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_token TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_token_secret TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.approval TO gatehouse_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.approval_rule TO gatehouse_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.approval_vote TO gatehouse_app;
 GRANT SELECT ON TABLE public.audit_leaf TO gatehouse_app;
 GRANT SELECT ON TABLE public.audit_log TO gatehouse_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.blob TO gatehouse_app;

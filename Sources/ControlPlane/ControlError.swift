@@ -1,4 +1,5 @@
 import Postgres
+package import Shared
 
 /// Why the control plane did not do what was asked: what the caller is told, and apart from it what our log is told.
 package struct ControlError: Error, Sendable {
@@ -22,6 +23,8 @@ package struct ControlError: Error, Sendable {
     ///
     /// What is unauthenticated or not allowed denies also without it.
     package var evidence: Denial.Evidence?
+    /// What waits for others to agree to it.
+    package var approval: ApprovalID?
 
     package init(
         _ kind: Kind, _ code: String, _ detail: String, pointer: String? = nil, internalDetail: String? = nil

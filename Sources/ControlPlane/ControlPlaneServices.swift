@@ -44,6 +44,9 @@ package struct ControlPlaneServices: Sendable {
             + RuleRoutes.endpoints(
                 DenyRules(reads: self.reads, changes: self.changes, time: self.time),
                 DutySeparations(reads: self.reads, changes: self.changes, time: self.time))
+            + ApprovalRoutes.endpoints(
+                ApprovalRules(reads: self.reads, changes: self.changes, time: self.time),
+                Approvals(reads: self.reads, changes: self.changes, time: self.time))
             + UserRoutes.endpoints(identity) + GroupRoutes.endpoints(identity)
             + ServiceAccountRoutes.endpoints(identity) + APITokenRoutes.endpoints(identity)
             + OwnRoutes.endpoints(identity)

@@ -63,6 +63,12 @@ package struct Access: Sendable {
         }
     }
 
+    /// Whether the caller holds it by no binding: wherever something is.
+    func isUnbounded(_ permission: Permission) -> Bool {
+        if case .bindings = self.context.authority { return false }
+        return self.holdsAnywhere(permission)
+    }
+
     /// The same along a path that is known.
     package func allows(_ permission: Permission, along path: AccessPath) -> Bool {
         guard case .bindings(let subject, _, let boundary) = self.context.authority else {
@@ -144,6 +150,7 @@ package struct Gate: Sendable {
     package let access: Access
     package let permission: Permission
     package let target: Target
+    let approvals = GateApprovals()
 
     init(_ authorizer: Authorizer, access: Access, permission: Permission, target: Target) {
         self.authorizer = authorizer
@@ -161,7 +168,9 @@ package struct Gate: Sendable {
     package func permit(
         at scope: AccessScope, _ tx: inout Transaction, orMissing missing: ControlError? = nil
     ) throws -> Permit {
-        if try self.access.allows(self.permission, at: scope, &tx) {
+        let path = try AccessStore.path(to: scope, &tx)
+        if path.map({ self.access.allows(self.permission, along: $0) }) ?? self.access.isUnbounded(self.permission) {
+            if let path { self.approvals.note(path) }
             return Permit(permission: self.permission, actor: self.access.context.actor)
         }
         let isSeen = try self.permission.reading.map { try self.access.allows($0, at: scope, &tx) } ?? false
@@ -169,6 +178,9 @@ package struct Gate: Sendable {
         let noun = String(self.target.kind.map { $0 == "_" ? " " : $0 })
         throw (missing ?? .notFound(noun)).because("not_visible")
     }
+
+    /// Has the change need the approvals of a rule, whatever that is about.
+    func requireApproval(by rule: ApprovalRule) { self.approvals.require(rule) }
 
     /// What decides on access of a partition, before the transaction has changed anything of it.
     func policy(of partition: AccessPartition, _ tx: inout Transaction) throws -> AccessPolicy {

@@ -24,6 +24,12 @@ package struct BreakGlass: Sendable {
         self.time = time
     }
 
+    /// Whether somebody is that account: only whoever opened it, on the machine, acts as it.
+    static func isAccount(_ actor: Actor, _ tx: inout Transaction) throws -> Bool {
+        guard actor.kind == .serviceAccount else { return false }
+        return try BreakGlassStore.isAccount(ServiceAccountID(actor.id), &tx)
+    }
+
     /// Opens it; what was open before ends.
     ///
     /// - Parameter seconds: 60 to a day.
@@ -85,6 +91,14 @@ private struct BreakGlassState: Audited {
 
 /// The SQL of the account.
 private enum BreakGlassStore {
+    static func isAccount(_ id: ServiceAccountID, _ tx: inout Transaction) throws -> Bool {
+        try tx.queryOne(
+            """
+            select from service_account
+            where id = $1 and organization_id is null and lower(name) = lower($2) and deleted_at is null
+            """, id, BreakGlass.name) != nil
+    }
+
     /// The account, held; made when there is none.
     static func account(
         orMake fresh: ServiceAccountID, at time: Timestamp, _ tx: inout Transaction, _: borrowing Permit

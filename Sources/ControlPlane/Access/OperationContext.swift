@@ -5,7 +5,7 @@ package import Shared
 /// The first thing that every operation is given.
 package struct OperationContext: Sendable {
     package let actor: Actor
-    package let authority: Authority
+    package private(set) var authority: Authority
     package let request: RequestID
     package let time: Timestamp
     /// The address of the caller, when there is one.
@@ -15,6 +15,15 @@ package struct OperationContext: Sendable {
     package var idempotency: Idempotency?
     /// The API token that the caller showed, when he did.
     package var token: TokenID?
+    /// What exactly is asked for, when it changes something and may need approval.
+    package var submission: Submission?
+
+    /// The same with another authority.
+    package func with(_ authority: Authority) -> OperationContext {
+        var context = self
+        context.authority = authority
+        return context
+    }
 
     package init(
         actor: Actor, authority: Authority, request: RequestID, time: Timestamp, remoteAddress: String? = nil,

@@ -119,6 +119,16 @@ package enum Permission: String, Sendable, CaseIterable {
     case apiTokensRotate = "api_tokens.rotate"
     case apiTokensRevoke = "api_tokens.revoke"
 
+    case approvalRulesCreate = "approval_rules.create"
+    case approvalRulesRead = "approval_rules.read"
+    case approvalRulesUpdate = "approval_rules.update"
+    case approvalRulesDelete = "approval_rules.delete"
+    case approvalsRead = "approvals.read"
+    /// To agree to what somebody else asked for, or to refuse it.
+    case approvalsDecide = "approvals.decide"
+    /// What everybody does who asks for what needs approval.
+    case approvalsRequest = "approvals.request"
+
     /// To open the account that may do everything, for a while.
     case breakGlassOpen = "break_glass.open"
     case breakGlassClose = "break_glass.close"

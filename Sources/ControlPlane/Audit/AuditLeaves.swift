@@ -20,6 +20,8 @@ package struct AuditLeaves: Sendable {
         let organization: OrganizationID?
         let before: (any Audited)?
         let after: (any Audited)?
+        /// What others agreed to it by.
+        let approval: ApprovalID?
     }
 
     /// Appends the leaf, last before COMMIT: to the organization's log, then to the system's.
@@ -60,6 +62,7 @@ package struct AuditLeaves: Sendable {
             "after": record.after?.auditState ?? .null,
             "outcome": "ok",
         ]
+        if let approval = record.approval { leaf["approval"] = JSONValue(approval) }
         let sealed = try self.personal(&tx, record, context)
         if !sealed.isEmpty { leaf["personal"] = .array(sealed) }
         let bytes = JSONValue.object(leaf).utf8

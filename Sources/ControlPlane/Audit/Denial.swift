@@ -63,6 +63,8 @@ extension Denial {
         _ error: ControlError, of request: APIRequest, to endpoint: Endpoint, path: [String: String], actor: Actor,
         id: RequestID, at time: Timestamp
     ) {
+        // It is recorded as what it is: a request.
+        guard error.approval == nil else { return nil }
         guard error.kind == .unauthenticated || error.kind == .notAllowed || error.evidence != nil else { return nil }
         let field = request.headers["authorization"]
         var caller: Caller = request.remoteAddress.map { .address($0) } ?? .unknown

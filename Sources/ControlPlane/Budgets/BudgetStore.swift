@@ -113,6 +113,18 @@ package enum BudgetIncreaseStore {
     private static let columns: SQL =
         "select id, budget_id, amount_nano_usd, from_at, until_at, reason, created_at from budget_increase"
 
+    /// What the increases of a budget that hold at some time between two instants come to together.
+    static func most(
+        of budget: BudgetID, from: Timestamp, until: Timestamp, _ tx: inout Transaction
+    ) throws -> NanoUSD {
+        let row = try tx.queryOne(
+            """
+            select least(coalesce(sum(amount_nano_usd), 0), 9223372036854775807)::bigint as amount from budget_increase
+            where budget_id = $1 and from_at < $3 and until_at > $2
+            """, budget, from, until)
+        return try row?.get("amount") ?? .zero
+    }
+
     package static func insert(_ increase: BudgetIncrease, _ tx: inout Transaction, _: borrowing Permit) throws {
         _ = try tx.execute(
             """

@@ -95,7 +95,8 @@ package struct Budgets: Sendable {
             let after = try before.applying(patch, at: context.time)
             try BudgetStore.save(after, &tx, permit)
             try ThresholdStore.mark(id, &tx)
-            return Change(after, in: before.organization, before: before, after: after)
+            return Change(
+                after, in: before.organization, before: before, after: after, raise: BudgetRaise(from: before, to: after))
         }
         return try await outcome.resolved { _ in try await self.get(id, as: context) }
     }
@@ -108,7 +109,7 @@ package struct Budgets: Sendable {
             let permit = try gate.permit(at: place, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
             try BudgetStore.remove(id, at: context.time, &tx, permit)
-            return Change((), in: before.organization, before: before)
+            return Change((), in: before.organization, before: before, raise: .unbounded)
         }.receipts
     }
 
@@ -135,7 +136,11 @@ package struct Budgets: Sendable {
                 reason: body["reason"]?.string ?? "", createdAt: context.time
             )
             try BudgetIncreaseStore.insert(increase, &tx, permit)
-            return Change(increase, in: budget.organization, after: increase)
+            // With this one and all others that hold meanwhile.
+            let increases = try BudgetIncreaseStore.most(of: id, from: from, until: until, &tx)
+            return Change(
+                increase, in: budget.organization, after: increase,
+                raise: BudgetRaise(to: budget.amount.addingOrMost(increases)))
         }
         return try await outcome.resolved { id in
             try await self.database.transaction(.readOnly) { tx in

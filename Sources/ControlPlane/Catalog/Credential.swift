@@ -38,7 +38,8 @@ package struct Credential: Sendable, Hashable, Audited {
 
     package var auditPersonal: JSONValue { ["name": .string(self.name)] }
 
-    private static let secretSchema = Schema.string(.length(1...4096)).described("Goes in and never comes out.")
+    private static let secretSchema = Schema.secret(.string(.length(1...4096)))
+        .described("Goes in and never comes out.")
 
     package static let schema = Schema.named(
         "Credential",

@@ -34,6 +34,7 @@ package struct Target: Sendable, Hashable {
         "dep": "deployment", "pst": "provider_statement", "bud": "budget", "inc": "budget_increase", "evt": "event",
         "whk": "webhook", "rl": "rate_limit", "usr": "user", "grp": "group", "sa": "service_account", "rol": "role",
         "bnd": "binding", "dny": "deny_rule", "sod": "duty_separation",
+        "apr": "approval", "arl": "approval_rule",
     ]
 
     /// The text of an identifier that is stored with its kind.
@@ -71,12 +72,15 @@ package struct Change<Value: Sendable>: Sendable {
     package let after: (any Audited)?
     /// A group whose snapshot changes although the organization is not in it (any more).
     package let group: GatewayGroupID?
+    /// After which more may be spent of a budget than before; nil for every other change.
+    package let raise: BudgetRaise?
 
     package init(
         _ value: Value, in organization: OrganizationID?, before: (any Audited)? = nil, after: (any Audited)? = nil,
-        concernsInstance: Bool = false, group: GatewayGroupID? = nil
+        concernsInstance: Bool = false, group: GatewayGroupID? = nil, raise: BudgetRaise? = nil
     ) {
         self.group = group
+        self.raise = raise
         self.value = value
         self.organization = organization
         self.before = before

@@ -27,26 +27,69 @@ package struct Changes: Sendable {
         _ permission: Permission, on target: Target, as context: OperationContext,
         _ body: @escaping @Sendable (inout Transaction, Gate) throws -> Change<Value>
     ) async throws -> Outcome<Value> {
+        let id: ChangeID = self.time.newID()
+        do {
+            return try await self.attempt(permission, on: target, as: context, id, body)
+        } catch let needed as ApprovalNeeded {
+            throw try await self.ask(for: needed, as: context)
+        }
+    }
+
+    private func attempt<Value: Sendable>(
+        _ permission: Permission, on target: Target, as context: OperationContext, _ id: ChangeID,
+        _ body: @escaping @Sendable (inout Transaction, Gate) throws -> Change<Value>
+    ) async throws -> Outcome<Value> {
         let authorizer = self.authorizer
         let leaves = self.leaves
-        let id: ChangeID = self.time.newID()
         return try await self.database.transaction(retrySerialization: 3) { tx in
             let access = try authorizer.access(of: context, &tx)
             guard access.holdsAnywhere(permission) else { throw Access.denied(permission) }
             if let earlier = try IdempotencyStore.begin(&tx, context, target: target) {
                 return .replayed(earlier.resource)
             }
-            let change = try body(&tx, Gate(authorizer, access: access, permission: permission, target: target))
+            let gate = Gate(authorizer, access: access, permission: permission, target: target)
+            let change = try body(&tx, gate)
+            let approval = try ApprovalCheck(gate).approval(for: change, &tx)
             try ChangeStore.insert(
                 &tx, id: id, permission: permission, target: target, organization: change.organization, context: context
             )
             if let group = change.group { try ChangeStore.markPending(&tx, id, in: group) }
             let record = AuditLeaves.Record(
                 change: id, permission: permission, target: target, organization: change.organization,
-                before: change.before, after: change.after
+                before: change.before, after: change.after, approval: approval?.id
             )
+            if var approval {
+                approval.state = .used
+                approval.change = id
+                try ApprovalStore.save(approval, &tx)
+            }
             let receipts = try leaves.append(&tx, record, context: context, toSystem: change.concernsInstance)
             return .done(change.value, receipts)
+        }
+    }
+
+    /// Notes that a change waits for approval, unless that is noted already.
+    ///
+    /// - Returns: what the caller is told.
+    private func ask(for needed: ApprovalNeeded, as context: OperationContext) async throws -> ControlError {
+        let leaves = self.leaves
+        let authorizer = self.authorizer
+        let (id, change, event): (ApprovalID, ChangeID, EventID) = (
+            self.time.newID(), self.time.newID(), self.time.newID()
+        )
+        return try await self.database.transaction(retrySerialization: 3) { tx in
+            let (approval, isNew) = try needed.note(id, event, as: context, &tx)
+            if isNew {
+                try ChangeStore.insert(
+                    &tx, id: change, permission: .approvalsRequest, target: Target(approval.id),
+                    organization: approval.organization, context: context)
+                let record = AuditLeaves.Record(
+                    change: change, permission: .approvalsRequest, target: Target(approval.id),
+                    organization: approval.organization, before: nil, after: approval, approval: nil)
+                _ = try leaves.append(&tx, record, context: context, toSystem: approval.organization == nil)
+            }
+            let tally = ApprovalTally(needed.rules, along: needed.place, at: context.time)
+            return needed.error(approval, try tally.unmet(approval) { try authorizer.policy(of: $0, &tx) })
         }
     }
 

@@ -14,10 +14,26 @@ package struct Event: Sendable, Hashable, Audited {
 
     /// A window of a budget reached one of its thresholds.
     package static let budgetThresholdCrossed = "budget.threshold_crossed"
+    /// Something waits for others to agree to it; enough of them did; one refused.
+    package static let approvalRequested = "approval.requested"
+    package static let approvalApproved = "approval.approved"
+    package static let approvalRejected = "approval.rejected"
     /// Somebody tries whether a webhook arrives; it goes to that one alone.
     package static let webhookTest = "webhook.test"
     /// What webhooks can ask for.
-    package static let types = [Self.budgetThresholdCrossed]
+    package static let types = [
+        Self.budgetThresholdCrossed, Self.approvalRequested, Self.approvalApproved, Self.approvalRejected,
+    ]
+
+    /// What is told when an approval has come to stand so; nil for nothing.
+    static func type(of state: Approval.State) -> String? {
+        switch state {
+        case .pending: Self.approvalRequested
+        case .approved: Self.approvalApproved
+        case .rejected: Self.approvalRejected
+        case .withdrawn, .used, .expired: nil
+        }
+    }
 
     package var auditState: JSONValue {
         ["id": JSONValue(self.id), "type": .string(self.type), "subject": .string(self.subject.text)]
@@ -48,7 +64,7 @@ package struct Event: Sendable, Hashable, Audited {
             .required(
                 "data",
                 Schema.anyObject.described(
-                    "Its members depend on the type; of budget.threshold_crossed, see docs/budgets.md.")),
+                    "Its members depend on the type; of budget.threshold_crossed, see docs/budgets.md, of approval.…, docs/access.md.")),
         ])
     )
 }

@@ -150,12 +150,12 @@ package struct API: Sendable {
         }
         let query = try RequestReading.query(request.query, for: endpoint)
         let body = try RequestReading.body(request, for: endpoint)
+        var context = OperationContext(
+            actor: actor, authority: authority, request: id, time: now, remoteAddress: request.remoteAddress,
+            idempotency: try Self.idempotency(request, endpoint), token: token)
+        context.submission = try Submission(request, to: endpoint, body: body)
         let call = Call(
-            path: path, query: query, body: body, bytes: request.body, headers: request.headers,
-            context: OperationContext(
-                actor: actor, authority: authority, request: id, time: now, remoteAddress: request.remoteAddress,
-                idempotency: try Self.idempotency(request, endpoint), token: token
-            ),
+            path: path, query: query, body: body, bytes: request.body, headers: request.headers, context: context,
             gateway: gateway, joinToken: joinToken
         )
         _ = try call.ifMatch(required: endpoint.needsIfMatch)
@@ -197,6 +197,7 @@ package struct API: Sendable {
             "instance": JSONValue(id),
         ]
         if let pointer = error.pointer { members["pointer"] = .string(pointer) }
+        if let approval = error.approval { members["approval"] = JSONValue(approval) }
         let body = JSONValue.object(members).utf8
         var answer = Answer(status: error.kind.status, body: .bytes(body, type: "application/problem+json"))
         if error.kind == .unauthenticated { answer.headers.append((name: "www-authenticate", value: "Bearer")) }

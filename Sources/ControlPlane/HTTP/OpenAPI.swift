@@ -99,6 +99,10 @@ package enum OpenAPI {
         if endpoint.method == .post, endpoint.auth.isByToken {
             header("Idempotency-Key", "The caller's name for this request, which then takes effect once.")
         }
+        if endpoint.method != .get, endpoint.auth.isByToken {
+            header("Gatehouse-Reason", "Why, for those who have to approve it where approval is needed.")
+            header("Gatehouse-Approval", "The approval that this very request has; refused when it has another, or none.")
+        }
         return parameters
     }
 }

@@ -29,6 +29,8 @@ extension Schema {
         case .described(let schema, let text):
             let inner = schema.openAPI(&components)
             return inner.merging(["description": .string(text)])
+        case .secret(let schema):
+            return schema.openAPI(&components).merging(["writeOnly": true, "format": "password"])
         case .named(let name, let schema):
             if components[name] == nil {
                 components[name] = .null

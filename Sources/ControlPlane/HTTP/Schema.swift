@@ -14,6 +14,8 @@ package indirect enum Schema: Sendable {
     case anyObject
     case nullable(Schema)
     case described(Schema, String)
+    /// What goes in and is shown to nobody.
+    case secret(Schema)
     /// A schema that OpenAPI shows once, by name.
     case named(String, Schema)
 
@@ -37,7 +39,7 @@ package indirect enum Schema: Sendable {
     package var members: [Member] {
         switch self {
         case .object(let members): members
-        case .described(let schema, _), .nullable(let schema), .named(_, let schema): schema.members
+        case .described(let schema, _), .nullable(let schema), .named(_, let schema), .secret(let schema): schema.members
         default: []
         }
     }

@@ -111,9 +111,7 @@ extension OperationContext {
     ///
     /// That his token is for it was looked at before, with the endpoint.
     func own(_ permission: Permission) -> OperationContext {
-        OperationContext(
-            actor: self.actor, authority: .only(PermissionSet([permission])), request: self.request, time: self.time,
-            remoteAddress: self.remoteAddress, idempotency: self.idempotency, token: self.token)
+        self.with(.only(PermissionSet([permission])))
     }
 
     /// Who acts, when it is a user or a service account.

@@ -26,6 +26,7 @@ extension Identity {
             let missing = ControlError.invalid("There is no such organization, unit or project.", at: "/scope")
             let permit = try gate.permit(at: home.place, &tx, orMissing: missing)
             let account = ServiceAccount(id, of: home, body, at: context.time)
+            try account.checkName(before: nil)
             try ServiceAccountStore.insert(account, &tx, permit)
             return Change(account, in: home.organization, after: account)
         }
@@ -40,6 +41,7 @@ extension Identity {
             let permit = try gate.permit(toChangeAt: before.scope, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
             let after = try before.patched(body, at: context.time)
+            try after.checkName(before: before)
             try Self.check(AccessSubject(id), before.status, after.status, in: before.partition, gate, &tx)
             try ServiceAccountStore.save(after, &tx, permit)
             return Change(after, in: before.home.organization, before: before, after: after)
@@ -59,5 +61,17 @@ extension Identity {
             try ServiceAccountStore.remove(before, at: context.time, &tx, permit)
             return Change((), in: before.home.organization, before: before)
         }.receipts
+    }
+}
+
+extension ServiceAccount {
+    /// The instance's account that is opened on the machine keeps its name, and nobody else has it.
+    fileprivate func checkName(before: ServiceAccount?) throws(ControlError) {
+        func isReserved(_ account: ServiceAccount) -> Bool {
+            account.partition == .instance && account.name.lowercased() == BreakGlass.name
+        }
+        guard isReserved(self) != (before.map(isReserved) ?? false) else { return }
+        throw .invalid(
+            "'\(BreakGlass.name)' is the account that is opened on the machine: it is made, and named, there.", at: "/name")
     }
 }

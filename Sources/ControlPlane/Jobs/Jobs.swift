@@ -100,6 +100,11 @@ package final class Jobs: Sendable {
             let gone = try await self.database.transaction { tx in try Events.removeOld(&tx, at: now) }
             self.state.withLock { $0.removed["event", default: 0] += gone }
         }
+        await self.attempt("old approvals") {
+            let now = self.time.now()
+            let gone = try await self.database.transaction { tx in try Approvals.removeOld(&tx, at: now) }
+            self.state.withLock { $0.removed["approval", default: 0] += gone }
+        }
         await self.attempt("removals") {
             let removed = try await self.database.transaction { tx in try Removals.run(&tx) }
             self.state.withLock { $0.removed.merge(removed) { $0 + $1 } }

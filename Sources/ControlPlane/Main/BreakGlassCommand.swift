@@ -23,8 +23,12 @@ struct BreakGlassAccount: AsyncParsableCommand {
                 throw Refusal(description: "--reason: 1 to 2000 characters; --minutes: 1 to 1440", code: 64)
             }
             let (reason, seconds) = (self.reason, self.minutes * 60)
+            let asked = Submission(
+                command: "break-glass open", ["reason": .string(reason), "minutes": .integer(self.minutes)])
             let opening = try await BreakGlassAccount.perform { breakGlass, context in
-                try await breakGlass.open(reason: reason, seconds: seconds, as: context)
+                var context = context
+                context.submission = asked
+                return try await breakGlass.open(reason: reason, seconds: seconds, as: context)
             }
             print(opening.token.reveal())
         }

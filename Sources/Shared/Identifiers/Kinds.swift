@@ -36,6 +36,8 @@ package enum RoleKind: IdentifierKind { package static let prefix = "rol" }
 package enum BindingKind: IdentifierKind { package static let prefix = "bnd" }
 package enum DenyRuleKind: IdentifierKind { package static let prefix = "dny" }
 package enum DutySeparationKind: IdentifierKind { package static let prefix = "sod" }
+package enum ApprovalKind: IdentifierKind { package static let prefix = "apr" }
+package enum ApprovalRuleKind: IdentifierKind { package static let prefix = "arl" }
 
 package typealias OrganizationID = Identifier<OrganizationKind>
 package typealias UnitID = Identifier<UnitKind>
@@ -76,6 +78,8 @@ package typealias RoleID = Identifier<RoleKind>
 package typealias BindingID = Identifier<BindingKind>
 package typealias DenyRuleID = Identifier<DenyRuleKind>
 package typealias DutySeparationID = Identifier<DutySeparationKind>
+package typealias ApprovalID = Identifier<ApprovalKind>
+package typealias ApprovalRuleID = Identifier<ApprovalRuleKind>
 
 extension Identifier {
     /// The same value as a node of the scope tree.

@@ -63,6 +63,7 @@ package enum BuiltInRole: String, Sendable, CaseIterable {
                 + [
                     .organizationsRead, .unitsRead, .projectsRead, .virtualKeysRead, .providersRead, .modelsRead,
                     .pricesRead, .pricesCreate, .rateLimitsRead, .usageRead, .eventsRead, .priceProposalsRead,
+                    .approvalsRead, .approvalsDecide,
                 ]
         case .developer:
             return Self.all(of: ["virtual_keys"]) + [
@@ -78,11 +79,14 @@ package enum BuiltInRole: String, Sendable, CaseIterable {
             return Self.all(of: [
                 "gateway_groups", "join_tokens", "gateways", "providers", "credentials", "models", "routes", "prices",
                 "price_proposals", "trust_root",
-            ]) + [.organizationsRead, .organizationsCreate, .usageDeclareLost, .eventsRead, .changesRead]
+            ]) + [
+                .organizationsRead, .organizationsCreate, .usageDeclareLost, .eventsRead, .changesRead, .approvalsRead,
+                .approvalsDecide,
+            ]
         case .security:
             return Self.all(of: [
                 "users", "groups", "group_members", "service_accounts", "roles", "bindings", "deny_rules",
-                "duty_separations", "access", "api_tokens",
+                "duty_separations", "access", "api_tokens", "approval_rules", "approvals",
             ]) + [.auditRead, .changesRead, .virtualKeysRead, .virtualKeysRevoke, .gatewaysRead, .gatewaysFence]
         }
     }
