@@ -96,7 +96,8 @@ package struct Budgets: Sendable {
             try BudgetStore.save(after, &tx, permit)
             try ThresholdStore.mark(id, &tx)
             return Change(
-                after, in: before.organization, before: before, after: after, raise: BudgetRaise(from: before, to: after))
+                after, in: before.organization, before: before, after: after,
+                raise: BudgetRaise(from: before, to: after))
         }
         return try await outcome.resolved { _ in try await self.get(id, as: context) }
     }

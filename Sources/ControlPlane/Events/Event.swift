@@ -64,7 +64,8 @@ package struct Event: Sendable, Hashable, Audited {
             .required(
                 "data",
                 Schema.anyObject.described(
-                    "Its members depend on the type; of budget.threshold_crossed, see docs/budgets.md, of approval.…, docs/access.md.")),
+                    "Its members depend on the type; of budget.threshold_crossed, see docs/budgets.md, of approval.…, docs/access.md."
+                )),
         ])
     )
 }

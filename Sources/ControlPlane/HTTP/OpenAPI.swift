@@ -101,7 +101,8 @@ package enum OpenAPI {
         }
         if endpoint.method != .get, endpoint.auth.isByToken {
             header("Gatehouse-Reason", "Why, for those who have to approve it where approval is needed.")
-            header("Gatehouse-Approval", "The approval that this very request has; refused when it has another, or none.")
+            header(
+                "Gatehouse-Approval", "The approval that this very request has; refused when it has another, or none.")
         }
         return parameters
     }

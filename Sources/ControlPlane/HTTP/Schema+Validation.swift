@@ -2,7 +2,8 @@ extension Schema {
     /// Throws `invalid_request` with a JSON pointer and what is expected there.
     package func validate(_ value: JSONValue, at pointer: String = "") throws(ControlError) {
         switch self {
-        case .described(let schema, _), .named(_, let schema), .secret(let schema): try schema.validate(value, at: pointer)
+        case .described(let schema, _), .named(_, let schema), .secret(let schema):
+            try schema.validate(value, at: pointer)
         case .nullable(let schema): if !value.isNull { try schema.validate(value, at: pointer) }
         case .object(let members):
             guard case .object(let object) = value else { throw Self.expected("an object", pointer) }

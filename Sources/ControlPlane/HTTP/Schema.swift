@@ -39,7 +39,8 @@ package indirect enum Schema: Sendable {
     package var members: [Member] {
         switch self {
         case .object(let members): members
-        case .described(let schema, _), .nullable(let schema), .named(_, let schema), .secret(let schema): schema.members
+        case .described(let schema, _), .nullable(let schema), .named(_, let schema), .secret(let schema):
+            schema.members
         default: []
         }
     }

@@ -72,6 +72,7 @@ extension ServiceAccount {
         }
         guard isReserved(self) != (before.map(isReserved) ?? false) else { return }
         throw .invalid(
-            "'\(BreakGlass.name)' is the account that is opened on the machine: it is made, and named, there.", at: "/name")
+            "'\(BreakGlass.name)' is the account that is opened on the machine: it is made, and named, there.",
+            at: "/name")
     }
 }

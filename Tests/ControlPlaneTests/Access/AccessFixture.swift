@@ -18,6 +18,7 @@ struct AccessFixture: Sendable {
     let organization: String
     let unit: String
     let project: String
+    let owner: TestUser
     /// One who is bound and denied this and that, and asked for nothing.
     let bystander: String
     /// Identifiers by their prefixes.
@@ -27,6 +28,9 @@ struct AccessFixture: Sendable {
         self.organization = try await plane.make("/v1/organizations", ["name": "acme"]).id
         self.unit = try await plane.make("/v1/units", ["name": "acme unit", "parent": .string(self.organization)]).id
         self.project = try await plane.make("/v1/projects", ["name": "acme app", "parent": .string(self.unit)]).id
+        // Before there is a separation of duties, which would keep them from being that.
+        self.owner = try await plane.user(of: self.organization, with: .owner, at: self.organization)
+        _ = try await plane.user(of: self.organization, with: .owner, at: self.organization)
         self.bystander = try await plane.member(of: self.organization).subject
         self.ids = ["org": self.organization, "unit": self.unit, "prj": self.project]
         for (prefix, path) in [
@@ -47,6 +51,11 @@ struct AccessFixture: Sendable {
         let increase = try await plane.send(
             "POST", "/v1/budgets/\(self.ids["bud"] ?? "")/increases", Self.increase)
         self.ids["inc"] = increase.id
+        // Nobody gets as far as to delete a group here.
+        let rule = try #require(Self.creations["approval-rules"], "approval-rules")
+        self.ids["arl"] = try await plane.make("/v1/approval-rules", rule(self, 0)).id
+        let asked = try await plane.send("DELETE", "/v1/groups/\(self.ids["grp"] ?? "")", token: self.owner.token)
+        self.ids["apr"] = asked["approval"]?.string
         self.ids["req"] = (TimeSource.system.newID() as RequestID).description
     }
 
@@ -97,6 +106,9 @@ struct AccessFixture: Sendable {
                 "reason": "no",
             ]
         },
+        "approval-rules": {
+            ["scope": .string($0.organization), "name": .string("rule \($1)"), "permissions": ["groups.delete"]]
+        },
         "duty-separations": {
             [
                 "organization": .string($0.organization), "name": .string("duties \($1)"),
@@ -117,7 +129,7 @@ struct AccessFixture: Sendable {
         "rate-limits": "rl", "webhooks": "whk", "roles": "rol", "deny-rules": "dny", "duty-separations": "sod",
         "price-adjustments": "adj", "bindings": "bnd", "events": "evt", "changes": "chg", "usage": "req",
         "decisions": "req", "users": "usr", "groups": "grp",
-        "service-accounts": "sa", "api-tokens": "tok",
+        "service-accounts": "sa", "api-tokens": "tok", "approvals": "apr", "approval-rules": "arl",
     ]
 
     /// What an endpoint is asked with; nil for one that nobody has thought of.
@@ -157,6 +169,7 @@ struct AccessFixture: Sendable {
         case (_, "virtual_keys.rotate"), (_, "webhooks.rotate"), (_, "api_tokens.rotate"):
             ask.body = ["overlap_seconds": 60]
         case (_, "decisions.explain"): ask.body = ["key": self["vk"], "model": "alias-0"]
+        case (_, "approvals.approve"), (_, "approvals.reject"): ask.body = ["comment": "seen"]
         case (.get, "audit_events.list"): ask.path += "?organization=\(self.organization)"
         case (_, "access.who_can"): ask.path += "?permission=budgets.read&scope=\(self.organization)"
         case (_, "access.what_can"): ask.path += "?subject=\(self.ids["sa"] ?? "")&scope=\(self.organization)"

@@ -41,7 +41,7 @@ import Testing
             let asked = Set(endpoints.compactMap(\.auth.permission))
             let others: Set<Permission> = [
                 .gatewaysEnroll, .gatewaysFence, .rolesBind, .rolesEscalate, .breakGlassOpen, .breakGlassClose,
-                .trustRootRotate, .usageDeclareLost,
+                .trustRootRotate, .usageDeclareLost, .approvalsRequest,
             ]
             #expect(Set(Permission.allCases).subtracting(asked) == others)
         }

@@ -243,6 +243,18 @@ enum PopulatedDatabase {
         insert into idempotency_key (actor_id, key, request_sha256, status, created_at)
         select md5('s1')::uuid, 'k' || n, sha256('x'), 201, now() - n * interval '5 seconds'
         from generate_series(1, 20000) n;
+        insert into approval_rule (id, organization_id, scope_id, name, permissions, required, valid_seconds)
+        select md5('al' || n)::uuid, md5('o' || n % 2 + 1)::uuid, md5('o' || n % 2 + 1)::uuid, 'rule ' || n,
+            array['budgets.update'], 1, 3600 from generate_series(1, 40) n;
+        insert into approval (id, organization_id, scope_id, permission, method, path, request_sha256, requester_kind,
+            requester_id, rules, state, created_at, expires_at, decided_at, change_id)
+        select md5('ap' || n)::uuid, md5('o' || n % 2 + 1)::uuid, md5('o' || n % 2 + 1)::uuid, 'budgets.update', 'PATCH',
+            '/v1/budgets/x', sha256(('ap' || n)::bytea), 'user', md5('s' || n % 500)::uuid,
+            array[md5('al' || n % 40 + 1)::uuid], case when n % 100 = 1 then 'pending' else 'used' end,
+            now() - n * interval '1 minute', now() + interval '1 day', now(),
+            case when n % 100 <> 1 then md5('h' || n)::uuid end from generate_series(1, 30000) n;
+        insert into approval_vote (approval_id, subject_kind, subject_id, approves, created_at)
+        select md5('ap' || n)::uuid, 'user', md5('s' || n % 500 + 1)::uuid, true, now() from generate_series(1, 30000) n;
         insert into subject_key (subject_id, kek_id, wrapped_key)
         select md5('sk' || n)::uuid, 'test', 'x' from generate_series(1, 20000) n;
         """

@@ -193,7 +193,7 @@ import Testing
             ("chg", "h"), ("req", "q"), ("pst", "y"), ("bud", "b"), ("evt", "d"), ("whk", "j"),
             ("rl", "l"), ("rol", "r"), ("bnd", "b"), ("dny", "d"), ("sod", "d"), ("usr", "s"), ("grp", "g"),
             ("sa", "a"),
-            ("tok", "t"),
+            ("tok", "t"), ("apr", "ap"), ("arl", "al"),
         ] {
             ids[prefix] = "\(prefix)_\(Crockford.encode(try await self.md5("\(letter)1", plane)))"
         }
@@ -205,6 +205,7 @@ import Testing
             "webhooks": "whk", "rate-limits": "rl", "decisions": "req", "users": "usr",
             "groups": "grp", "service-accounts": "sa", "api-tokens": "tok",
             "roles": "rol", "bindings": "bnd", "deny-rules": "dny", "duty-separations": "sod",
+            "approvals": "apr", "approval-rules": "arl",
         ]
         let minute = TimeSource.system.now().microseconds / 60_000_000 * 60_000_000
         let values: [String: String?] = [
@@ -220,6 +221,7 @@ import Testing
             "subject": ids["usr"],
         ]
         let ofIdentity: [String: String?] = ["status": "disabled", "group": ids["grp"]]
+        let ofApprovals: [String: String?] = ["status": "pending"]
         for endpoint in plane.api.catalogue.endpoints where endpoint.method == .get && endpoint.auth.permission != nil {
             let noun = endpoint.path.description.split(separator: "/").dropFirst().first.map(String.init) ?? ""
             let path = endpoint.path.description.replacing(
@@ -236,7 +238,8 @@ import Testing
             #expect([200, 503].contains(first.status) || isOfRequest, "\(path): \(first.json.text)")
             var queries = endpoint.query.compactMap { parameter -> String? in
                 let isOfIdentity = ["users", "groups", "service-accounts"].contains(noun)
-                let value = isOfIdentity ? ofIdentity[parameter.name] ?? values[parameter.name] : values[parameter.name]
+                let own = isOfIdentity ? ofIdentity : noun == "approvals" ? ofApprovals : [:]
+                let value = own[parameter.name] ?? values[parameter.name]
                 return (value ?? nil).map { "\(parameter.name)=\($0)" }
             }
             if let cursor = first["next_cursor"]?.string { queries += queries.map { "\($0)&cursor=\(cursor)" } }

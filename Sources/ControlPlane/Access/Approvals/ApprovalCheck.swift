@@ -50,8 +50,9 @@ struct ApprovalCheck {
         var rules = self.gate.approvals.rules
         let organizations = Set(places.compactMap(\.organization))
         let found = try ApprovalRuleStore.about(self.gate.permission, of: organizations.sorted(), &tx)
+        // Not by what it brings about itself.
         rules += found.filter { rule in
-            rule.concerns(raise) && places.contains { $0.contains(rule.place) }
+            rule.id.value != self.gate.target.id && rule.concerns(raise) && places.contains { $0.contains(rule.place) }
                 && !rules.contains { $0.id == rule.id }
         }
         return rules
@@ -107,7 +108,8 @@ struct ApprovalNeeded: Error {
 
     /// What the caller is told: what is lacking, and what to do.
     func error(_ approval: Approval, _ unmet: [(rule: ApprovalRule, count: Int)]) -> ControlError {
-        let (rule, count) = unmet.max { $0.rule.required - $0.count < $1.rule.required - $1.count }
+        let (rule, count) =
+            unmet.max { $0.rule.required - $0.count < $1.rule.required - $1.count }
             .map { ($0.rule.required, $0.count) } ?? (1, 0)
         var error = ControlError(
             .notAllowed, "approval_required",

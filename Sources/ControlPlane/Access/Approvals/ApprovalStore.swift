@@ -50,10 +50,10 @@ enum ApprovalStore {
                 and ($4::text is null or ($4 in ('pending', 'approved') and a.state = $4 and a.expires_at > $5)
                     or ($4 = 'expired' and (a.state = 'expired' or (
                 """ + open + """
-                     and a.expires_at <= $5)))
-                    or ($4 not in ('pending', 'approved', 'expired') and a.state = $4))
-                and ($6::uuid is null or a.requester_id = $6) and
-                """ + Sight.condition("a.scope_id", 7) + """
+                         and a.expires_at <= $5)))
+                        or ($4 not in ('pending', 'approved', 'expired') and a.state = $4))
+                    and ($6::uuid is null or a.requester_id = $6) and
+                    """ + Sight.condition("a.scope_id", 7) + """
                      order by a.id desc limit $3
                     """, organization, page.afterID, page.fetchLimit, state?.rawValue, time, requester?.id, sight.roots,
             sight.denied, sight.within
