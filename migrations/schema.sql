@@ -666,7 +666,7 @@ CREATE TABLE public.duty_separation (
 CREATE TABLE public.event (
     id uuid NOT NULL,
     type text NOT NULL,
-    organization_id uuid NOT NULL,
+    organization_id uuid,
     subject_kind text NOT NULL,
     subject_id uuid NOT NULL,
     occurred_at timestamp with time zone NOT NULL,
@@ -1665,7 +1665,7 @@ CREATE TABLE public.virtual_key_secret (
 );
 CREATE TABLE public.webhook (
     id uuid NOT NULL,
-    organization_id uuid NOT NULL,
+    organization_id uuid,
     name text NOT NULL,
     url text NOT NULL,
     event_types text[] NOT NULL,
@@ -2026,7 +2026,7 @@ CREATE INDEX virtual_key_restricted ON public.virtual_key USING btree (organizat
 CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (next_at) WHERE (state = 'pending'::text);
 CREATE INDEX webhook_delivery_event ON public.webhook_delivery USING btree (event_id);
 CREATE INDEX webhook_delivery_waiting ON public.webhook_delivery USING btree (webhook_id, created_at) WHERE (state = 'pending'::text);
-CREATE INDEX webhook_organization ON public.webhook USING btree (organization_id, id) WHERE (deleted_at IS NULL);
+CREATE INDEX webhook_partition ON public.webhook USING btree (public.access_partition(organization_id), id) WHERE (deleted_at IS NULL);
 ALTER INDEX public.usage_event_time ATTACH PARTITION public.usage_event_default_ingested_at_started_at_request_id_idx;
 CREATE TRIGGER audit_leaf_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_leaf FOR EACH STATEMENT EXECUTE FUNCTION public.audit_refuse();
 ALTER TABLE public.audit_leaf ENABLE ALWAYS TRIGGER audit_leaf_immutable;

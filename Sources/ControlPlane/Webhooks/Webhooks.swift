@@ -42,17 +42,13 @@ package struct Webhooks: Sendable {
         let secret = WebhookSignature.newSecret()
         let keys = self.keys
         let outcome = try await self.changes.perform(.webhooksCreate, on: Target(id), as: context) { tx, gate in
-            // Held for ourselves: two that create at once count one after the other.
-            let missing = ControlError.invalid("There is no such organization.", at: "/organization")
-            guard let organization = body["organization"]?.string.flatMap({ OrganizationID($0) }),
-                let home = try ScopeNodeStore.find(organization.node, &tx, lock: .update),
-                home.reference == .organization(organization)
-            else { throw missing }
-            let permit = try gate.permit(at: home.scope, &tx, orMissing: missing)
-            guard try WebhookStore.count(of: organization, &tx) < Webhook.limitOfOrganization else {
+            let organization = body["organization"]?.string.flatMap { OrganizationID($0) }
+            let permit = try Self.permit(in: organization, gate, &tx)
+            guard try WebhookStore.count(of: AccessPartition(organization), &tx) < Webhook.countLimit else {
+                let owner = organization == nil ? "The instance" : "The organization"
                 throw ControlError(
-                    .conflict, "too_many_webhooks",
-                    "The organization has \(Webhook.limitOfOrganization) webhooks already.", pointer: "/organization")
+                    .conflict, "too_many_webhooks", "\(owner) has \(Webhook.countLimit) webhooks already.",
+                    pointer: "/organization")
             }
             let webhook = Webhook(
                 id: id, organization: organization, name: body["name"]?.string ?? "",
@@ -73,12 +69,29 @@ package struct Webhooks: Sendable {
         }
     }
 
+    /// The permit to make one of an organization, or of the instance, which is held for ourselves: two that create at once
+    /// count one after the other.
+    private static func permit(
+        in organization: OrganizationID?, _ gate: Gate, _ tx: inout Transaction
+    ) throws -> Permit {
+        guard let organization else {
+            let permit = try gate.permit(at: .instance, &tx)
+            try AccessStore.lock(.instance, &tx)
+            return permit
+        }
+        let missing = ControlError.invalid("There is no such organization.", at: "/organization")
+        guard let home = try ScopeNodeStore.find(organization.node, &tx, lock: .update),
+            home.reference == .organization(organization)
+        else { throw missing }
+        return try gate.permit(at: home.scope, &tx, orMissing: missing)
+    }
+
     package func update(
         _ id: WebhookID, _ patch: JSONValue, ifRevision: Int64?, as context: OperationContext
     ) async throws -> Resolved<Webhook> {
         let outcome = try await self.changes.perform(.webhooksUpdate, on: Target(id), as: context) { tx, gate in
             let before = try WebhookStore.fetch(id, &tx, forUpdate: true)
-            let permit = try gate.permit(at: before.place, &tx)
+            let permit = try gate.permit(toChangeAt: before.place, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
             let after = try before.applying(patch, at: context.time)
             if after.url != before.url { try gate.requireInstance(forLoopback: after.url, at: "/url", &tx) }
@@ -99,7 +112,7 @@ package struct Webhooks: Sendable {
         let keys = self.keys
         let outcome = try await self.changes.perform(.webhooksRotate, on: Target(id), as: context) { tx, gate in
             let before = try WebhookStore.fetch(id, &tx, forUpdate: true)
-            let permit = try gate.permit(at: before.place, &tx)
+            let permit = try gate.permit(toChangeAt: before.place, &tx)
             let after = try before.applying([:], at: context.time)
             try WebhookStore.save(after, &tx, permit)
             let version = (before.secrets.last?.version ?? 0) + 1
@@ -137,7 +150,7 @@ package struct Webhooks: Sendable {
     ) async throws -> [AuditReceipt] {
         try await self.changes.perform(.webhooksDelete, on: Target(id), as: context) { tx, gate in
             let before = try WebhookStore.fetch(id, &tx, forUpdate: true)
-            let permit = try gate.permit(at: before.place, &tx)
+            let permit = try gate.permit(toChangeAt: before.place, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
             try WebhookStore.remove(id, at: context.time, &tx, permit)
             try WebhookDeliveryStore.abandon(id, "the webhook was deleted", at: context.time, &tx)
