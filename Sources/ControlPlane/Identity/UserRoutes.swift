@@ -27,6 +27,16 @@ package enum UserRoutes {
                 try await identity.deleteUser(id, ifRevision: try call.ifMatch(), as: call.context)
             },
             Endpoint(
+                .post, "/v1/users/{id}/forget", "users.forget",
+                "Forget a person: delete the user, if he is not, and erase what is known of him, for good",
+                auth: .bearer(.usersForget), body: .json(ForgottenUser.requestSchema),
+                success: .json(ForgottenUser.schema)
+            ) { call in
+                let done = try await identity.forgetUser(
+                    try call.id(), reason: call.body["reason"]?.string ?? "", as: call.context)
+                return Answer.json(done.value.json).audited(done.receipts)
+            },
+            Endpoint(
                 .get, "/v1/users/{id}/groups", "users.groups", "List the groups that a user is in",
                 auth: .bearer(.groupsRead), query: PageRequest.parameters, success: .json(.page(of: HeldGroup.schema))
             ) { call in
