@@ -1,15 +1,15 @@
 import Postgres
 import Shared
 
-/// What is looked at before anything changes that decides on access: nobody gives what he does not hold, and nobody comes
-/// into conflict with a separation of duties.
+/// What is looked at before anything changes that decides on access: nobody gives what he does not hold, nobody comes into
+/// conflict with a separation of duties, and the last owner stays.
 enum AccessEdit {
     /// Holds the partition, so that nobody else changes it meanwhile, and throws when the caller may not bring about what
     /// the facts do.
     ///
     /// `notAllowed` (`escalation`) for what would give more than the caller holds, or for longer, unless he holds
     /// `roles.bind` there (for the contents of a role `roles.escalate`); `conflict` (`separation_of_duties`) for what would make somebody hold what
-    /// must be apart.
+    /// must be apart (`last_owner`: for what would leave no owner).
     ///
     /// It comes before the transaction writes anything of the partition.
     static func check(
@@ -25,6 +25,7 @@ enum AccessEdit {
                 try self.require(gift, as: gate, &tx)
             }
         }
+        try LastOwner.check(before, after, in: partition, as: gate, &tx)
         guard let (subject, conflict) = before.newConflicts(after: after, at: time, limit: 1).first else { return }
         throw ControlError.conflict(
             "separation_of_duties",

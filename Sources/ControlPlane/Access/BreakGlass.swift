@@ -57,6 +57,12 @@ package struct BreakGlass: Sendable {
         return opening
     }
 
+    /// Whether somebody is this account.
+    static func isAccount(_ subject: AccessSubject, _ tx: inout Transaction) throws -> Bool {
+        guard subject.kind == .serviceAccount else { return false }
+        return try BreakGlassStore.find(&tx) == ServiceAccountID(subject.id)
+    }
+
     /// Seals it again, before its time is over.
     ///
     /// - Returns: whether it was open.
@@ -112,15 +118,22 @@ private enum BreakGlassStore {
             values ($1, $2, 'May do everything while it is open.', $3, $3)
             on conflict (access_partition(organization_id), lower(name)) where deleted_at is null do nothing
             """, fresh, BreakGlass.name, time)
-        let row = try tx.queryOne(
+        guard let found = try Self.find(held: true, &tx) else {
+            throw ControlError.conflict("busy", "The account was removed just now; try again.")
+        }
+        return found
+    }
+
+    /// Nil before it was opened for the first time.
+    static func find(held: Bool = false, _ tx: inout Transaction) throws -> ServiceAccountID? {
+        let locking: SQL = held ? " for no key update" : ""
+        return try tx.queryOne(
             """
             select id from service_account
             where access_partition(organization_id) = access_partition(null) and lower(name) = lower($1)
                 and deleted_at is null
-            for no key update
-            """, BreakGlass.name)
-        guard let row else { throw ControlError.conflict("busy", "The account was removed just now; try again.") }
-        return try row.get("id")
+            """ + locking, BreakGlass.name
+        )?.get("id")
     }
 
     /// Ends what was open.

@@ -17,8 +17,8 @@ extension Identity {
                 throw ControlError.notFound("user")
             }
             let permit = try gate.permit(toChangeAt: found.place, &tx)
-            try Self.checkNotSelf(AccessSubject(id), gate)
             if let user = try UserStore.find(id, &tx) {
+                try Self.checkRemoval(AccessSubject(id), in: user.partition, gate, &tx)
                 try ForgettingStore.eraseReasons(of: id, &tx, permit)
                 try UserStore.remove(user, at: context.time, &tx, permit)
             }

@@ -47,8 +47,7 @@ extension Identity {
             let before = try GroupStore.fetch(id, &tx, lock: .update)
             let permit = try gate.permit(toChangeAt: before.scope, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
-            // Rules that denied its members something do so no longer.
-            try AccessEdit.check([.removedSubject(AccessSubject(id))], in: before.partition, as: gate, &tx)
+            try Self.checkRemoval(AccessSubject(id), in: before.partition, gate, &tx)
             try GroupStore.remove(before, at: context.time, &tx, permit)
             return Change((), in: before.organization, before: before)
         }.receipts

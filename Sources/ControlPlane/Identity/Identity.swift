@@ -68,11 +68,17 @@ extension Identity {
         if after == .disabled { try Self.checkNotSelf(subject, gate) }
         try AccessEdit.check([.subject(subject, isActive: after == .active)], in: partition, as: gate, &tx)
     }
-}
 
-extension Identity {
+    /// The same for one that goes: with a group goes what was denied to its members.
+    static func checkRemoval(
+        _ subject: AccessSubject, in partition: AccessPartition, _ gate: Gate, _ tx: inout Transaction
+    ) throws {
+        try Self.checkNotSelf(subject, gate)
+        try AccessEdit.check([.removedSubject(subject)], in: partition, as: gate, &tx)
+    }
+
     /// Nobody shuts himself out by accident: another one does it.
-    static func checkNotSelf(_ subject: AccessSubject, _ gate: Gate) throws(ControlError) {
+    private static func checkNotSelf(_ subject: AccessSubject, _ gate: Gate) throws(ControlError) {
         guard gate.access.context.subject == subject else { return }
         throw .conflict("own_account", "One does not disable or delete oneself: somebody else has to.")
     }

@@ -55,7 +55,7 @@ extension Identity {
             let before = try UserStore.fetch(id, &tx, lock: .update)
             let permit = try gate.permit(toChangeAt: before.scope, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
-            try Self.checkNotSelf(AccessSubject(id), gate)
+            try Self.checkRemoval(AccessSubject(id), in: before.partition, gate, &tx)
             try UserStore.remove(before, at: context.time, &tx, permit)
             return Change((), in: before.organization, before: before)
         }.receipts
