@@ -16,7 +16,7 @@ extension Identity {
             guard let found = try ForgettingStore.find(id, held: true, &tx) else {
                 throw ControlError.notFound("user")
             }
-            let permit = try gate.permit(toChangeAt: found.place, &tx)
+            let permit = try gate.permit(at: found.place, &tx)
             if let user = try UserStore.find(id, &tx) {
                 try Self.checkRemoval(AccessSubject(id), in: user.partition, gate, &tx)
                 try ForgettingStore.eraseReasons(of: id, &tx, permit)

@@ -29,7 +29,7 @@ extension Identity {
     ) async throws -> Resolved<UserGroup> {
         let outcome = try await self.changes.perform(.groupsUpdate, on: Target(id), as: context) { tx, gate in
             let before = try GroupStore.fetch(id, &tx, lock: .update)
-            let permit = try gate.permit(toChangeAt: before.scope, &tx)
+            let permit = try gate.permit(at: before.scope, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
             let after = try before.patched(body, at: context.time)
             try Self.check(AccessSubject(id), before.status, after.status, in: before.partition, gate, &tx)
@@ -45,7 +45,7 @@ extension Identity {
     ) async throws -> [AuditReceipt] {
         try await self.changes.perform(.groupsDelete, on: Target(id), as: context) { tx, gate in
             let before = try GroupStore.fetch(id, &tx, lock: .update)
-            let permit = try gate.permit(toChangeAt: before.scope, &tx)
+            let permit = try gate.permit(at: before.scope, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
             try Self.checkRemoval(AccessSubject(id), in: before.partition, gate, &tx)
             try GroupStore.remove(before, at: context.time, &tx, permit)

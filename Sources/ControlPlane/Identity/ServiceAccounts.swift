@@ -37,7 +37,7 @@ extension Identity {
     ) async throws -> Resolved<ServiceAccount> {
         let outcome = try await self.changes.perform(.serviceAccountsUpdate, on: Target(id), as: context) { tx, gate in
             let before = try ServiceAccountStore.fetch(id, &tx, lock: .update)
-            let permit = try gate.permit(toChangeAt: before.scope, &tx)
+            let permit = try gate.permit(at: before.scope, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
             let after = try before.patched(body, at: context.time)
             try Self.check(AccessSubject(id), before.status, after.status, in: before.partition, gate, &tx)
@@ -53,7 +53,7 @@ extension Identity {
     ) async throws -> [AuditReceipt] {
         try await self.changes.perform(.serviceAccountsDelete, on: Target(id), as: context) { tx, gate in
             let before = try ServiceAccountStore.fetch(id, &tx, lock: .update)
-            let permit = try gate.permit(toChangeAt: before.scope, &tx)
+            let permit = try gate.permit(at: before.scope, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
             try Self.checkRemoval(AccessSubject(id), in: before.partition, gate, &tx)
             try ServiceAccountStore.remove(before, at: context.time, &tx, permit)

@@ -75,7 +75,7 @@ package struct Webhooks: Sendable {
         in organization: OrganizationID?, _ gate: Gate, _ tx: inout Transaction
     ) throws -> Permit {
         guard let organization else {
-            let permit = try gate.permit(at: .instance, &tx)
+            let permit = try gate.permit(at: .instance, &tx, orMissing: Access.denied(gate.permission))
             try AccessStore.lock(.instance, &tx)
             return permit
         }
@@ -91,7 +91,7 @@ package struct Webhooks: Sendable {
     ) async throws -> Resolved<Webhook> {
         let outcome = try await self.changes.perform(.webhooksUpdate, on: Target(id), as: context) { tx, gate in
             let before = try WebhookStore.fetch(id, &tx, forUpdate: true)
-            let permit = try gate.permit(toChangeAt: before.place, &tx)
+            let permit = try gate.permit(at: before.place, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
             let after = try before.applying(patch, at: context.time)
             if after.url != before.url { try gate.requireInstance(forLoopback: after.url, at: "/url", &tx) }
@@ -112,7 +112,7 @@ package struct Webhooks: Sendable {
         let keys = self.keys
         let outcome = try await self.changes.perform(.webhooksRotate, on: Target(id), as: context) { tx, gate in
             let before = try WebhookStore.fetch(id, &tx, forUpdate: true)
-            let permit = try gate.permit(toChangeAt: before.place, &tx)
+            let permit = try gate.permit(at: before.place, &tx)
             let after = try before.applying([:], at: context.time)
             try WebhookStore.save(after, &tx, permit)
             let version = (before.secrets.last?.version ?? 0) + 1
@@ -150,7 +150,7 @@ package struct Webhooks: Sendable {
     ) async throws -> [AuditReceipt] {
         try await self.changes.perform(.webhooksDelete, on: Target(id), as: context) { tx, gate in
             let before = try WebhookStore.fetch(id, &tx, forUpdate: true)
-            let permit = try gate.permit(toChangeAt: before.place, &tx)
+            let permit = try gate.permit(at: before.place, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
             try WebhookStore.remove(id, at: context.time, &tx, permit)
             try WebhookDeliveryStore.abandon(id, "the webhook was deleted", at: context.time, &tx)
