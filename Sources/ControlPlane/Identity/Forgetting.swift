@@ -17,16 +17,19 @@ extension Identity {
                 throw ControlError.notFound("user")
             }
             let permit = try gate.permit(at: found.place, &tx)
+            var ended: SubjectEnd.Ended?
             if let user = try UserStore.find(id, &tx) {
                 try Self.checkRemoval(AccessSubject(id), in: user.partition, gate, &tx)
                 try ForgettingStore.eraseReasons(of: id, &tx, permit)
-                try UserStore.remove(user, at: context.time, &tx, permit)
+                ended = try UserStore.remove(user, at: context.time, &tx, permit)
             }
             try ForgettingStore.erase(id, at: context.time, &tx, permit)
             try SubjectKeys.destroy(id.value, at: context.time, &tx, permit)
             let forgotten = ForgottenUser(
                 id: id, organization: found.organization, forgottenAt: found.forgottenAt ?? context.time)
-            return Change(forgotten, in: found.organization, after: Forgetting(user: forgotten, reason: reason))
+            return Change(
+                forgotten, in: found.organization,
+                after: Forgetting(user: forgotten, ended: ended, reason: reason))
         }
         return try await outcome.resolved { _ in try await self.forgottenUser(id, as: context) }
     }

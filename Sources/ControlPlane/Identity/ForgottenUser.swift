@@ -32,9 +32,14 @@ package struct ForgottenUser: Sendable, Hashable {
 /// What the audit log keeps of a forgetting.
 struct Forgetting: Audited {
     let user: ForgottenUser
+    /// What ended with him; nil when he was deleted before.
+    let ended: SubjectEnd.Ended?
     let reason: String
 
-    var auditState: JSONValue { self.user.json }
+    var auditState: JSONValue {
+        guard let ended = self.ended?.auditState.object else { return self.user.json }
+        return (self.user.json.object ?? [:]).adding(ended)
+    }
     /// Under the organization's key, because the user has none any more.
     var auditPersonal: JSONValue { ["reason": .string(self.reason)] }
 }

@@ -39,7 +39,7 @@ extension Identity {
         return try await outcome.resolved { _ in try await self.group(id, as: context) }
     }
 
-    /// Removes a group with its memberships and bindings; its members stay.
+    /// Removes a group with its memberships, bindings and deny rules; its members stay.
     package func deleteGroup(
         _ id: GroupID, ifRevision: Int64?, as context: OperationContext
     ) async throws -> [AuditReceipt] {
@@ -48,8 +48,8 @@ extension Identity {
             let permit = try gate.permit(at: before.scope, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
             try Self.checkRemoval(AccessSubject(id), in: before.partition, gate, &tx)
-            try GroupStore.remove(before, at: context.time, &tx, permit)
-            return Change((), in: before.organization, before: before)
+            let ended = try GroupStore.remove(before, at: context.time, &tx, permit)
+            return Change((), in: before.organization, before: before, after: ended)
         }.receipts
     }
 }

@@ -23,7 +23,7 @@ package enum UserRoutes {
             routes.update(User.patchSchema) { id, call in
                 try await identity.updateUser(id, call.body, ifRevision: try call.ifMatch(), as: call.context)
             },
-            routes.delete("Delete a user, with his tokens, memberships and bindings") { id, call in
+            routes.delete("Delete a user, with his tokens, memberships, bindings and deny rules") { id, call in
                 try await identity.deleteUser(id, ifRevision: try call.ifMatch(), as: call.context)
             },
             Endpoint(

@@ -47,7 +47,7 @@ extension Identity {
         return try await outcome.resolved { _ in try await self.user(id, as: context) }
     }
 
-    /// Removes a user with his tokens, memberships and bindings.
+    /// Removes a user with his tokens, memberships, bindings and deny rules.
     package func deleteUser(
         _ id: UserID, ifRevision: Int64?, as context: OperationContext
     ) async throws -> [AuditReceipt] {
@@ -56,8 +56,8 @@ extension Identity {
             let permit = try gate.permit(at: before.scope, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
             try Self.checkRemoval(AccessSubject(id), in: before.partition, gate, &tx)
-            try UserStore.remove(before, at: context.time, &tx, permit)
-            return Change((), in: before.organization, before: before)
+            let ended = try UserStore.remove(before, at: context.time, &tx, permit)
+            return Change((), in: before.organization, before: before, after: ended)
         }.receipts
     }
 }
