@@ -412,7 +412,7 @@ import Testing
             let deleted = try await plane.send("DELETE", "/v1/\(path)")
             #expect(deleted.status == 204, "\(path): \(deleted.json.text)")
         }
-        let forgotten = try await plane.send("POST", "/v1/users/\(users[1].id)/forget", ["reason": "asked to be"])
+        let forgotten = try await plane.send("POST", "/v1/users/\(users[2].id)/forget", ["reason": "asked to be"])
         #expect(forgotten.status == 200, "\(forgotten.json.text)")
         let log = try await plane.send("GET", "/v1/audit-events?organization=\(large)")
         #expect(log["items"]?.array?.contains { $0["forgotten"]?.array?.isEmpty == false } == true)
