@@ -274,6 +274,12 @@ end $$;
 CREATE FUNCTION public.snapshot_organization_of(node uuid) RETURNS uuid
     LANGUAGE sql STABLE
     AS $$ select organization_id from scope_node where id = node $$;
+CREATE FUNCTION public.subject_key_refuse() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    raise exception 'a key that was destroyed does not come back' using errcode = 'insufficient_privilege';
+end $$;
 CREATE FUNCTION public.usage_event_days() RETURNS SETOF date
     LANGUAGE sql STABLE
     AS $_$
@@ -732,7 +738,7 @@ CREATE TABLE public.duty_separation (
 CREATE TABLE public.event (
     id uuid NOT NULL,
     type text NOT NULL,
-    organization_id uuid NOT NULL,
+    organization_id uuid,
     subject_kind text NOT NULL,
     subject_id uuid NOT NULL,
     occurred_at timestamp with time zone NOT NULL,
@@ -1301,9 +1307,11 @@ CREATE TABLE public.snapshot_timestamp (
 );
 CREATE TABLE public.subject_key (
     subject_id uuid NOT NULL,
-    kek_id text NOT NULL,
-    wrapped_key bytea NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    kek_id text,
+    wrapped_key bytea,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    forgotten_at timestamp with time zone,
+    CONSTRAINT subject_key_forgotten_check CHECK ((((kek_id IS NULL) = (forgotten_at IS NOT NULL)) AND ((wrapped_key IS NULL) = (forgotten_at IS NOT NULL))))
 );
 CREATE TABLE public.trust_root (
     version integer NOT NULL,
@@ -1673,7 +1681,9 @@ CREATE TABLE public.user_account (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
     access_revision bigint DEFAULT 0 NOT NULL,
+    forgotten_at timestamp with time zone,
     CONSTRAINT user_account_email_check CHECK (((length(email) >= 3) AND (length(email) <= 320))),
+    CONSTRAINT user_account_forgotten_check CHECK (((forgotten_at IS NULL) OR (deleted_at IS NOT NULL))),
     CONSTRAINT user_account_login_check CHECK (((length(login) >= 1) AND (length(login) <= 320))),
     CONSTRAINT user_account_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
     CONSTRAINT user_account_status_check CHECK ((status = ANY (ARRAY['active'::text, 'disabled'::text])))
@@ -1731,7 +1741,7 @@ CREATE TABLE public.virtual_key_secret (
 );
 CREATE TABLE public.webhook (
     id uuid NOT NULL,
-    organization_id uuid NOT NULL,
+    organization_id uuid,
     name text NOT NULL,
     url text NOT NULL,
     event_types text[] NOT NULL,
@@ -1999,8 +2009,8 @@ CREATE INDEX budget_increase_budget ON public.budget_increase USING btree (budge
 CREATE INDEX budget_key ON public.budget USING btree (key_id) WHERE ((deleted_at IS NULL) AND (key_id IS NOT NULL));
 CREATE INDEX budget_lease_open ON public.budget_lease USING btree (gateway_id, process) WHERE (state <> 'closed'::text);
 CREATE INDEX budget_node ON public.budget USING btree (node_id) WHERE ((deleted_at IS NULL) AND (node_id IS NOT NULL));
+CREATE INDEX budget_of_owner ON public.budget USING btree (owner_id) WHERE (owner_id IS NOT NULL);
 CREATE INDEX budget_organization ON public.budget USING btree (organization_id, id) WHERE (deleted_at IS NULL);
-CREATE INDEX budget_owner ON public.budget USING btree (owner_id) WHERE ((deleted_at IS NULL) AND (owner_id IS NOT NULL));
 CREATE INDEX budget_tag ON public.budget USING btree (node_id, tag_name) WHERE ((deleted_at IS NULL) AND (tag_name IS NOT NULL));
 CREATE INDEX budget_zone ON public.budget USING btree (time_zone);
 CREATE INDEX change_at ON public.change USING btree (at, id);
@@ -2039,8 +2049,8 @@ CREATE INDEX provider_node ON public.provider USING btree (node_id);
 CREATE INDEX provider_statement_provider ON public.provider_statement USING btree (provider_id, id);
 CREATE INDEX rate_limit_key ON public.rate_limit USING btree (key_id) WHERE ((deleted_at IS NULL) AND (key_id IS NOT NULL));
 CREATE INDEX rate_limit_node ON public.rate_limit USING btree (node_id) WHERE ((deleted_at IS NULL) AND (node_id IS NOT NULL));
+CREATE INDEX rate_limit_of_owner ON public.rate_limit USING btree (owner_id) WHERE (owner_id IS NOT NULL);
 CREATE INDEX rate_limit_organization ON public.rate_limit USING btree (organization_id, id) WHERE (deleted_at IS NULL);
-CREATE INDEX rate_limit_owner ON public.rate_limit USING btree (owner_id) WHERE ((deleted_at IS NULL) AND (owner_id IS NOT NULL));
 CREATE INDEX rate_limit_share_process ON public.rate_limit_share USING btree (gateway_id, process);
 CREATE INDEX rate_limit_share_renewed ON public.rate_limit_share USING btree (renewed_at);
 CREATE INDEX rate_limit_tag ON public.rate_limit USING btree (node_id, tag_name) WHERE ((deleted_at IS NULL) AND (tag_name IS NOT NULL));
@@ -2103,7 +2113,7 @@ CREATE INDEX virtual_key_restricted ON public.virtual_key USING btree (organizat
 CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (next_at) WHERE (state = 'pending'::text);
 CREATE INDEX webhook_delivery_event ON public.webhook_delivery USING btree (event_id);
 CREATE INDEX webhook_delivery_waiting ON public.webhook_delivery USING btree (webhook_id, created_at) WHERE (state = 'pending'::text);
-CREATE INDEX webhook_organization ON public.webhook USING btree (organization_id, id) WHERE (deleted_at IS NULL);
+CREATE INDEX webhook_partition ON public.webhook USING btree (public.access_partition(organization_id), id) WHERE (deleted_at IS NULL);
 ALTER INDEX public.usage_event_time ATTACH PARTITION public.usage_event_default_ingested_at_started_at_request_id_idx;
 CREATE TRIGGER audit_leaf_immutable BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_leaf FOR EACH STATEMENT EXECUTE FUNCTION public.audit_refuse();
 ALTER TABLE public.audit_leaf ENABLE ALWAYS TRIGGER audit_leaf_immutable;
@@ -2140,6 +2150,7 @@ CREATE TRIGGER snapshot_dirty AFTER INSERT OR UPDATE ON public.virtual_key FOR E
 CREATE TRIGGER snapshot_dirty AFTER INSERT OR DELETE OR UPDATE ON public.virtual_key_secret FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_key_secret();
 CREATE TRIGGER snapshot_dirty AFTER UPDATE ON public.zone_offset FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_zone();
 CREATE TRIGGER snapshot_dirty_owner AFTER INSERT OR UPDATE OF owner_id, deleted_at ON public.virtual_key FOR EACH ROW EXECUTE FUNCTION public.snapshot_mark_owned_key();
+CREATE TRIGGER subject_key_forgotten BEFORE DELETE OR UPDATE ON public.subject_key FOR EACH ROW WHEN ((old.forgotten_at IS NOT NULL)) EXECUTE FUNCTION public.subject_key_refuse();
 CREATE TRIGGER user_account_stamp BEFORE INSERT OR UPDATE OF status, deleted_at ON public.user_account FOR EACH ROW EXECUTE FUNCTION public.access_stamp();
 CREATE TRIGGER user_group_stamp BEFORE INSERT OR UPDATE OF status, deleted_at ON public.user_group FOR EACH ROW EXECUTE FUNCTION public.access_stamp();
 ALTER TABLE ONLY public.api_token

@@ -29,8 +29,7 @@ package struct ControlPlaneServices: Sendable {
         let catalog = Catalog(
             database: self.database, reads: self.reads, changes: self.changes, keys: self.keys, time: self.time)
         let budgets = Budgets(database: self.database, reads: self.reads, changes: self.changes, time: self.time)
-        let identity = Identity(
-            reads: self.reads, changes: self.changes, authorizer: self.authorizer, time: self.time)
+        let identity = Identity(reads: self.reads, changes: self.changes, time: self.time)
         let fleet = Fleet(database: self.database, changes: self.changes, keys: self.keys, time: self.time)
         return OrganizationRoutes.endpoints(
             Organizations(reads: self.reads, changes: self.changes, time: self.time)

@@ -16,7 +16,7 @@ extension Ownership {
 }
 
 extension Webhook {
-    var place: AccessScope { .node(self.organization.node) }
+    var place: AccessScope { AccessPartition(self.organization).scope }
 }
 
 extension Event {

@@ -95,32 +95,16 @@ package struct Access: Sendable {
         }
     }
 
-    /// All that the caller holds at a scope.
-    package func permissions(at scope: AccessScope, _ tx: inout Transaction) throws -> PermissionSet {
-        try self.permissions(at: scope, when: self.context.time, &tx)
-    }
-
-    /// All that the caller will hold at a scope just before an instant, as far as is known now; nil for what he holds for
-    /// good.
-    func permissions(
-        at scope: AccessScope, until instant: Timestamp?, _ tx: inout Transaction
-    ) throws -> PermissionSet {
-        // Just before the end of time: what never ends is still held.
-        let end = Timestamp(microseconds: Int64.max)
-        return try self.permissions(at: scope, when: (instant ?? end).adding(microseconds: -1), &tx)
-    }
-
-    private func permissions(
-        at scope: AccessScope, when time: Timestamp, _ tx: inout Transaction
-    ) throws -> PermissionSet {
+    /// All that the caller holds along a path at an instant, as far as is known now.
+    func permissions(along path: AccessPath, at time: Timestamp) -> PermissionSet {
         switch self.context.authority {
         case .none: return PermissionSet()
         case .everything: return .all
         case .only(let permissions): return permissions
         case .bindings(let subject, _, let boundary):
-            guard let path = try AccessStore.path(to: scope, &tx), let policy = self.policy,
-                boundary.scope.map({ path.contains(.node($0)) }) != false
-            else { return PermissionSet() }
+            guard let policy = self.policy, boundary.scope.map({ path.contains(.node($0)) }) != false else {
+                return PermissionSet()
+            }
             let held = policy.permissions(of: subject, along: path, at: time)
             return boundary.permissions.map { held.intersection($0) } ?? held
         }
@@ -162,9 +146,9 @@ package struct Gate: Sendable {
     /// The permit for a change at a scope.
     ///
     /// Throws `notAllowed` to a caller who may see what is there, and to others `missing`: what a thing that does not
-    /// exist is answered with.
+    /// exist is answered with. Things are hidden wherever they are; of places, the instance is known to everybody.
     ///
-    /// - Parameter missing: by default that there is no such target.
+    /// - Parameter missing: by default that there is no such target: say another error where there is none yet.
     package func permit(
         at scope: AccessScope, _ tx: inout Transaction, orMissing missing: ControlError? = nil
     ) throws -> Permit {
@@ -174,9 +158,10 @@ package struct Gate: Sendable {
             return Permit(permission: self.permission, actor: self.access.context.actor)
         }
         let isSeen = try self.permission.reading.map { try self.access.allows($0, at: scope, &tx) } ?? false
-        guard !isSeen, scope != .instance else { throw Access.denied(self.permission) }
-        let noun = String(self.target.kind.map { $0 == "_" ? " " : $0 })
-        throw (missing ?? .notFound(noun)).because("not_visible")
+        guard !isSeen else { throw Access.denied(self.permission) }
+        let missing = missing ?? .notFound(String(self.target.kind.map { $0 == "_" ? " " : $0 }))
+        guard scope != .instance || missing.kind == .notFound else { throw Access.denied(self.permission) }
+        throw missing.because("not_visible")
     }
 
     /// Has the change need the approvals of a rule, whatever that is about.

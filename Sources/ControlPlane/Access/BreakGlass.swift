@@ -45,6 +45,7 @@ package struct BreakGlass: Sendable {
         let (fresh, token, binding) = (
             self.time.newID() as ServiceAccountID, self.time.newID() as TokenID, self.time.newID() as BindingID
         )
+        let event: EventID = self.time.newID()
         let outcome = try await self.changes.perform(.breakGlassOpen, on: Target(token), as: context) { tx, gate in
             let permit = try gate.permit(at: .instance, &tx)
             let account = try BreakGlassStore.account(orMake: fresh, at: context.time, &tx, permit)
@@ -53,6 +54,7 @@ package struct BreakGlass: Sendable {
                 account, binding: binding, token: token, text, reason: reason, until: until, at: context.time, &tx,
                 permit)
             let state = BreakGlassState(account: account, until: until, reason: reason)
+            try EventStore.raise(state.event(event, Event.breakGlassOpened, context), &tx)
             return Change(Opening(account: account, until: until, token: text.secret), in: nil, after: state)
         }
         guard case .done(let opening, _) = outcome else {
@@ -61,16 +63,24 @@ package struct BreakGlass: Sendable {
         return opening
     }
 
+    /// Whether somebody is this account.
+    static func isAccount(_ subject: AccessSubject, _ tx: inout Transaction) throws -> Bool {
+        guard subject.kind == .serviceAccount else { return false }
+        return try BreakGlassStore.find(&tx) == ServiceAccountID(subject.id)
+    }
+
     /// Seals it again, before its time is over.
     ///
     /// - Returns: whether it was open.
     package func close(as context: OperationContext) async throws -> Bool {
-        let fresh: ServiceAccountID = self.time.newID()
+        let (fresh, event) = (self.time.newID() as ServiceAccountID, self.time.newID() as EventID)
         let outcome = try await self.changes.perform(.breakGlassClose, on: Target(fresh), as: context) { tx, gate in
             let permit = try gate.permit(at: .instance, &tx)
             let account = try BreakGlassStore.account(orMake: fresh, at: context.time, &tx, permit)
             let wasOpen = try BreakGlassStore.seal(account, at: context.time, &tx, permit)
-            return Change(wasOpen, in: nil, after: BreakGlassState(account: account, until: nil, reason: ""))
+            let state = BreakGlassState(account: account, until: nil, reason: "")
+            if wasOpen { try EventStore.raise(state.event(event, Event.breakGlassClosed, context), &tx) }
+            return Change(wasOpen, in: nil, after: state)
         }
         if case .done(let wasOpen, _) = outcome { return wasOpen }
         return false
@@ -87,6 +97,19 @@ private struct BreakGlassState: Audited {
         ["account": JSONValue(self.account), "open_until": JSONValue(self.until)]
     }
     var auditPersonal: JSONValue { self.reason.isEmpty ? .null : ["reason": .string(self.reason)] }
+
+    /// What others are told, with the reason as it was given.
+    func event(_ id: EventID, _ type: String, _ context: OperationContext) -> Event {
+        let actor = context.actor
+        var data: [String: JSONValue] = ["by": ["kind": .string(actor.kind.rawValue), "id": .string(actor.text)]]
+        if let until {
+            data["until"] = JSONValue(until)
+            data["reason"] = .string(self.reason)
+        }
+        return Event(
+            id: id, type: type, organization: nil, subject: Target(self.account), occurredAt: context.time,
+            data: .object(data))
+    }
 }
 
 /// The SQL of the account.
@@ -109,15 +132,22 @@ private enum BreakGlassStore {
             values ($1, $2, 'May do everything while it is open.', $3, $3)
             on conflict (access_partition(organization_id), lower(name)) where deleted_at is null do nothing
             """, fresh, BreakGlass.name, time)
-        let row = try tx.queryOne(
+        guard let found = try Self.find(held: true, &tx) else {
+            throw ControlError.conflict("busy", "The account was removed just now; try again.")
+        }
+        return found
+    }
+
+    /// Nil before it was opened for the first time.
+    static func find(held: Bool = false, _ tx: inout Transaction) throws -> ServiceAccountID? {
+        let locking: SQL = held ? " for no key update" : ""
+        return try tx.queryOne(
             """
             select id from service_account
             where access_partition(organization_id) = access_partition(null) and lower(name) = lower($1)
                 and deleted_at is null
-            for no key update
-            """, BreakGlass.name)
-        guard let row else { throw ControlError.conflict("busy", "The account was removed just now; try again.") }
-        return try row.get("id")
+            """ + locking, BreakGlass.name
+        )?.get("id")
     }
 
     /// Ends what was open.

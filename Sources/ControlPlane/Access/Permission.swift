@@ -80,6 +80,8 @@ package enum Permission: String, Sendable, CaseIterable {
     case usersRead = "users.read"
     case usersUpdate = "users.update"
     case usersDelete = "users.delete"
+    /// To erase what is known of a user, for good.
+    case usersForget = "users.forget"
     case groupsCreate = "groups.create"
     case groupsRead = "groups.read"
     case groupsUpdate = "groups.update"

@@ -19,6 +19,15 @@ package struct AuditEvents: Sendable {
         package let bytes: [UInt8]
         package let hash: [UInt8]
         package let appendedAt: Timestamp
+        /// What the bytes say.
+        package let event: JSONValue
+        /// Subjects whose sealed data in it can never be read again.
+        package var forgotten: [String] = []
+
+        /// Whose sealed data is in it.
+        fileprivate var subjects: [Target] {
+            (self.event["personal"]?.array ?? []).compactMap { $0["subject"]?.string.flatMap { Target($0) } }
+        }
     }
 
     package init(reads: Reads) { self.reads = reads }
@@ -53,7 +62,7 @@ package struct AuditEvents: Sendable {
                 guard organization != nil else { throw Access.denied(.auditRead) }
                 return []
             }
-            return try tx.query(
+            let leaves = try tx.query(
                 """
                 select l.log_id, l.index, l.leaf, l.hash, l.appended_at from audit_leaf l
                 where l.log_id = (
@@ -63,16 +72,28 @@ package struct AuditEvents: Sendable {
                 order by l.index desc limit $3
                 """, organization, before, page.fetchLimit, lane.rawValue
             ).map { row in
-                Leaf(
-                    log: try row.get("log_id"), index: try row.get("index"), bytes: try row.get("leaf"),
-                    hash: try row.get("hash"), appendedAt: try row.get("appended_at")
-                )
+                let bytes: [UInt8] = try row.get("leaf")
+                return Leaf(
+                    log: try row.get("log_id"), index: try row.get("index"), bytes: bytes, hash: try row.get("hash"),
+                    appendedAt: try row.get("appended_at"), event: (try? JSONParser.parse(bytes)) ?? [:])
             }
+            return try Self.marked(leaves, &tx)
         }
         return Page(found, page) { leaf in
             var bytes: [UInt8] = []
             bytes.appendBigEndian(UInt64(bitPattern: leaf.index))
             return bytes
+        }
+    }
+
+    /// The leaves with those who were forgotten.
+    private static func marked(_ leaves: [Leaf], _ tx: inout Transaction) throws -> [Leaf] {
+        let gone = try SubjectKeys.destroyed(among: Set(leaves.flatMap { $0.subjects.map(\.id) }), &tx)
+        guard !gone.isEmpty else { return leaves }
+        return leaves.map { leaf in
+            var leaf = leaf
+            leaf.forgotten = leaf.subjects.filter { gone.contains($0.id) }.map(\.text)
+            return leaf
         }
     }
 }
@@ -105,13 +126,17 @@ extension AuditEvents.Leaf {
             .required(
                 "leaf_sha256", Schema.string(.length(64...64)).described("RFC 6962: SHA-256 of 0x00 and the leaf.")),
             .required("appended_at", .timestamp),
+            .required(
+                "forgotten",
+                Schema.list(of: .string(.length(1...64))).described(
+                    "Whose sealed data in it can never be read again: those who were forgotten.")),
         ])
     )
 
     var json: JSONValue {
         [
             "log": JSONValue(self.log), "index": .integer(self.index),
-            "event": (try? JSONParser.parse(self.bytes)) ?? [:],
+            "event": self.event, "forgotten": JSONValue(self.forgotten),
             "leaf": .string(String(decoding: self.bytes, as: UTF8.self)),
             "leaf_sha256": .string(Hex.encode(self.hash)), "appended_at": JSONValue(self.appendedAt),
         ]

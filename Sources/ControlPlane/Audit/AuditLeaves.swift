@@ -72,36 +72,42 @@ package struct AuditLeaves: Sendable {
         return bytes
     }
 
-    /// Personal data, each part under the key of whom it is about: the caller's address under the caller's, names under
-    /// the person's, or else the organization's.
+    /// Personal data, each part under the key of whom it is about.
+    ///
+    /// The caller's address is under the caller's, names under the person's, or else the organization's. What is about
+    /// somebody who was forgotten is left out.
     private func personal(
         _ tx: inout Transaction, _ record: Record, _ context: OperationContext
     ) throws -> [JSONValue] {
         var sealed: [JSONValue] = []
         if let address = context.remoteAddress {
             let subject = (context.actor.id, context.actor.text)
-            sealed.append(
-                try SubjectKeys.seal(
-                    &tx, ["remote_address": .string(address)], of: subject, in: "\(record.change)", keys: self.keys))
+            let part = try SubjectKeys.seal(
+                &tx, ["remote_address": .string(address)], of: subject, in: "\(record.change)", keys: self.keys)
+            if let part { sealed.append(part) }
         }
-        var names: [String: JSONValue] = [:]
+        // Mostly one, of a person before and after; two where what was one's becomes another's.
+        var parts: [(subject: (id: UUIDValue, text: String), names: [String: JSONValue])] = []
         for (name, state) in [("before", record.before), ("after", record.after)] {
-            guard let personal = state?.auditPersonal, !personal.isNull else { continue }
-            names[name] = Self.bounded(personal)
+            guard let state, case let personal = state.auditPersonal, !personal.isNull else { continue }
+            let subject = Self.subject(of: state, in: record, context)
+            let index = parts.firstIndex { $0.subject.id == subject.id } ?? parts.count
+            if index == parts.count { parts.append((subject, [:])) }
+            parts[index].names[name] = Self.bounded(personal)
         }
-        if !names.isEmpty {
-            let subject = Self.subject(of: record, context)
-            sealed.append(
-                try SubjectKeys.seal(&tx, .object(names), of: subject, in: "\(record.change)", keys: self.keys))
+        for part in parts {
+            let names = try SubjectKeys.seal(
+                &tx, .object(part.names), of: part.subject, in: "\(record.change)", keys: self.keys)
+            if let names { sealed.append(names) }
         }
         return sealed
     }
 
-    /// Whom the names in a record are about.
-    private static func subject(of record: Record, _ context: OperationContext) -> (UUIDValue, String) {
-        if let person = record.after?.auditPerson ?? record.before?.auditPerson {
-            return (person.value, person.description)
-        }
+    /// Whom the names in a state are about.
+    private static func subject(
+        of state: any Audited, in record: Record, _ context: OperationContext
+    ) -> (id: UUIDValue, text: String) {
+        if let person = state.auditPerson { return (person.value, person.description) }
         return record.organization.map { ($0.value, $0.description) } ?? (context.actor.id, context.actor.text)
     }
 

@@ -72,7 +72,7 @@ struct DenialLeaves: Sendable {
                 &tx, ["remote_addresses": JSONValue(entry.addresses)], of: subject, in: "\(entry.request)",
                 keys: self.keys
             )
-            leaf["personal"] = .array([sealed])
+            if let sealed { leaf["personal"] = .array([sealed]) }
         }
         return JSONValue.object(leaf).utf8
     }

@@ -98,6 +98,7 @@ package struct Budget: Sendable, Hashable, Audited {
     package var auditPersonal: JSONValue {
         ["name": .string(self.name), "tag_value": self.subject.tag.map { .string($0.value) } ?? .null]
     }
+    package var auditPerson: UserID? { UserID(self.scope) }
 
     package var json: JSONValue {
         [

@@ -99,7 +99,7 @@ package struct Changes: Sendable {
         _ body: @escaping @Sendable (inout Transaction, borrowing Permit) throws -> Change<Value>
     ) async throws -> Outcome<Value> {
         try await self.perform(permission, on: target, as: context) { tx, gate in
-            let permit = try gate.permit(at: scope, &tx)
+            let permit = try gate.permit(at: scope, &tx, orMissing: Access.denied(permission))
             return try body(&tx, permit)
         }
     }

@@ -5,7 +5,8 @@ package struct Event: Sendable, Hashable, Audited {
     package let id: EventID
     /// One of `types`, or one of a newer release.
     package let type: String
-    package let organization: OrganizationID
+    /// Nil for the instance.
+    package let organization: OrganizationID?
     /// What it is about.
     package let subject: Target
     package let occurredAt: Timestamp
@@ -20,10 +21,17 @@ package struct Event: Sendable, Hashable, Audited {
     package static let approvalRejected = "approval.rejected"
     /// Somebody tries whether a webhook arrives; it goes to that one alone.
     package static let webhookTest = "webhook.test"
-    /// What webhooks can ask for.
-    package static let types = [
-        Self.budgetThresholdCrossed, Self.approvalRequested, Self.approvalApproved, Self.approvalRejected,
-    ]
+    /// Somebody opened the account that may do everything.
+    package static let breakGlassOpened = "break_glass.opened"
+    /// Somebody sealed it again before its time was over.
+    package static let breakGlassClosed = "break_glass.closed"
+    /// What webhooks can ask for: those of an organization.
+    package static let organizationTypes = [Self.budgetThresholdCrossed] + Self.approvalTypes
+    /// And those of the instance.
+    package static let instanceTypes = [Self.breakGlassOpened, Self.breakGlassClosed] + Self.approvalTypes
+    package static let types =
+        [Self.budgetThresholdCrossed, Self.breakGlassOpened, Self.breakGlassClosed] + Self.approvalTypes
+    private static let approvalTypes = [Self.approvalRequested, Self.approvalApproved, Self.approvalRejected]
 
     /// What is told when an approval has come to stand so; nil for nothing.
     static func type(of state: Approval.State) -> String? {
@@ -58,14 +66,15 @@ package struct Event: Sendable, Hashable, Audited {
         "Event",
         .object([
             .required("id", .id(EventKind.self)), .required("type", .string(.length(1...64))),
-            .required("organization", .id(OrganizationKind.self)),
+            .required(
+                "organization",
+                Schema.id(OrganizationKind.self).orNull.described("Whose it is; null for the instance's.")),
             .required("subject", Schema.string(.length(1...64)).described("What it is about.")),
             .required("occurred_at", .timestamp),
             .required(
                 "data",
                 Schema.anyObject.described(
-                    "Its members depend on the type; of budget.threshold_crossed, see docs/budgets.md, of approval.…, docs/access.md."
-                )),
+                    "Its members depend on the type; see docs/budgets.md and docs/access.md.")),
         ])
     )
 }

@@ -13,7 +13,7 @@ enum EventStore {
         _ = try tx.execute(
             """
             insert into event (id, type, organization_id, subject_kind, subject_id, occurred_at, data)
-            values ($1, $2, $3, $4, $5, $6, $7)
+            values ($1, $2, $3::uuid, $4, $5, $6, $7)
             """, event.id, event.type, event.organization, event.subject.kind, event.subject.id, event.occurredAt,
             SQLJSON(event.data.text)
         )
@@ -21,7 +21,7 @@ enum EventStore {
             """
             insert into webhook_delivery (webhook_id, event_id, next_at, created_at)
             select w.id, $1, $2, $2 from webhook w
-            where w.organization_id = $3 and w.deleted_at is null and w.status = 'active'
+            where access_partition(w.organization_id) = access_partition($3::uuid) and w.deleted_at is null and w.status = 'active'
                 and (w.id = $4::uuid or ($4::uuid is null and w.event_types && array['*', $5::text]))
             """, event.id, event.occurredAt, event.organization, webhook, event.type
         )
@@ -67,7 +67,7 @@ enum EventStore {
                 internalDetail: "an event about a '\(kind)'")
         }
         return Event(
-            id: try row.get("id"), type: try row.get("type"), organization: try row.get("organization_id"),
+            id: try row.get("id"), type: try row.get("type"), organization: try row.optional("organization_id"),
             subject: subject, occurredAt: try row.get("occurred_at"),
             data: try JSONParser.parse(Array(try row.get("data", as: String.self).utf8)))
     }

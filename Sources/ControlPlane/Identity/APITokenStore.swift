@@ -118,36 +118,4 @@ enum APITokenStore {
             select $1, $2, coalesce(max(ordinal), 0) + 1, $3 from api_token_secret where token_id = $2
             """, digest, token, time)
     }
-
-    /// Where something is bound to a subject or to a group that it is in, and where rules deny the caller something.
-    static func scopes(
-        of subject: AccessSubject, for caller: AccessSubject, in partition: AccessPartition, _ tx: inout Transaction
-    ) throws -> [AccessScope] {
-        let (theirs, own) = (try self.standing(of: subject, &tx), try self.standing(of: caller, &tx))
-        return try tx.query(
-            """
-            select scope_id from role_binding where subject_id = any($1) and deleted_at is null
-            union
-            select scope_id from deny_rule where subject_id = any($2) and subject_id is not null and deleted_at is null
-            union
-            select scope_id from deny_rule
-            where access_partition(organization_id) = access_partition($3) and subject_id is null
-                and deleted_at is null
-            """, theirs, own, partition.organization
-        ).map { try $0.optional("scope_id", as: NodeID.self).map { .node($0) } ?? .instance }
-    }
-
-    /// A subject and all groups that it is in.
-    private static func standing(of subject: AccessSubject, _ tx: inout Transaction) throws -> [SQLUUID] {
-        try tx.query(
-            """
-            with recursive up (id) as (
-                select $1::uuid
-                union
-                select m.group_id from up u join group_member m on m.member_id = u.id and m.deleted_at is null
-            )
-            select id from up
-            """, subject.id
-        ).map { try $0.get("id") }
-    }
 }

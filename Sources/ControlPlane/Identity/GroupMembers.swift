@@ -56,7 +56,7 @@ extension Identity {
         let permission: Permission = isMember ? .groupMembersAdd : .groupMembersRemove
         return try await self.changes.perform(permission, on: Target(id), as: context) { tx, gate in
             let partition = try GroupStore.fetch(id, &tx).partition
-            let permit = try gate.permit(toChangeAt: partition.scope, &tx)
+            let permit = try gate.permit(at: partition.scope, &tx)
             // From here on nobody is removed, and no group is put into another.
             try AccessStore.lock(partition, &tx)
             let group = try GroupStore.fetch(id, &tx)

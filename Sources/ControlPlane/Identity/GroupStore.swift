@@ -52,11 +52,11 @@ enum GroupStore {
 
     static func remove(
         _ group: UserGroup, at time: Timestamp, _ tx: inout Transaction, _ permit: borrowing Permit
-    ) throws {
+    ) throws -> SubjectEnd.Ended {
         // First, because what is held with it keeps others from adding what is then ended.
         _ = try tx.execute(
             "update user_group set deleted_at = $2, updated_at = $2, revision = revision + 1 where id = $1", group.id,
             time)
-        try SubjectEnd.end(AccessSubject(group.id), at: time, &tx, permit)
+        return try SubjectEnd.end(AccessSubject(group.id), at: time, &tx, permit)
     }
 }

@@ -29,7 +29,7 @@ extension Identity {
     ) async throws -> Resolved<UserGroup> {
         let outcome = try await self.changes.perform(.groupsUpdate, on: Target(id), as: context) { tx, gate in
             let before = try GroupStore.fetch(id, &tx, lock: .update)
-            let permit = try gate.permit(toChangeAt: before.scope, &tx)
+            let permit = try gate.permit(at: before.scope, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
             let after = try before.patched(body, at: context.time)
             try Self.check(AccessSubject(id), before.status, after.status, in: before.partition, gate, &tx)
@@ -39,18 +39,17 @@ extension Identity {
         return try await outcome.resolved { _ in try await self.group(id, as: context) }
     }
 
-    /// Removes a group with its memberships and bindings; its members stay.
+    /// Removes a group with its memberships, bindings and deny rules; its members stay.
     package func deleteGroup(
         _ id: GroupID, ifRevision: Int64?, as context: OperationContext
     ) async throws -> [AuditReceipt] {
         try await self.changes.perform(.groupsDelete, on: Target(id), as: context) { tx, gate in
             let before = try GroupStore.fetch(id, &tx, lock: .update)
-            let permit = try gate.permit(toChangeAt: before.scope, &tx)
+            let permit = try gate.permit(at: before.scope, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
-            // Rules that denied its members something do so no longer.
-            try AccessEdit.check([.removedSubject(AccessSubject(id))], in: before.partition, as: gate, &tx)
-            try GroupStore.remove(before, at: context.time, &tx, permit)
-            return Change((), in: before.organization, before: before)
+            try Self.checkRemoval(AccessSubject(id), in: before.partition, gate, &tx)
+            let ended = try GroupStore.remove(before, at: context.time, &tx, permit)
+            return Change((), in: before.organization, before: before, after: ended)
         }.receipts
     }
 }

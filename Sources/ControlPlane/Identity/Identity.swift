@@ -5,13 +5,11 @@ package import Shared
 package struct Identity: Sendable {
     let reads: Reads
     let changes: Changes
-    let authorizer: Authorizer
     let time: TimeSource
 
-    package init(reads: Reads, changes: Changes, authorizer: Authorizer, time: TimeSource) {
+    package init(reads: Reads, changes: Changes, time: TimeSource) {
         self.reads = reads
         self.changes = changes
-        self.authorizer = authorizer
         self.time = time
     }
 
@@ -68,25 +66,18 @@ extension Identity {
         if after == .disabled { try Self.checkNotSelf(subject, gate) }
         try AccessEdit.check([.subject(subject, isActive: after == .active)], in: partition, as: gate, &tx)
     }
-}
 
-extension Identity {
+    /// The same for one that goes: with a group goes what was denied to its members.
+    static func checkRemoval(
+        _ subject: AccessSubject, in partition: AccessPartition, _ gate: Gate, _ tx: inout Transaction
+    ) throws {
+        try Self.checkNotSelf(subject, gate)
+        try AccessEdit.check([.removedSubject(subject)], in: partition, as: gate, &tx)
+    }
+
     /// Nobody shuts himself out by accident: another one does it.
-    static func checkNotSelf(_ subject: AccessSubject, _ gate: Gate) throws(ControlError) {
+    private static func checkNotSelf(_ subject: AccessSubject, _ gate: Gate) throws(ControlError) {
         guard gate.access.context.subject == subject else { return }
         throw .conflict("own_account", "One does not disable or delete oneself: somebody else has to.")
-    }
-}
-
-extension Gate {
-    /// The permit to change something that is there; to a caller who does not see it there is no such thing, also where it
-    /// is the instance's.
-    func permit(toChangeAt scope: AccessScope, _ tx: inout Transaction) throws -> Permit {
-        if scope == .instance, let reading = self.permission.reading,
-            try !self.access.allows(self.permission, at: scope, &tx), try !self.access.allows(reading, at: scope, &tx)
-        {
-            throw ControlError.hidden(String(self.target.kind.map { $0 == "_" ? " " : $0 }))
-        }
-        return try self.permit(at: scope, &tx)
     }
 }

@@ -85,7 +85,7 @@ extension Identity {
             .apiTokensRotate, on: Target(id), as: context.own(.apiTokensRotate)
         ) { tx, gate in
             let before = try Self.ownToken(id, context, &tx, lock: .update)
-            let permit = try gate.permit(toChangeAt: before.scope, &tx)
+            let permit = try gate.permit(at: before.scope, &tx)
             try TokenBounds.check(before, as: context, &tx)
             return try Self.rotate(before, overlap: overlap, at: context.time, &tx, permit)
         }
@@ -100,7 +100,7 @@ extension Identity {
             .apiTokensRevoke, on: Target(id), as: context.own(.apiTokensRevoke)
         ) { tx, gate in
             let before = try Self.ownToken(id, context, &tx, lock: .update)
-            let permit = try gate.permit(toChangeAt: before.scope, &tx)
+            let permit = try gate.permit(at: before.scope, &tx)
             return try Self.revoke(before, at: context.time, &tx, permit)
         }.receipts
     }

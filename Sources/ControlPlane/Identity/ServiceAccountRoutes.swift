@@ -29,7 +29,8 @@ package enum ServiceAccountRoutes {
                 try await identity.updateServiceAccount(
                     id, call.body, ifRevision: try call.ifMatch(), as: call.context)
             },
-            routes.delete("Delete a service account, with its tokens, memberships and bindings") { id, call in
+            routes.delete("Delete a service account, with its tokens, memberships, bindings and deny rules") {
+                id, call in
                 try await identity.deleteServiceAccount(id, ifRevision: try call.ifMatch(), as: call.context)
             },
             Endpoint(

@@ -65,11 +65,11 @@ enum ServiceAccountStore {
 
     static func remove(
         _ account: ServiceAccount, at time: Timestamp, _ tx: inout Transaction, _ permit: borrowing Permit
-    ) throws {
+    ) throws -> SubjectEnd.Ended {
         // First, because what is held with it keeps others from adding what is then ended.
         _ = try tx.execute(
             "update service_account set deleted_at = $2, updated_at = $2, revision = revision + 1 where id = $1",
             account.id, time)
-        try SubjectEnd.end(AccessSubject(account.id), at: time, &tx, permit)
+        return try SubjectEnd.end(AccessSubject(account.id), at: time, &tx, permit)
     }
 }

@@ -38,7 +38,7 @@ extension Identity {
     ) async throws -> Resolved<ServiceAccount> {
         let outcome = try await self.changes.perform(.serviceAccountsUpdate, on: Target(id), as: context) { tx, gate in
             let before = try ServiceAccountStore.fetch(id, &tx, lock: .update)
-            let permit = try gate.permit(toChangeAt: before.scope, &tx)
+            let permit = try gate.permit(at: before.scope, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
             let after = try before.patched(body, at: context.time)
             try after.checkName(before: before)
@@ -49,17 +49,17 @@ extension Identity {
         return try await outcome.resolved { _ in try await self.serviceAccount(id, as: context) }
     }
 
-    /// Removes a service account with its tokens, memberships and bindings.
+    /// Removes a service account with its tokens, memberships, bindings and deny rules.
     package func deleteServiceAccount(
         _ id: ServiceAccountID, ifRevision: Int64?, as context: OperationContext
     ) async throws -> [AuditReceipt] {
         try await self.changes.perform(.serviceAccountsDelete, on: Target(id), as: context) { tx, gate in
             let before = try ServiceAccountStore.fetch(id, &tx, lock: .update)
-            let permit = try gate.permit(toChangeAt: before.scope, &tx)
+            let permit = try gate.permit(at: before.scope, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
-            try Self.checkNotSelf(AccessSubject(id), gate)
-            try ServiceAccountStore.remove(before, at: context.time, &tx, permit)
-            return Change((), in: before.home.organization, before: before)
+            try Self.checkRemoval(AccessSubject(id), in: before.partition, gate, &tx)
+            let ended = try ServiceAccountStore.remove(before, at: context.time, &tx, permit)
+            return Change((), in: before.home.organization, before: before, after: ended)
         }.receipts
     }
 }

@@ -1,7 +1,7 @@
 import Postgres
 import Shared
 
-/// What somebody may put into a token, or get out of one: nothing that he does not have.
+/// What somebody may put into a token, or get out of one: nothing that the one he shows is not for.
 enum TokenBounds {
     /// Refuses a token that may be used for more, or from more places, than the one that the caller shows.
     ///
@@ -48,30 +48,5 @@ enum TokenBounds {
 
     private static func tooWide(_ detail: String, _ pointer: String) -> ControlError {
         ControlError(.notAllowed, "boundary_too_wide", detail, pointer: pointer).because("boundary_too_wide")
-    }
-
-    /// Refuses a token of a service account that may do what the caller may not: whoever has its text has what it has.
-    ///
-    /// What he may bind he could give himself, and so may have.
-    static func checkEscalation(
-        by token: APIToken, _ gate: Gate, _ authorizer: Authorizer, _ tx: inout Transaction
-    ) throws {
-        let context = gate.access.context
-        guard case .bindings(let caller, let partition, _) = context.authority else { return }
-        let bearer = OperationContext(
-            actor: Actor(kind: .serviceAccount, id: token.subject.id),
-            authority: .bindings(token.subject, of: AccessPartition(token.organization), within: token.boundary),
-            request: context.request, time: context.time)
-        let theirs = try authorizer.access(of: bearer, &tx)
-        var scopes = Set(try APITokenStore.scopes(of: token.subject, for: caller, in: partition, &tx))
-        if let within = token.boundary.scope { scopes.insert(.node(within)) }
-        for scope in scopes where try !gate.access.allows(.rolesBind, at: scope, &tx) {
-            let excess = try theirs.permissions(at: scope, &tx).subtracting(gate.access.permissions(at: scope, &tx))
-            guard let permission = excess.permissions.first else { continue }
-            throw ControlError(
-                .notAllowed, "escalation",
-                "The token would hold \(permission.rawValue) where you do not; give it fewer permissions."
-            ).because("escalation")
-        }
     }
 }

@@ -27,7 +27,6 @@ extension Identity {
     package func createToken(_ body: JSONValue, as context: OperationContext) async throws -> Resolved<Issued> {
         let id: TokenID = self.time.newID()
         let text = TokenText.generate(.serviceAccountToken)
-        let authorizer = self.authorizer
         let outcome = try await self.changes.perform(.apiTokensCreate, on: Target(id), as: context) { tx, gate in
             let missing = ControlError.invalid("There is no such service account.", at: "/service_account")
             guard let named = body["service_account"]?.string.flatMap({ ServiceAccountID($0) }),
@@ -42,7 +41,7 @@ extension Identity {
                 id: id, publicID: text.publicID, of: AccessSubject(named), in: account.partition, at: account.scope,
                 terms, by: context.actor, at: context.time)
             try TokenBounds.check(token, as: context, &tx)
-            try TokenBounds.checkEscalation(by: token, gate, authorizer, &tx)
+            try AccessEdit.check(token, as: gate, &tx)
             let made = try Self.issue(token, text, at: context.time, &tx, permit)
             return Change(Issued(token: made, secret: text.secret), in: made.organization, after: made)
         }
@@ -82,13 +81,15 @@ extension Identity {
     ) async throws -> Resolved<APIToken> {
         let outcome = try await self.changes.perform(.apiTokensUpdate, on: Target(id), as: context) { tx, gate in
             let before = try APITokenStore.fetch(id, &tx, lock: .update)
-            let permit = try gate.permit(toChangeAt: before.scope, &tx)
+            let permit = try gate.permit(at: before.scope, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
             try Self.checkNotRevoked(before)
             let after = try before.patched(body, at: context.time)
             if after.allowedNetworks != before.allowedNetworks {
                 try TokenBounds.checkNetworks(after.allowedNetworks, as: context, &tx)
             }
+            // One that is good for longer gives for longer.
+            if after.expiresAt != before.expiresAt, !after.isPersonal { try AccessEdit.check(after, as: gate, &tx) }
             try APITokenStore.save(after, &tx, permit)
             return Change(after, in: before.organization, before: before, after: after)
         }
@@ -105,17 +106,16 @@ extension Identity {
     package func rotateToken(
         _ id: TokenID, overlap: Int64, as context: OperationContext
     ) async throws -> Resolved<Issued> {
-        let authorizer = self.authorizer
         let outcome = try await self.changes.perform(.apiTokensRotate, on: Target(id), as: context) { tx, gate in
             let before = try APITokenStore.fetch(id, &tx, lock: .update)
-            let permit = try gate.permit(toChangeAt: before.scope, &tx)
+            let permit = try gate.permit(at: before.scope, &tx)
             guard !before.isPersonal else {
                 throw ControlError(
                     .notAllowed, "personal_token", "Only the user whose token it is may have its text."
                 ).because("personal_token")
             }
             try TokenBounds.check(before, as: context, &tx)
-            try TokenBounds.checkEscalation(by: before, gate, authorizer, &tx)
+            try AccessEdit.check(before, as: gate, &tx)
             return try Self.rotate(before, overlap: overlap, at: context.time, &tx, permit)
         }
         return try await outcome.resolved { _ in Issued(token: try await self.token(id, as: context), secret: nil) }
@@ -141,7 +141,7 @@ extension Identity {
     package func revokeToken(_ id: TokenID, as context: OperationContext) async throws -> Resolved<APIToken> {
         let outcome = try await self.changes.perform(.apiTokensRevoke, on: Target(id), as: context) { tx, gate in
             let before = try APITokenStore.fetch(id, &tx, lock: .update)
-            let permit = try gate.permit(toChangeAt: before.scope, &tx)
+            let permit = try gate.permit(at: before.scope, &tx)
             return try Self.revoke(before, at: context.time, &tx, permit)
         }
         return try await outcome.resolved { _ in try await self.token(id, as: context) }

@@ -23,8 +23,18 @@ package enum UserRoutes {
             routes.update(User.patchSchema) { id, call in
                 try await identity.updateUser(id, call.body, ifRevision: try call.ifMatch(), as: call.context)
             },
-            routes.delete("Delete a user, with his tokens, memberships and bindings") { id, call in
+            routes.delete("Delete a user, with his tokens, memberships, bindings and deny rules") { id, call in
                 try await identity.deleteUser(id, ifRevision: try call.ifMatch(), as: call.context)
+            },
+            Endpoint(
+                .post, "/v1/users/{id}/forget", "users.forget",
+                "Forget a person: delete the user, if he is not, and erase what is known of him, for good",
+                auth: .bearer(.usersForget), body: .json(ForgottenUser.requestSchema),
+                success: .json(ForgottenUser.schema)
+            ) { call in
+                let done = try await identity.forgetUser(
+                    try call.id(), reason: call.body["reason"]?.string ?? "", as: call.context)
+                return Answer.json(done.value.json).audited(done.receipts)
             },
             Endpoint(
                 .get, "/v1/users/{id}/groups", "users.groups", "List the groups that a user is in",

@@ -73,11 +73,13 @@ enum UserStore {
         )
     }
 
-    static func remove(_ user: User, at time: Timestamp, _ tx: inout Transaction, _ permit: borrowing Permit) throws {
+    static func remove(
+        _ user: User, at time: Timestamp, _ tx: inout Transaction, _ permit: borrowing Permit
+    ) throws -> SubjectEnd.Ended {
         // First, because what is held with it keeps others from adding what is then ended.
         _ = try tx.execute(
             "update user_account set deleted_at = $2, updated_at = $2, revision = revision + 1 where id = $1",
             user.id, time)
-        try SubjectEnd.end(AccessSubject(user.id), at: time, &tx, permit)
+        return try SubjectEnd.end(AccessSubject(user.id), at: time, &tx, permit)
     }
 }

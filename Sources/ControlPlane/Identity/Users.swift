@@ -37,7 +37,7 @@ extension Identity {
     ) async throws -> Resolved<User> {
         let outcome = try await self.changes.perform(.usersUpdate, on: Target(id), as: context) { tx, gate in
             let before = try UserStore.fetch(id, &tx, lock: .update)
-            let permit = try gate.permit(toChangeAt: before.scope, &tx)
+            let permit = try gate.permit(at: before.scope, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
             let after = try before.patched(body, at: context.time)
             try Self.check(AccessSubject(id), before.status, after.status, in: before.partition, gate, &tx)
@@ -47,17 +47,17 @@ extension Identity {
         return try await outcome.resolved { _ in try await self.user(id, as: context) }
     }
 
-    /// Removes a user with his tokens, memberships and bindings.
+    /// Removes a user with his tokens, memberships, bindings and deny rules.
     package func deleteUser(
         _ id: UserID, ifRevision: Int64?, as context: OperationContext
     ) async throws -> [AuditReceipt] {
         try await self.changes.perform(.usersDelete, on: Target(id), as: context) { tx, gate in
             let before = try UserStore.fetch(id, &tx, lock: .update)
-            let permit = try gate.permit(toChangeAt: before.scope, &tx)
+            let permit = try gate.permit(at: before.scope, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
-            try Self.checkNotSelf(AccessSubject(id), gate)
-            try UserStore.remove(before, at: context.time, &tx, permit)
-            return Change((), in: before.organization, before: before)
+            try Self.checkRemoval(AccessSubject(id), in: before.partition, gate, &tx)
+            let ended = try UserStore.remove(before, at: context.time, &tx, permit)
+            return Change((), in: before.organization, before: before, after: ended)
         }.receipts
     }
 }

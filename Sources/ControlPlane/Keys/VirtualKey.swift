@@ -99,6 +99,8 @@ package struct VirtualKey: Sendable, Hashable, Audited {
             "metadata": JSONValue(self.metadata), "tags": JSONValue(self.tags),
         ]
     }
+
+    package var auditPerson: UserID? { self.owner?.user }
 }
 
 extension VirtualKey.SecretInfo {

@@ -76,6 +76,7 @@ package struct RateLimit: Sendable, Hashable, Audited {
     package var auditPersonal: JSONValue {
         ["name": .string(self.name), "tag_value": self.subject.tag.map { .string($0.value) } ?? .null]
     }
+    package var auditPerson: UserID? { UserID(self.scope) }
 
     package var json: JSONValue {
         [

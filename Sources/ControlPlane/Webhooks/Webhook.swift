@@ -1,6 +1,6 @@
 package import Shared
 
-/// Where an organization's events are sent to.
+/// Where an organization's events, or the instance's, are sent to.
 package struct Webhook: Sendable, Hashable, Audited {
     /// One of its signing secrets, without the secret.
     package struct SecretInfo: Sendable, Hashable {
@@ -10,7 +10,8 @@ package struct Webhook: Sendable, Hashable, Audited {
     }
 
     package let id: WebhookID
-    package let organization: OrganizationID
+    /// Nil for the instance.
+    package let organization: OrganizationID?
     package var name: String
     package var url: String
     /// Types of events, or `*` for every one.
@@ -21,7 +22,8 @@ package struct Webhook: Sendable, Hashable, Audited {
     package var stamps: Stamps
     package var secrets: [SecretInfo] = []
 
-    package static let limitOfOrganization = 16
+    /// Of an organization, and of the instance.
+    package static let countLimit = 16
     /// Seconds for which the secret before may still sign: 30 days.
     package static let overlapLimit: Int64 = 2_592_000
 
@@ -54,6 +56,12 @@ package struct Webhook: Sendable, Hashable, Audited {
         guard Set(self.eventTypes).count == self.eventTypes.count else {
             throw .invalid("A type is named twice.", at: "/event_types")
         }
+        // What would never come is not asked for.
+        let foreign = self.organization == nil ? Event.organizationTypes : Event.instanceTypes
+        guard let index = self.eventTypes.firstIndex(where: { foreign.contains($0) }) else { return }
+        let owners = self.organization == nil ? "organizations" : "the instance"
+        throw .invalid(
+            "Events of the type \(self.eventTypes[index]) are of \(owners) only.", at: "/event_types/\(index)")
     }
 
     package var auditState: JSONValue {
@@ -78,6 +86,8 @@ package struct Webhook: Sendable, Hashable, Audited {
 
     // MARK: Schemas
 
+    private static let organizationSchema = Schema.id(OrganizationKind.self).orNull
+        .described("Whose events are sent; null is the instance.")
     private static let urlSchema = Schema.string(.length(1...1024)).described(
         "https, without user, query and fragment; http for localhost, 127.0.0.1 and [::1] only.")
     private static let typesSchema = Schema.array(of: .string(.oneOf(["*"] + Event.types)), count: 1...8)
@@ -87,7 +97,7 @@ package struct Webhook: Sendable, Hashable, Audited {
         "Webhook",
         .object(
             [
-                .required("id", .id(WebhookKind.self)), .required("organization", .id(OrganizationKind.self)),
+                .required("id", .id(WebhookKind.self)), .required("organization", Self.organizationSchema),
                 .required("name", .name), .required("url", Self.urlSchema),
                 .required("event_types", Self.typesSchema), .required("status", .activeStatus),
                 .required(
@@ -103,7 +113,7 @@ package struct Webhook: Sendable, Hashable, Audited {
     )
 
     package static let creationSchema = Schema.object([
-        .required("organization", .id(OrganizationKind.self)), .required("name", .name),
+        .required("organization", Self.organizationSchema), .required("name", .name),
         .required("url", Self.urlSchema), .required("event_types", Self.typesSchema),
     ])
 

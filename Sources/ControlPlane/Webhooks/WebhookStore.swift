@@ -30,7 +30,7 @@ enum WebhookStore {
     ) throws -> [Webhook] {
         let found = try tx.query(
             Self.columns + """
-                 where deleted_at is null and ($1::uuid is null or organization_id = $1)
+                 where deleted_at is null and ($1::uuid is null or access_partition(organization_id) = $1)
                 and ($2::uuid is null or id > $2)
                 and
                 """ + Sight.condition("organization_id", 4) + """
@@ -40,9 +40,12 @@ enum WebhookStore {
         return try Self.withSecrets(found, &tx)
     }
 
-    static func count(of organization: OrganizationID, _ tx: inout Transaction) throws -> Int {
+    static func count(of partition: AccessPartition, _ tx: inout Transaction) throws -> Int {
         let row = try tx.queryOne(
-            "select count(*) as n from webhook where organization_id = $1 and deleted_at is null", organization)
+            """
+            select count(*) as n from webhook
+            where access_partition(organization_id) = access_partition($1::uuid) and deleted_at is null
+            """, partition.organization)
         return Int(try row?.get("n", as: Int64.self) ?? 0)
     }
 
@@ -50,7 +53,7 @@ enum WebhookStore {
         _ = try tx.execute(
             """
             insert into webhook (id, organization_id, name, url, event_types, status, revision, created_at, updated_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+            values ($1, $2::uuid, $3, $4, $5, $6, $7, $8, $8)
             """, webhook.id, webhook.organization, webhook.name, webhook.url, webhook.eventTypes,
             webhook.status.rawValue, webhook.stamps.revision, webhook.stamps.createdAt
         )
@@ -75,16 +78,16 @@ enum WebhookStore {
 
     /// Disables one because its receiver wants nothing more.
     ///
-    /// - Returns: its organization; nil when it was disabled or deleted before.
+    /// - Returns: whose it is; nil when it was disabled or deleted before.
     static func disable(
         _ id: WebhookID, reason: String, at now: Timestamp, _ tx: inout Transaction
-    ) throws -> OrganizationID? {
+    ) throws -> AccessPartition? {
         try tx.queryOne(
             """
             update webhook set status = 'disabled', disabled_reason = $2, revision = revision + 1, updated_at = $3
             where id = $1 and status = 'active' and deleted_at is null returning organization_id
             """, id, reason, now
-        )?.get("organization_id")
+        ).map { AccessPartition(try $0.optional("organization_id")) }
     }
 
     // MARK: Secrets
@@ -148,7 +151,7 @@ enum WebhookStore {
 
     @Sendable private static func read(_ row: Row) throws -> Webhook {
         Webhook(
-            id: try row.get("id"), organization: try row.get("organization_id"), name: try row.get("name"),
+            id: try row.get("id"), organization: try row.optional("organization_id"), name: try row.get("name"),
             url: try row.get("url"), eventTypes: try row.get("event_types"),
             status: ActiveStatus(rawValue: try row.get("status")) ?? .disabled,
             disabledReason: try row.optional("disabled_reason"), stamps: try Stamps(row)

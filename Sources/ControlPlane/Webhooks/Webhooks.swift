@@ -42,17 +42,13 @@ package struct Webhooks: Sendable {
         let secret = WebhookSignature.newSecret()
         let keys = self.keys
         let outcome = try await self.changes.perform(.webhooksCreate, on: Target(id), as: context) { tx, gate in
-            // Held for ourselves: two that create at once count one after the other.
-            let missing = ControlError.invalid("There is no such organization.", at: "/organization")
-            guard let organization = body["organization"]?.string.flatMap({ OrganizationID($0) }),
-                let home = try ScopeNodeStore.find(organization.node, &tx, lock: .update),
-                home.reference == .organization(organization)
-            else { throw missing }
-            let permit = try gate.permit(at: home.scope, &tx, orMissing: missing)
-            guard try WebhookStore.count(of: organization, &tx) < Webhook.limitOfOrganization else {
+            let organization = body["organization"]?.string.flatMap { OrganizationID($0) }
+            let permit = try Self.permit(in: organization, gate, &tx)
+            guard try WebhookStore.count(of: AccessPartition(organization), &tx) < Webhook.countLimit else {
+                let owner = organization == nil ? "The instance" : "The organization"
                 throw ControlError(
-                    .conflict, "too_many_webhooks",
-                    "The organization has \(Webhook.limitOfOrganization) webhooks already.", pointer: "/organization")
+                    .conflict, "too_many_webhooks", "\(owner) has \(Webhook.countLimit) webhooks already.",
+                    pointer: "/organization")
             }
             let webhook = Webhook(
                 id: id, organization: organization, name: body["name"]?.string ?? "",
@@ -71,6 +67,23 @@ package struct Webhooks: Sendable {
         return try await outcome.resolved {
             Issued(webhook: try await self.get(WebhookID($0), as: context), secret: nil)
         }
+    }
+
+    /// The permit to make one of an organization, or of the instance, which is held for ourselves: two that create at once
+    /// count one after the other.
+    private static func permit(
+        in organization: OrganizationID?, _ gate: Gate, _ tx: inout Transaction
+    ) throws -> Permit {
+        guard let organization else {
+            let permit = try gate.permit(at: .instance, &tx, orMissing: Access.denied(gate.permission))
+            try AccessStore.lock(.instance, &tx)
+            return permit
+        }
+        let missing = ControlError.invalid("There is no such organization.", at: "/organization")
+        guard let home = try ScopeNodeStore.find(organization.node, &tx, lock: .update),
+            home.reference == .organization(organization)
+        else { throw missing }
+        return try gate.permit(at: home.scope, &tx, orMissing: missing)
     }
 
     package func update(

@@ -42,6 +42,9 @@ struct AccessFixture: Sendable {
             let body = try #require(Self.creations["\(path)"], "\(path)")
             self.ids[prefix] = try await plane.make("/v1/\(path)", body(self, 0)).id
         }
+        // One who can be forgotten, and nothing is missing.
+        let guest: JSONValue = ["organization": .string(self.organization), "login": "guest", "name": "guest"]
+        self.ids["guest"] = try await plane.make("/v1/users", guest).id
         let binding = try await plane.bind(self.bystander, self.ids["rol"] ?? "", at: self.project)
         self.ids["bnd"] = binding.id
         let event = try await plane.send("POST", "/v1/webhooks/\(self.ids["whk"] ?? "")/test")
@@ -165,6 +168,9 @@ struct AccessFixture: Sendable {
         case (_, "roles.create"):
             ask.body = Self.creations[noun]?(self, number).with(["permissions": [.string(permission.rawValue)]])
         case (_, "budget_increases.create"): ask.body = Self.increase
+        case (_, "users.forget"):
+            ask.path = "/v1/users/\(self.ids["guest"] ?? "")/forget"
+            ask.body = ["reason": "asked to be"]
         case (_, "credentials.rotate"): ask.body = ["secret": "sk-another"]
         case (_, "virtual_keys.rotate"), (_, "webhooks.rotate"), (_, "api_tokens.rotate"):
             ask.body = ["overlap_seconds": 60]

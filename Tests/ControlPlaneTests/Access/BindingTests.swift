@@ -390,6 +390,7 @@ import Testing
             #expect(next["items"]?.array?.first?["name"] == "developer")
             // Nobody shuts himself out by accident.
             let owned = try await plane.member(of: acme, with: .owner, at: acme)
+            _ = try await plane.member(of: acme, with: .owner, at: acme)
             let me = "/v1/service-accounts/\(owned.subject)"
             #expect(try await plane.send("DELETE", me, token: owned.token).code == "own_account")
             let off = try await plane.send("PATCH", me, ["status": "disabled"], ifMatch: "*", token: owned.token)

@@ -157,11 +157,17 @@ import Testing
             "select distinct organization_id from scope_node where id = any", "insert into group_member",
             "update group_member set deleted_at = $2 where group_id",
             "update group_member set deleted_at = $3 where member_id",
-            "update role_binding set deleted_at", "update api_token set revoked_at",
+            "update role_binding set deleted_at", "update deny_rule set deleted_at = $3",
+            "update api_token set revoked_at",
             "update api_token t set last_used_at",
             "delete from api_token_secret", "delete from group_member", "delete from role where",
             "delete from role_binding",
             "delete from deny_rule", "delete from duty_separation",
+            "from user_account where id = $1", "update user_account set login = $2", "update api_token set name = $2",
+            "update role_binding set reason", "update deny_rule set name = $2", "update virtual_key set name = $2",
+            "update budget set name = $2", "update rate_limit set name = $2",
+            "delete from idempotency_key where actor_id",
+            "insert into subject_key (subject_id, kek_id, wrapped_key, forgotten_at)", "and forgotten_at is not null",
         ] {
             #expect(plans.contains { $0.query.contains(part) }, "not exercised: \(part)")
         }
@@ -409,6 +415,10 @@ import Testing
             let deleted = try await plane.send("DELETE", "/v1/\(path)")
             #expect(deleted.status == 204, "\(path): \(deleted.json.text)")
         }
+        let forgotten = try await plane.send("POST", "/v1/users/\(users[2].id)/forget", ["reason": "asked to be"])
+        #expect(forgotten.status == 200, "\(forgotten.json.text)")
+        let log = try await plane.send("GET", "/v1/audit-events?organization=\(large)")
+        #expect(log["items"]?.array?.contains { $0["forgotten"]?.array?.isEmpty == false } == true)
         #expect(try await plane.services.uses.write(to: plane.services.database) > 0)
     }
 

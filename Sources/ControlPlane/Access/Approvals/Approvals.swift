@@ -131,17 +131,15 @@ extension Approval {
     }
 
     /// Tells those who want to know how it stands.
-    ///
-    /// Of what is the instance's nobody is told yet: events are an organization's.
     func tell(_ id: EventID, at time: Timestamp, _ tx: inout Transaction) throws {
-        guard let organization, let type = Event.type(of: self.state) else { return }
+        guard let type = Event.type(of: self.state) else { return }
         let data: JSONValue = [
             "approval": JSONValue(self.id), "permission": .string(self.permission),
             "requester": ["kind": .string(self.requester.kind.rawValue), "id": .string(self.requester.text)],
             "scope": JSONValue(self.scope), "expires_at": JSONValue(self.expiresAt),
         ]
         let event = Event(
-            id: id, type: type, organization: organization, subject: Target(self.id), occurredAt: time, data: data)
+            id: id, type: type, organization: self.organization, subject: Target(self.id), occurredAt: time, data: data)
         try EventStore.raise(event, &tx)
     }
 }

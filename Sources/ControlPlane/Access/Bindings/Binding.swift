@@ -61,6 +61,7 @@ package struct Binding: Sendable, Audited {
     }
 
     package var auditPersonal: JSONValue { ["reason": .string(self.reason)] }
+    package var auditPerson: UserID? { self.subject.user }
 
     package var json: JSONValue {
         [

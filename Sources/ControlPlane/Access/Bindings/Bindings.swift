@@ -84,6 +84,7 @@ package struct Bindings: Sendable {
             let before = try BindingStore.fetch(id, &tx, forUpdate: true)
             let permit = try gate.permit(at: before.place, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
+            try AccessEdit.check([.removedBinding(id)], in: before.partition, as: gate, &tx)
             try BindingStore.remove(id, at: context.time, &tx, permit)
             return Change((), in: try before.scopeOrganization(&tx), before: before)
         }.receipts

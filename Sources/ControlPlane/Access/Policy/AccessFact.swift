@@ -23,6 +23,9 @@ package struct AccessSubject: Sendable, Hashable {
         self.id = id
     }
 
+    /// Nil for what is no person.
+    package var user: UserID? { self.kind == .user ? UserID(self.id) : nil }
+
     package init(_ id: UserID) { self.init(.user, id.value) }
     package init(_ id: GroupID) { self.init(.group, id.value) }
     package init(_ id: ServiceAccountID) { self.init(.serviceAccount, id.value) }

@@ -46,6 +46,24 @@ extension AccessPolicy {
         return self.withGroups(of: who) { self.permissions(who, $0, self.places(along: path), time.microseconds) }
     }
 
+    /// What deny rules take away from an active subject somewhere, at an instant.
+    func denied(to subject: AccessSubject, along path: AccessPath, at time: Timestamp) -> PermissionSet {
+        guard let who = self.active(subject) else { return PermissionSet() }
+        let places = self.places(along: path)
+        return self.withGroups(of: who) { groups in
+            var denied = PermissionSet()
+            for position in 0..<places.count {
+                self.places.records[Int(places[position])].denials.each(who, in: groups) { entry in
+                    if time.microseconds < entry.expires {
+                        denied = denied.union(self.denials[entry.what].permissions)
+                    }
+                    return true
+                }
+            }
+            return denied
+        }
+    }
+
     func permissions(_ who: AccessWho, _ groups: AccessGroups, _ places: AccessPlaces, _ now: Int64) -> PermissionSet {
         guard places.hasGrants else { return PermissionSet() }
         var granted = PermissionSet()

@@ -18,13 +18,19 @@ extension AccessPolicy {
         self.denials.handle(of: rule).map { (self.denials[$0].permissions, self.places[self.denials[$0].place].scope) }
     }
 
-    /// What deny rules for a subject or its groups take away, those for everybody apart.
-    func denials(of subject: AccessSubject, at time: Timestamp) -> [(permissions: PermissionSet, scope: AccessScope)] {
+    /// What deny rules for a subject or its groups take away; those for everybody too, or apart from them.
+    func denials(
+        of subject: AccessSubject, withEverybodys: Bool = false, at time: Timestamp
+    ) -> [(permissions: PermissionSet, scope: AccessScope)] {
         guard let who = self.active(subject) else { return [] }
         let now = time.microseconds
         return self.withGroups(of: who) { groups in
             self.denials.all.lazy.map { self.denials[$0] }
-                .filter { now < $0.expires && ($0.who == who || ($0.who.isGroup && groups.contains($0.who))) }
+                .filter { rule in
+                    guard now < rule.expires else { return false }
+                    if rule.who.isEverybody { return withEverybodys }
+                    return rule.who == who || (rule.who.isGroup && groups.contains(rule.who))
+                }
                 .map { ($0.permissions, self.places[$0.place].scope) }
         }
     }

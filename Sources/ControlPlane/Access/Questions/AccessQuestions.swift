@@ -5,6 +5,11 @@ import Shared
 package struct AccessQuestions: Sendable {
     private let reads: Reads
     private let authorizer: Authorizer
+    /// An effect on everybody of a large organization takes up to a second.
+    private let effects = QuestionSlots(Self.effectLimit)
+
+    /// Effects that are worked out at once.
+    package static let effectLimit = 2
 
     package init(reads: Reads, authorizer: Authorizer) {
         self.reads = reads
@@ -70,15 +75,19 @@ package struct AccessQuestions: Sendable {
 
     /// Who would gain and who would lose what by a change, which is not made.
     ///
+    /// Throws `unavailable` (`busy`) while others are worked out.
+    ///
     /// - Parameter change: of a body that `AccessHypothesis.schema` accepts.
     package func effect(of change: JSONValue, as context: OperationContext) async throws -> JSONValue {
         let authorizer = self.authorizer
-        return try await self.reads.perform(.accessRead, as: context) { tx, sight in
-            let hypothesis = try AccessHypothesis(change, &tx)
-            try sight.require(hypothesis.partition.scope, "organization", &tx)
-            let policy = try authorizer.policy(of: hypothesis.partition, &tx)
-            let effect = policy.effect(of: hypothesis.facts, at: context.time)
-            return effect.json(try Self.names(effect.scopes, &tx))
+        return try await self.effects.use {
+            try await self.reads.perform(.accessRead, as: context) { tx, sight in
+                let hypothesis = try AccessHypothesis(change, &tx)
+                try sight.require(hypothesis.partition.scope, "organization", &tx)
+                let policy = try authorizer.policy(of: hypothesis.partition, &tx)
+                let effect = policy.effect(of: hypothesis.facts, at: context.time)
+                return effect.json(try Self.names(effect.scopes, &tx))
+            }
         }
     }
 

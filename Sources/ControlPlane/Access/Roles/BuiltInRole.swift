@@ -87,7 +87,10 @@ package enum BuiltInRole: String, Sendable, CaseIterable {
             return Self.all(of: [
                 "users", "groups", "group_members", "service_accounts", "roles", "bindings", "deny_rules",
                 "duty_separations", "access", "api_tokens", "approval_rules", "approvals",
-            ]) + [.auditRead, .changesRead, .virtualKeysRead, .virtualKeysRevoke, .gatewaysRead, .gatewaysFence]
+            ]) + [
+                .auditRead, .changesRead, .eventsRead, .virtualKeysRead, .virtualKeysRevoke, .gatewaysRead,
+                .gatewaysFence,
+            ]
         }
     }
 

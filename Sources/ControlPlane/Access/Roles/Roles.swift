@@ -91,7 +91,9 @@ package struct Roles: Sendable {
 extension Gate {
     /// The permit for something that is an organization's, or the instance's.
     func permit(in organization: OrganizationID?, _ tx: inout Transaction) throws -> Permit {
-        guard let organization else { return try self.permit(at: .instance, &tx) }
+        guard let organization else {
+            return try self.permit(at: .instance, &tx, orMissing: Access.denied(self.permission))
+        }
         let missing = ControlError.invalid("There is no such organization.", at: "/organization")
         guard try ScopeNodeStore.find(organization.node, &tx, lock: .share)?.reference == .organization(organization)
         else { throw missing }

@@ -62,6 +62,7 @@ package struct DenyRule: Sendable, Audited {
     }
 
     package var auditPersonal: JSONValue { ["name": .string(self.name), "reason": .string(self.reason)] }
+    package var auditPerson: UserID? { self.subject?.user }
 
     package var json: JSONValue {
         [

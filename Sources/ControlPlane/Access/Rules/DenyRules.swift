@@ -41,7 +41,9 @@ package struct DenyRules: Sendable {
                     found.organization == nil || found == partition
                 else { throw ControlError.invalid("There is no such user, group or service account.", at: "/subject") }
                 // Those who run the instance are not shut out by an organization.
-                if found != partition { _ = try gate.permit(at: .instance, &tx) }
+                if found != partition {
+                    _ = try gate.permit(at: .instance, &tx, orMissing: Access.denied(gate.permission))
+                }
                 partition = found
             }
             let rule = DenyRule(
