@@ -40,7 +40,7 @@ create table approval (
     requester_kind text not null check (requester_kind in ('user', 'service_account', 'operator')),
     requester_id uuid not null,
     reason text not null default '' check (length(reason) <= 500),
-    rules uuid[] not null check (cardinality(rules) between 1 and 64),
+    rules uuid[] not null check (cardinality(rules) between 1 and 101),
     state text not null check (state in ('pending', 'approved', 'rejected', 'withdrawn', 'used', 'expired')),
     created_at timestamptz not null,
     expires_at timestamptz not null,
@@ -66,4 +66,5 @@ create table approval_vote (
     created_at timestamptz not null,
     primary key (approval_id, subject_id)
 );
+create index approval_vote_subject on approval_vote (subject_id);
 grant select, insert, update, delete on approval_vote to gatehouse_app;

@@ -444,7 +444,7 @@ CREATE TABLE public.approval (
     CONSTRAINT approval_reason_check CHECK ((length(reason) <= 500)),
     CONSTRAINT approval_request_sha256_check CHECK ((length(request_sha256) = 32)),
     CONSTRAINT approval_requester_kind_check CHECK ((requester_kind = ANY (ARRAY['user'::text, 'service_account'::text, 'operator'::text]))),
-    CONSTRAINT approval_rules_check CHECK (((cardinality(rules) >= 1) AND (cardinality(rules) <= 64))),
+    CONSTRAINT approval_rules_check CHECK (((cardinality(rules) >= 1) AND (cardinality(rules) <= 101))),
     CONSTRAINT approval_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'approved'::text, 'rejected'::text, 'withdrawn'::text, 'used'::text, 'expired'::text])))
 );
 CREATE TABLE public.approval_rule (
@@ -2003,6 +2003,7 @@ CREATE INDEX approval_organization ON public.approval USING btree (organization_
 CREATE INDEX approval_requester ON public.approval USING btree (requester_id, id);
 CREATE INDEX approval_rule_partition ON public.approval_rule USING btree (public.access_partition(organization_id), id) WHERE (deleted_at IS NULL);
 CREATE INDEX approval_state ON public.approval USING btree (state, id);
+CREATE INDEX approval_vote_subject ON public.approval_vote USING btree (subject_id);
 CREATE UNIQUE INDEX audit_log_system ON public.audit_log USING btree (lane) WHERE (organization_id IS NULL);
 CREATE INDEX budget_held_change_account ON public.budget_held_change USING btree (account_id);
 CREATE INDEX budget_increase_budget ON public.budget_increase USING btree (budget_id, until_at);

@@ -154,7 +154,7 @@ package struct Gate: Sendable {
     ) throws -> Permit {
         let path = try AccessStore.path(to: scope, &tx)
         if path.map({ self.access.allows(self.permission, along: $0) }) ?? self.access.isUnbounded(self.permission) {
-            if let path { self.approvals.note(path) }
+            if let path { try self.approvals.look(at: path, of: self, &tx) }
             return Permit(permission: self.permission, actor: self.access.context.actor)
         }
         let isSeen = try self.permission.reading.map { try self.access.allows($0, at: scope, &tx) } ?? false
@@ -165,7 +165,10 @@ package struct Gate: Sendable {
     }
 
     /// Has the change need the approvals of a rule, whatever that is about.
-    func requireApproval(by rule: ApprovalRule) { self.approvals.require(rule) }
+    func requireApproval(by rule: ApprovalRule, _ tx: inout Transaction) throws {
+        guard let place = try AccessStore.path(to: rule.place, &tx) else { return }
+        try self.approvals.require(rule, at: place, of: self, &tx)
+    }
 
     /// What decides on access of a partition, before the transaction has changed anything of it.
     func policy(of partition: AccessPartition, _ tx: inout Transaction) throws -> AccessPolicy {

@@ -72,5 +72,8 @@ enum ForgettingStore {
                     """, id, Self.erased, time)
         }
         _ = try tx.execute("delete from idempotency_key where actor_id = $1", id)
+        // What he asked others to agree to, and what he said to them.
+        _ = try tx.execute("update approval set body = null, reason = '' where requester_id = $1", id)
+        _ = try tx.execute("update approval_vote set comment = '' where subject_id = $1", id)
     }
 }

@@ -76,6 +76,9 @@ package struct Approval: Sendable, Audited {
         ]
     }
 
+    /// Whoever asked: it is in his words.
+    package var auditPerson: UserID? { self.requester.kind == .user ? UserID(self.requester.id) : nil }
+
     package func json(at time: Timestamp) -> JSONValue {
         [
             "id": JSONValue(self.id), "organization": JSONValue(self.organization), "scope": JSONValue(self.scope),
@@ -120,7 +123,7 @@ package struct Approval: Sendable, Audited {
                 Schema.string(.length(64...64)).described(
                     "Of 'METHOD path LF If-Match LF body': it holds for this very request.")),
             .required("requester", Binding.actorSchema), .required("reason", .string(.length(0...500))),
-            .required("rules", .array(of: .id(ApprovalRuleKind.self), count: 1...64)),
+            .required("rules", .array(of: .id(ApprovalRuleKind.self), count: 1...101)),
             .required(
                 "votes",
                 .array(

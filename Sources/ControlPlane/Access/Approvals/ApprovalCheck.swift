@@ -18,9 +18,9 @@ struct ApprovalCheck {
     func approval<Value>(for change: Change<Value>, _ tx: inout Transaction) throws -> Approval? {
         // Nobody in particular, gateways, and whoever has the machine, its database and its keys, where no command asks.
         guard let submission = self.context.submission else { return nil }
-        let places = try self.places(change.organization, &tx)
-        let rules = try self.rules(along: places, raise: change.raise, &tx)
-        guard !rules.isEmpty, let place = places.first, try !BreakGlass.isAccount(self.context.actor, &tx) else {
+        let found = self.gate.approvals.found
+        let rules = found.rules.filter { found.certain.contains($0.id) || $0.concerns(change.raise) }
+        guard !rules.isEmpty, let place = found.places.first, try !BreakGlass.isAccount(self.context.actor, &tx) else {
             return nil
         }
         let open = try ApprovalStore.open(submission, by: self.context.actor, &tx)
@@ -31,31 +31,10 @@ struct ApprovalCheck {
                 "\(named) is not open for this very request: method, path, If-Match and body have to be the same.")
         }
         let tally = ApprovalTally(rules, along: place, at: self.context.time)
-        if let approval, try tally.unmet(approval, { try self.gate.policy(of: $0, &tx) }).isEmpty { return approval }
+        if let approval, tally.unmet(approval, { found.policies[$0] }).isEmpty { return approval }
         throw ApprovalNeeded(
             permission: self.gate.permission, organization: change.organization, place: place, rules: rules,
             submission: submission)
-    }
-
-    /// Where the change takes place: where it was permitted, or else where it is recorded.
-    private func places(_ organization: OrganizationID?, _ tx: inout Transaction) throws -> [AccessPath] {
-        let permitted = self.gate.approvals.places
-        guard permitted.isEmpty else { return permitted }
-        return [try AccessStore.path(to: AccessPartition(organization).scope, &tx) ?? .instance]
-    }
-
-    private func rules(
-        along places: [AccessPath], raise: BudgetRaise?, _ tx: inout Transaction
-    ) throws -> [ApprovalRule] {
-        var rules = self.gate.approvals.rules
-        let organizations = Set(places.compactMap(\.organization))
-        let found = try ApprovalRuleStore.about(self.gate.permission, of: organizations.sorted(), &tx)
-        // Not by what it brings about itself.
-        rules += found.filter { rule in
-            rule.id.value != self.gate.target.id && rule.concerns(raise) && places.contains { $0.contains(rule.place) }
-                && !rules.contains { $0.id == rule.id }
-        }
-        return rules
     }
 }
 
@@ -120,15 +99,51 @@ struct ApprovalNeeded: Error {
     }
 }
 
-/// What the transaction of one change found on the way: where it was permitted, and which rules it touches itself.
+/// What is found on the way of one change, before it has changed anything: where it is permitted, which rules are about it
+/// there, and who may decide.
 final class GateApprovals: Sendable {
-    private let state = Mutex<(places: [AccessPath], rules: [ApprovalRule])>(([], []))
+    struct Found {
+        var places: [AccessPath] = []
+        var rules: [ApprovalRule] = []
+        /// Those that count whatever is changed.
+        var certain: Set<ApprovalRuleID> = []
+        /// Of the instance and of the organization, where there are rules.
+        var policies: [AccessPartition: AccessPolicy] = [:]
+    }
 
-    var places: [AccessPath] { self.state.withLock { $0.places } }
-    var rules: [ApprovalRule] { self.state.withLock { $0.rules } }
+    private let state = Mutex(Found())
 
-    func note(_ place: AccessPath) { self.state.withLock { $0.places.append(place) } }
-    func require(_ rule: ApprovalRule) { self.state.withLock { $0.rules.append(rule) } }
+    var found: Found { self.state.withLock { $0 } }
+
+    /// Looks at one place for which there was a permit.
+    func look(
+        at place: AccessPath, of gate: Gate, _ tx: inout Transaction
+    ) throws {
+        self.state.withLock { $0.places.append(place) }
+        guard gate.access.context.submission != nil else { return }
+        let rules = try ApprovalRuleStore.about(gate.permission, of: place.organization, &tx)
+        try self.add(rules.filter { place.contains($0.place) }, at: place, of: gate, &tx)
+    }
+
+    /// Has the change need the approvals of a rule, whatever it is.
+    func require(_ rule: ApprovalRule, at place: AccessPath, of gate: Gate, _ tx: inout Transaction) throws {
+        try self.add([rule], at: place, of: gate, &tx)
+        _ = self.state.withLock { $0.certain.insert(rule.id) }
+    }
+
+    private func add(
+        _ rules: [ApprovalRule], at place: AccessPath, of gate: Gate, _ tx: inout Transaction
+    ) throws {
+        guard !rules.isEmpty else { return }
+        for partition in Set([AccessPartition.instance, AccessPartition(place.organization)])
+        where self.state.withLock({ $0.policies[partition] == nil }) {
+            let policy = try gate.policy(of: partition, &tx)
+            self.state.withLock { $0.policies[partition] = policy }
+        }
+        self.state.withLock { found in
+            found.rules += rules.filter { rule in !found.rules.contains { $0.id == rule.id } }
+        }
+    }
 }
 
 /// Counts what was said to an approval, by rules as they are now and by who may decide now.
@@ -144,12 +159,14 @@ struct ApprovalTally {
     }
 
     /// The rules that do not have their approvals, each with how many it has.
+    ///
+    /// - Parameter policy: of a partition; who is of one for which there is none does not count.
     func unmet(
-        _ approval: Approval, _ policy: (AccessPartition) throws -> AccessPolicy
-    ) throws -> [(rule: ApprovalRule, count: Int)] {
+        _ approval: Approval, _ policy: (AccessPartition) throws -> AccessPolicy?
+    ) rethrows -> [(rule: ApprovalRule, count: Int)] {
         var counts = [Int](repeating: 0, count: self.rules.count)
         for vote in approval.votes where vote.approves && vote.voter.id != approval.requester.id {
-            let policy = try policy(vote.partition)
+            guard let policy = try policy(vote.partition) else { continue }
             for (index, rule) in self.rules.enumerated()
             where self.mayDecide(vote.voter, on: rule, by: policy) {
                 counts[index] += 1

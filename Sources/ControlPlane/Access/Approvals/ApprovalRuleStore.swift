@@ -22,16 +22,15 @@ enum ApprovalRuleStore {
         ).map(self.read)
     }
 
-    /// Those about a permission, of the instance and of some organizations.
+    /// Those about a permission, of the instance and of an organization.
     static func about(
-        _ permission: Permission, of organizations: [OrganizationID], _ tx: inout Transaction
+        _ permission: Permission, of organization: OrganizationID?, _ tx: inout Transaction
     ) throws -> [ApprovalRule] {
-        let partitions = organizations.map { SQLUUID($0) } + [SQLUUID(high: 0, low: 0)]
-        return try tx.query(
+        try tx.query(
             self.columns + """
-                 where access_partition(r.organization_id) = any ($1) and r.permissions @> array[$2::text]
-                and r.deleted_at is null order by r.id limit 64
-                """, partitions, permission.rawValue
+                 where access_partition(r.organization_id) = any (array[access_partition($1), access_partition(null)])
+                and r.permissions @> array[$2::text] and r.deleted_at is null order by r.id limit 100
+                """, organization, permission.rawValue
         ).map(self.read)
     }
 

@@ -59,7 +59,7 @@ package struct ApprovalRules: Sendable {
             let before = try ApprovalRuleStore.fetch(id, &tx, forUpdate: true)
             let permit = try gate.permit(at: before.place, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
-            gate.requireApproval(by: before)
+            try gate.requireApproval(by: before, &tx)
             let after = try before.applying(patch, at: context.time)
             try Self.check(after, gate, at: context.time, &tx)
             try ApprovalRuleStore.save(after, &tx, permit)
@@ -75,7 +75,7 @@ package struct ApprovalRules: Sendable {
             let before = try ApprovalRuleStore.fetch(id, &tx, forUpdate: true)
             let permit = try gate.permit(at: before.place, &tx)
             try Revision.check(before.stamps.revision, ifRevision)
-            gate.requireApproval(by: before)
+            try gate.requireApproval(by: before, &tx)
             try ApprovalRuleStore.remove(id, at: context.time, &tx, permit)
             return Change((), in: before.organization, before: before)
         }.receipts

@@ -114,8 +114,9 @@ enum ApprovalStore {
         var votes: [ApprovalID: [Approval.Vote]] = [:]
         for row in try tx.query(
             """
-            select approval_id, subject_kind, subject_id, organization_id, approves, comment, created_at
-            from approval_vote where approval_id = any ($1) order by created_at, subject_id
+            select v.* from unnest($1::uuid[]) a (id) cross join lateral (
+                select approval_id, subject_kind, subject_id, organization_id, approves, comment, created_at
+                from approval_vote where approval_id = a.id order by created_at, subject_id limit 1000) v
             """, approvals.map { SQLUUID($0.id) })
         {
             guard let voter = try AccessSubject(row, "subject") else { continue }

@@ -6,7 +6,7 @@ package struct Submission: Sendable {
     package let method: String
     /// With the query.
     package let path: String
-    /// What is shown to those who approve: without secrets. Null for none, and for a body that is no JSON.
+    /// What is shown to those who approve, without secrets; null for none, and for a body that is no JSON.
     package let body: JSONValue
     /// Of method, path, If-Match and body.
     package let sha256: [UInt8]
