@@ -39,6 +39,8 @@ create table approval (
     request_sha256 bytea not null check (length(request_sha256) = 32),
     requester_kind text not null check (requester_kind in ('user', 'service_account', 'operator')),
     requester_id uuid not null,
+    -- The API token that it was asked with.
+    token_id uuid,
     reason text not null default '' check (length(reason) <= 500),
     rules uuid[] not null check (cardinality(rules) between 1 and 101),
     state text not null check (state in ('pending', 'approved', 'rejected', 'withdrawn', 'used', 'expired')),
@@ -68,3 +70,6 @@ create table approval_vote (
 );
 create index approval_vote_subject on approval_vote (subject_id);
 grant select, insert, update, delete on approval_vote to gatehouse_app;
+
+-- Who had a token's text when it was made: what is asked with it is his request too.
+alter table api_token_secret add column made_by uuid;

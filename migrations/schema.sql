@@ -416,6 +416,7 @@ CREATE TABLE public.api_token_secret (
     ordinal integer NOT NULL,
     expires_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    made_by uuid,
     CONSTRAINT api_token_secret_digest_check CHECK ((length(digest) = 32)),
     CONSTRAINT api_token_secret_ordinal_check CHECK ((ordinal >= 1))
 );
@@ -430,6 +431,7 @@ CREATE TABLE public.approval (
     request_sha256 bytea NOT NULL,
     requester_kind text NOT NULL,
     requester_id uuid NOT NULL,
+    token_id uuid,
     reason text DEFAULT ''::text NOT NULL,
     rules uuid[] NOT NULL,
     state text NOT NULL,

@@ -102,7 +102,7 @@ enum APITokenStore {
     /// Adds a secret; those before it end at `others`, or when they would have ended anyhow.
     static func addSecret(
         _ digest: [UInt8], to token: TokenID, others: Timestamp, at time: Timestamp, _ tx: inout Transaction,
-        _: borrowing Permit
+        _ permit: borrowing Permit
     ) throws {
         _ = try tx.execute(
             "delete from api_token_secret where token_id = $1 and expires_at < $2", token,
@@ -114,8 +114,14 @@ enum APITokenStore {
             """, token, others)
         _ = try tx.execute(
             """
-            insert into api_token_secret (digest, token_id, ordinal, created_at)
-            select $1, $2, coalesce(max(ordinal), 0) + 1, $3 from api_token_secret where token_id = $2
-            """, digest, token, time)
+            insert into api_token_secret (digest, token_id, ordinal, created_at, made_by)
+            select $1, $2, coalesce(max(ordinal), 0) + 1, $3, $4 from api_token_secret where token_id = $2
+            """, digest, token, time, permit.actor.id)
+    }
+
+    /// Whether somebody was shown the text of a token: made it, or gave it another one.
+    static func wasShown(_ token: TokenID, to subject: AccessSubject, _ tx: inout Transaction) throws -> Bool {
+        try tx.queryOne(
+            "select from api_token_secret where token_id = $1 and made_by = $2 limit 1", token, subject.id) != nil
     }
 }

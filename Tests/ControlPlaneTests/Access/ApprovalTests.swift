@@ -290,6 +290,28 @@ import Testing
         }
     }
 
+    @Test func `who made a service account's token does not decide on what is asked for with it`() async throws {
+        try await TestControlPlane.with { plane in
+            let world = try await World(plane)
+            let account = try await plane.make(
+                "/v1/service-accounts", ["scope": .string(world.organization), "name": "ci"]
+            ).id
+            try await plane.bind(account, BuiltInRole.billing.id.description, at: world.organization)
+            let maker = try await plane.user(of: world.organization, with: .owner, at: world.organization)
+            let token = try await plane.send(
+                "POST", "/v1/api-tokens", ["service_account": .string(account), "name": "t"], token: maker.token)
+            let secret = try #require(token["token"]?.string ?? token["secret"]?.string, "\(token.json.text)")
+            try await world.rule(["permissions": ["budgets.update"]])
+            func ask() async throws -> String {
+                try self.asked(
+                    try await plane.send(
+                        "PATCH", "/v1/budgets/\(world.budget)", ["amount_usd": "20"], ifMatch: "*", token: secret))
+            }
+            #expect(try await world.decide("approve", try await ask(), as: maker).code == "own_request")
+            #expect(try await world.decide("approve", try await ask(), as: world.first)["status"] == "approved")
+        }
+    }
+
     @Test func `secrets are not shown to those who approve, and bind all the same`() async throws {
         try await TestControlPlane.with { plane in
             let world = try await World(plane)

@@ -34,6 +34,8 @@ package struct Approval: Sendable, Audited {
     package let body: JSONValue
     package let sha256: [UInt8]
     package let requester: Actor
+    /// The API token that it was asked with.
+    let token: TokenID?
     package let reason: String
     /// The rules that asked for it.
     package let rules: [ApprovalRuleID]

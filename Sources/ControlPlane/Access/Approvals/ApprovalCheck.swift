@@ -69,13 +69,18 @@ struct ApprovalNeeded: Error {
                 .tooManyRequests, "too_many_approvals",
                 "\(Self.openLimit) requests of yours wait for approval; withdraw some at /v1/me/approvals.")
         }
+        guard self.submission.body.utf8.count <= Submission.shownLimit else {
+            throw ControlError(
+                .unprocessable, "too_large_to_approve",
+                "Others have to approve this, and cannot be shown a body of more than \(Submission.shownLimit) bytes.")
+        }
         let seconds = self.rules.map(\.validSeconds).min() ?? 300
         var scope: ScopeReference?
         if case .node(let node) = self.place.place { scope = try ScopeNodeStore.find(node, &tx)?.reference }
         let approval = Approval(
             id: id, organization: self.place.organization ?? self.organization, scope: scope,
             permission: self.permission.rawValue, method: self.submission.method, path: self.submission.path,
-            body: self.submission.body, sha256: self.submission.sha256, requester: context.actor,
+            body: self.submission.body, sha256: self.submission.sha256, requester: context.actor, token: context.token,
             reason: self.submission.reason, rules: self.rules.map(\.id), state: .pending, createdAt: context.time,
             expiresAt: context.time.adding(seconds: seconds), decidedAt: nil, change: nil, votes: [])
         guard try ApprovalStore.insert(approval, &tx) else {

@@ -5,7 +5,7 @@ import Shared
 enum ApprovalStore {
     private static let columns: SQL = """
         select a.id, a.organization_id, a.scope_id, n.kind as scope_kind, a.permission, a.method, a.path,
-            a.body::text as body, a.request_sha256, a.requester_kind, a.requester_id, a.reason, a.rules, a.state,
+            a.body::text as body, a.request_sha256, a.requester_kind, a.requester_id, a.token_id, a.reason, a.rules, a.state,
             a.created_at, a.expires_at, a.decided_at, a.change_id
         from approval a left join scope_node n on n.id = a.scope_id
         """
@@ -72,12 +72,12 @@ enum ApprovalStore {
         try tx.execute(
             """
             insert into approval (id, organization_id, scope_id, permission, method, path, body, request_sha256,
-                requester_kind, requester_id, reason, rules, state, created_at, expires_at)
-            values ($1, $2::uuid, $3::uuid, $4, $5, $6, $7::jsonb, $8, $9, $10, $11, $12, $13, $14, $15)
+                requester_kind, requester_id, token_id, reason, rules, state, created_at, expires_at)
+            values ($1, $2::uuid, $3::uuid, $4, $5, $6, $7::jsonb, $8, $9, $10, $11::uuid, $12, $13, $14, $15, $16)
             on conflict (requester_id, request_sha256) where state in ('pending', 'approved') do nothing
             """, approval.id, approval.organization, approval.scope?.node, approval.permission, approval.method,
             approval.path, approval.body.isNull ? nil : SQLJSON(approval.body.text), approval.sha256,
-            approval.requester.kind.rawValue, approval.requester.id, approval.reason,
+            approval.requester.kind.rawValue, approval.requester.id, approval.token, approval.reason,
             approval.rules.map { SQLUUID($0) }, approval.state.rawValue, approval.createdAt, approval.expiresAt) > 0
     }
 
@@ -142,6 +142,7 @@ enum ApprovalStore {
             method: try row.get("method"), path: try row.get("path"),
             body: try body.map { try JSONParser.parse(Array($0.utf8)) } ?? .null,
             sha256: try row.get("request_sha256"), requester: Actor(kind: kind, id: try row.get("requester_id")),
+            token: try row.optional("token_id"),
             reason: try row.get("reason"),
             rules: rules.map { ApprovalRuleID(UUIDValue(high: $0.high, low: $0.low)) },
             state: Approval.State(rawValue: try row.get("state")) ?? .expired, createdAt: try row.get("created_at"),

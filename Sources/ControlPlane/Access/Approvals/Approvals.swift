@@ -51,6 +51,10 @@ package struct Approvals: Sendable {
                 throw ControlError(
                     .notAllowed, "own_request", "Nobody decides on what he asked for himself; he can withdraw it.")
             }
+            guard try before.token.map({ try APITokenStore.wasShown($0, to: voter, &tx) }) != true else {
+                throw ControlError(
+                    .notAllowed, "own_request", "Nobody decides on what was asked for with a token that he made.")
+            }
             let path = try AccessStore.path(to: before.place, &tx) ?? .instance
             let tally = ApprovalTally(try ApprovalRuleStore.find(before.rules, &tx), along: path, at: context.time)
             guard tally.counts(voter, by: try gate.policy(of: partition, &tx)) else {

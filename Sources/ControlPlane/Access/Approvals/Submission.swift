@@ -15,6 +15,8 @@ package struct Submission: Sendable {
     /// The approval that the caller means.
     package var approval: ApprovalID?
 
+    /// Most bytes of a body that others can be shown, and so approve.
+    static let shownLimit = 64 << 10
     /// Most characters of a reason.
     package static let reasonLimit = 500
 
@@ -39,8 +41,12 @@ extension Submission {
     /// Of a request that changes something; nil for one that reads, and for one by no API token.
     init?(_ request: APIRequest, to endpoint: Endpoint, body: JSONValue) throws(ControlError) {
         guard endpoint.method != .get, endpoint.auth.isByToken else { return nil }
-        var shown = body
-        if case .json(let schema) = endpoint.body { shown = schema.withoutSecrets(body) }
+        let shown: JSONValue =
+            switch endpoint.body {
+            case .none: .null
+            case .json(let schema): schema.withoutSecrets(body)
+            case .bytes: ["bytes": .integer(Int64(request.body.count))]
+            }
         self.init(
             method: request.method, path: request.target, ifMatch: request.headers["if-match"], bytes: request.body,
             shown: shown)
