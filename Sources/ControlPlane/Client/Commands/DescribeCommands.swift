@@ -143,7 +143,40 @@ package struct FieldGuide: Sendable {
             let rows = section.lines.map { line in
                 ["  " + line.name, line.type, line.isRequired ? "required" : "", line.summary].map { TerminalText.line($0) }
             }
-            return text + Table(["  FIELD", "TYPE", "", "DESCRIPTION"], rows: rows).text(width: width)
+            return text + Self.wrapped(Table(["  FIELD", "TYPE", "", "DESCRIPTION"], rows: rows), width)
         }.joined(separator: "\n")
+    }
+
+    /// Descriptions are for reading: on a terminal they go on in the next line, and are not cut.
+    private static func wrapped(_ table: Table, _ width: Int?) -> String {
+        guard let width else { return table.text(width: nil) }
+        let left = (0..<3).map { column in ([table.headings] + table.rows).map { TerminalText.width($0[column]) }.max() ?? 0 }
+        let room = width - left.reduce(0, +) - 6
+        var result = Table(table.headings)
+        for row in table.rows {
+            guard room >= 24 else {
+                result.rows.append([row[0], row[1], row[2], ""])
+                result.rows += Self.lines(row[3], width - 6).map { ["      " + $0, "", "", ""] }
+                continue
+            }
+            let lines = Self.lines(row[3], room)
+            result.rows.append(Array(row[..<3]) + [lines.first ?? ""])
+            result.rows += lines.dropFirst().map { ["", "", "", $0] }
+        }
+        guard room < 24 else { return result.text(width: nil) }
+        // The descriptions' lines are no cells of the first column.
+        return ([result.headings[..<3].joined(separator: "  ")] + result.rows.map { row in
+            row.filter { !$0.isEmpty }.joined(separator: "  ")
+        }).map { $0 + "\n" }.joined()
+    }
+
+    private static func lines(_ text: String, _ width: Int) -> [String] {
+        text.split(separator: " ").reduce(into: [String]()) { lines, word in
+            if let last = lines.last, TerminalText.width(last) + 1 + TerminalText.width(word) <= width {
+                lines[lines.count - 1] = last + " " + word
+            } else {
+                lines.append(String(word))
+            }
+        }
     }
 }

@@ -1,4 +1,5 @@
 package import AsyncHTTPClient
+import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -107,10 +108,11 @@ package struct ServerClient: Sendable {
         case is NIOTooManyBytesError:
             return ClientError(.failure, "the answer of \(place) is longer than \(Self.answerLimit >> 20) MiB")
         case let error as NIOSSLError:
-            return Self.untrusted(place, "\(error)")
+            return Self.untrusted(place, Self.reason(error))
         case let error as NIOConnectionError:
-            let reasons = Set(error.connectionErrors.map { "\($0.error)" }).sorted().joined(separator: "; ")
-            return ClientError(.unavailable, "\(place) cannot be reached", notes: [TerminalText.line(reasons)])
+            let reasons = Set(error.connectionErrors.map { Self.reason($0.error) }).sorted().joined(separator: "; ")
+            let lookUp = reasons.isEmpty ? "the name is not known" : reasons
+            return ClientError(.unavailable, "\(place) cannot be reached", notes: [lookUp])
         case let error as HTTPClientError:
             let isTime = [.deadlineExceeded, .readTimeout, .writeTimeout, .connectTimeout].contains(error)
             var failure = ClientError(
@@ -120,16 +122,28 @@ package struct ServerClient: Sendable {
             return failure
         default:
             var failure = ClientError(
-                .unavailable, "\(place) cannot be reached", notes: [TerminalText.line("\(error)".prefix(500))])
+                .unavailable, "\(place) cannot be reached", notes: [Self.reason(error)])
             failure.isAfterSending = error is ChannelError
             return failure
         }
     }
 
+    /// An error of a library in a few words.
+    private static func reason(_ error: any Error) -> String {
+        if let error = error as? IOError { return String(cString: strerror(error.errnoCode)) }
+        let text = "\(error)"[...]
+        // BoringSSL's own words are between these.
+        guard let start = text.firstRange(of: "OPENSSL_internal:"),
+            let end = text[start.upperBound...].firstRange(of: " at ")
+        else { return TerminalText.line(text.prefix(300)) }
+        let words = text[start.upperBound..<end.lowerBound].replacing("_", with: " ").lowercased()
+        return TerminalText.line(words)
+    }
+
     private static func untrusted(_ place: String, _ reason: String) -> ClientError {
         ClientError(
             .unavailable, "\(place) is not who it should be, or its certificate is not known here",
-            notes: [TerminalText.line(reason.prefix(500)), "--ca FILE names the authority that signed its certificate."])
+            notes: [reason, "--ca FILE names the authority that signed its certificate."])
     }
 }
 

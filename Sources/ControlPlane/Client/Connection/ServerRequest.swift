@@ -88,9 +88,6 @@ package struct ServerAnswer: Sendable {
             ]
         }
         if exit == .notSignedIn { notes.append("gatehouse login signs you in; gatehouse context show says where.") }
-        if self.status == 412 || self.status == 428 {
-            notes.append("It has changed since you read it: read it again, then change it.")
-        }
         notes += (said("instance") ?? self.requestID.map { TerminalText.line($0) }).map { ["request " + $0] } ?? []
         return ClientError(exit, message, notes: notes)
     }

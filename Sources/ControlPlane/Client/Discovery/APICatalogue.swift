@@ -133,7 +133,9 @@ extension APICatalogue {
         switch rank {
         case 0:
             return resource.words.count == names.count && zip(resource.words, names).allSatisfy { same($0, $1) }
-        case 1: return names.count == 1 && resource.words.count == 1 && resource.prefix == names[0]
+        case 1:
+            guard names.count == 1, resource.words.count == 1, let prefix = resource.prefix else { return false }
+            return names[0] == prefix || names[0] == prefix + "s"
         case 2: return names.count == 1 && resource.words.count > 1 && same(last, names[0])
         case 3:
             return resource.words.count == names.count

@@ -83,6 +83,8 @@ package struct Shape: Sendable {
 
     package var choices: [String]? { self.schema["enum"]?.strings }
     package var isInstant: Bool { self.schema["format"]?.string == "date-time" }
+    /// Digits as a text: money and what does not fit a JSON number.
+    private var isDecimal: Bool { self.schema["pattern"]?.string?.hasPrefix("^[0-9]{") == true }
     package var maximum: Int64? { self.schema["maximum"]?.integer }
     /// Whether it is one value, which a cell of a table can show.
     package var isScalar: Bool {
@@ -110,7 +112,7 @@ package struct Shape: Sendable {
             } else if let prefixes = self.prefixes {
                 "id " + prefixes.map { $0 + "_…" }.joined(separator: "|")
             } else {
-                self.isInstant ? "time" : "text"
+                self.isInstant ? "time" : self.isDecimal ? "decimal" : "text"
             }
         case .integer: "whole number"
         case .number: "number"

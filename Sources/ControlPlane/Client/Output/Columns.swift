@@ -1,12 +1,15 @@
 /// Chooses what a table shows of things of a kind: what tells them apart first.
 package enum Columns {
     /// Members that say which one it is, in this order.
-    private static let first = ["id", "name", "login", "alias", "login", "type", "kind"]
+    private static let first = ["id", "request", "name", "login", "alias", "type", "kind", "index"]
     /// What is seldom looked for in a list.
     private static let seldom: Set<String> = [
         "revision", "created_at", "updated_at", "public_id", "description", "secret_already_issued", "metadata",
     ]
-    private static let usual = 7
+    /// What things refer to that says most of them, and figures that lists are made for.
+    private static let references: Set<String> = ["subject", "member", "role", "scope", "project", "key", "model"]
+    private static let figures: Set<String> = ["requests", "input", "output"]
+    private static let usual = 8
 
     /// Paths of members (`grant.role`), the most telling first.
     package static func of(_ shape: Shape?, items: [JSON], isWide: Bool) -> [String] {
@@ -22,7 +25,7 @@ package enum Columns {
 
     private static func isTelling(_ value: JSON?) -> Bool {
         switch value {
-        case nil, .null, .array([]), .object([:]), .string(""): false
+        case nil, .null, .array([]), .object([:]), .string(""), .number("0"): false
         default: true
         }
     }
@@ -51,8 +54,9 @@ package enum Columns {
         if name == "status" || name == "state" { return 10 }
         if name.hasSuffix("_usd") { return 12 }
         if field.shape.choices != nil { return 20 }
-        if let prefixes = field.shape.prefixes { return prefixes == ["org"] ? 50 : 30 }
-        if field.shape.isInstant { return 35 }
+        if Self.figures.contains(name) { return 16 }
+        if let prefixes = field.shape.prefixes { return Self.references.contains(name) ? 28 : prefixes == ["org"] ? 50 : 32 }
+        if field.shape.isInstant { return 31 }
         return field.shape.kind == .boolean ? 45 : 40
     }
 

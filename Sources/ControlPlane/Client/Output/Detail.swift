@@ -1,6 +1,6 @@
 /// One thing with everything that is said of it, a member a line.
 package enum Detail {
-    private static let first = ["id", "name", "login", "alias", "kind", "type", "status", "secret"]
+    private static let first = ["id", "request", "name", "login", "alias", "kind", "type", "status", "secret"]
     private static let last = ["revision", "created_at", "updated_at"]
 
     package static func text(_ value: JSON) -> String {

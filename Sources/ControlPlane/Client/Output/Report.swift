@@ -3,6 +3,9 @@ package struct Report: Sendable {
     package let format: OutputFormat
     package let console: Console
 
+    /// Columns of one cell, where not all of it is asked for.
+    private static let widest = 80
+
     package init(format: OutputFormat, console: Console) {
         self.format = format
         self.console = console
@@ -13,7 +16,7 @@ package struct Report: Sendable {
         switch self.format {
         case .table, .wide: self.console.write(Detail.text(value))
         case .json: self.console.line(JSONWriter.lines(value))
-        case .name: self.console.line(TerminalText.line(value["id"]?.plainText ?? ""))
+        case .name: self.console.line(TerminalText.line(Self.name(value)))
         case .csv: self.list([value], of: nil)
         case .value(let path): self.console.line(Self.plain(value.value(at: path)))
         }
@@ -25,7 +28,10 @@ package struct Report: Sendable {
         case .table, .wide:
             guard !items.isEmpty else { return self.console.note("There are none.") }
             let columns = Columns.of(shape, items: items, isWide: self.format == .wide)
-            self.console.write(Table(items, paths: columns).text(width: self.format == .wide ? nil : self.console.width))
+            var table = Table(items, paths: columns)
+            guard self.format == .table else { return self.console.write(table.text(width: nil)) }
+            table.cut(to: Self.widest)
+            self.console.write(table.text(width: self.console.width))
         case .json: self.console.line(JSONWriter.lines(.array(items)))
         case .name: self.console.write(items.map { TerminalText.line(Self.name($0)) + "\n" }.joined())
         case .csv:
@@ -38,7 +44,7 @@ package struct Report: Sendable {
 
     /// What names a thing: its id, or who or what it is about.
     private static func name(_ item: JSON) -> String {
-        for member in ["id", "subject", "member", "request"] {
+        for member in ["id", "request", "member", "subject"] {
             if let text = item[member]?.string { return text }
         }
         return item.object?.values.lazy.compactMap(\.string).first { Words.isIdentifier($0) } ?? item.plainText

@@ -20,6 +20,11 @@ package struct Table: Sendable {
         self.rows = items.map { item in paths.map { Self.cell(item.value(at: $0)) } }
     }
 
+    /// Cuts what is wider than so many columns.
+    package mutating func cut(to columns: Int) {
+        self.rows = self.rows.map { row in row.map { TerminalText.cut($0, to: columns) } }
+    }
+
     /// A value in one line.
     package static func cell(_ value: JSON?) -> String {
         switch value {
