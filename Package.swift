@@ -227,7 +227,14 @@ let package = Package(
         ),
         .testTarget(
             name: "ClientTests",
-            dependencies: ["AdminClient", "ControlPlane", "Shared", "TestKit"],
+            dependencies: [
+                "AdminClient", "ControlPlane", "Postgres", "Shared", "TestKit",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(name: "DriversTests", dependencies: ["Postgres", "TestKit"], swiftSettings: strict),

@@ -19,17 +19,21 @@ package struct AskCommand: AsyncParsableCommand {
 
     @Argument(help: "The model, as routes name it.") package var model: String
     @Argument(help: "The question; - for standard input.") package var text: String
-    @Option(help: ArgumentHelp("A file with the virtual key; - for standard input.", valueName: "file"), completion: .file())
+    @Option(
+        help: ArgumentHelp("A file with the virtual key; - for standard input.", valueName: "file"), completion: .file()
+    )
     package var keyFile: String?
     @Option(help: "The gateway; GATEHOUSE_URL when absent, else http://127.0.0.1:8080.") package var gateway: String?
-    @Option(help: ArgumentHelp("A PEM file of the authorities that signed the gateway's certificate.", valueName: "file"),
+    @Option(
+        help: ArgumentHelp("A PEM file of the authorities that signed the gateway's certificate.", valueName: "file"),
         completion: .file())
     package var ca: String?
     @Option(help: "What the model is told before.") package var system: String?
     @Option(help: "Most tokens of the answer.") package var maxTokens: Int?
     @Option(help: ArgumentHelp("What the request is for: name=value, several with commas.", valueName: "tags"))
     package var tags: String?
-    @Option(help: ArgumentHelp("Seconds that the answer may take.", valueName: "seconds")) package var timeout: Int = 300
+    @Option(help: ArgumentHelp("Seconds that the answer may take.", valueName: "seconds")) package var timeout: Int =
+        300
     @Flag(name: .shortAndLong, help: "Say the request's id, and its tokens.") package var verbose = false
 
     package init() {}
@@ -49,9 +53,10 @@ package struct AskCommand: AsyncParsableCommand {
         let address = try ServerAddress(self.gateway ?? environment["GATEHOUSE_URL"] ?? "http://127.0.0.1:8080")
         let key = try self.key(environment)
         let question = self.text == "-" ? try InputFiles.text("-", limit: 16 << 20) : self.text
-        let http = try ServerClient.http(authorities: try self.ca.map { path throws(ClientError) in
-            try InputFiles.bytes(path, limit: 1 << 20)
-        })
+        let http = try ServerClient.http(
+            authorities: try self.ca.map { path throws(ClientError) in
+                try InputFiles.bytes(path, limit: 1 << 20)
+            })
         var client = ServerClient(address: address, http: http, token: key)
         client.timeout = .seconds(self.timeout)
         do {
@@ -67,7 +72,8 @@ package struct AskCommand: AsyncParsableCommand {
         if let path = self.keyFile { return try ServerContext.token(try InputFiles.text(path, limit: 4096)) }
         guard let key = environment["GATEHOUSE_KEY"] else {
             throw ClientError(
-                .notSignedIn, "there is no virtual key", notes: ["--key-file FILE, or GATEHOUSE_KEY in the environment."])
+                .notSignedIn, "there is no virtual key",
+                notes: ["--key-file FILE, or GATEHOUSE_KEY in the environment."])
         }
         return try ServerContext.token(key)
     }
@@ -113,7 +119,8 @@ package struct AskCommand: AsyncParsableCommand {
         let note = id.map { ["request " + $0] } ?? []
         if let failure = stream.failure {
             let message = failure["message"]?.string ?? JSONWriter.line(failure)
-            throw ClientError(.unavailable, "the answer was cut: " + TerminalText.line(message.prefix(2000)), notes: note)
+            throw ClientError(
+                .unavailable, "the answer was cut: " + TerminalText.line(message.prefix(2000)), notes: note)
         }
         guard stream.isDone else { throw ClientError(.unavailable, "the answer ended too early", notes: note) }
     }
@@ -124,6 +131,7 @@ package struct AskCommand: AsyncParsableCommand {
         var message = error?["message"]?.string ?? "the gateway answered \(status)"
         if let code = error?["code"]?.string { message += " (\(code))" }
         return ClientError(
-            ClientExit(status: status), TerminalText.line(message.prefix(2000)), notes: id.map { ["request " + $0] } ?? [])
+            ClientExit(status: status), TerminalText.line(message.prefix(2000)),
+            notes: id.map { ["request " + $0] } ?? [])
     }
 }

@@ -29,7 +29,8 @@ package struct WhoCanCommand: AsyncParsableCommand {
             guard !items.isEmpty else { return session.console.note("Nobody.") }
             let names = await NameBook.read(items.flatMap(AccessText.ids), session)
             for item in items {
-                session.console.line("\(names.text(item["subject"]))  \(AccessText.path(item["grant"] ?? .null, names))")
+                session.console.line(
+                    "\(names.text(item["subject"]))  \(AccessText.path(item["grant"] ?? .null, names))")
             }
             if hasMore { session.console.note("There are more: --limit N.") }
         }
@@ -110,7 +111,8 @@ enum AccessText {
         case .string(let text): Words.isIdentifier(text) ? [text] : []
         case .array(let elements): elements.flatMap(Self.ids)
         // Bindings and rules have no name that says more.
-        case .object(let members): members.filter { $0.key != "binding" && $0.key != "deny_rule" }.values.flatMap(Self.ids)
+        case .object(let members):
+            members.filter { $0.key != "binding" && $0.key != "deny_rule" }.values.flatMap(Self.ids)
         case .null, .bool, .number: []
         }
     }
@@ -145,7 +147,8 @@ enum AccessText {
             let whom = rule["everybody"]?.bool == true ? "everybody" : "the subject"
             let groups = rule["groups"]?.strings ?? []
             let through = groups.isEmpty ? "" : " through " + groups.map { names.text($0) }.joined(separator: ", ")
-            return "the deny rule \(Table.cell(rule["deny_rule"])) at \(names.text(rule["scope"])) for \(whom)\(through)"
+            return
+                "the deny rule \(Table.cell(rule["deny_rule"])) at \(names.text(rule["scope"])) for \(whom)\(through)"
         }
         add("grants", "granted") { Self.path($0, names) }
         if !isAllowed, answer["grants"]?["items"]?.array?.isEmpty != false { lines.append("  Nothing grants it.") }

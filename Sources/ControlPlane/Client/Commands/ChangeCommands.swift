@@ -99,7 +99,7 @@ package struct DoCommand: AsyncParsableCommand {
 
 extension Session {
     /// Carries out a change and shows what came of it.
-    func change(_ verb: Verb, _ noun: String, _ words: [String], _ extras: RequestMaker.Extras)
+    package func change(_ verb: Verb, _ noun: String, _ words: [String], _ extras: RequestMaker.Extras)
         async throws(ClientError)
     {
         let maker = self.maker
@@ -107,7 +107,7 @@ extension Session {
             try maker(catalogue).change(verb, noun, words, extras)
         }
         let answer = try await self.perform(plan.request)
-        if answer.body.isEmpty { self.console.note("Done.") } else { self.show(answer) }
+        if answer.body.isEmpty { self.report.done() } else { self.show(answer) }
     }
 }
 

@@ -74,7 +74,9 @@ enum Completions {
             return await Self.ids(resource, catalogue, context, environment).filter { $0.hasPrefix(prefix) }
         }
         let body = operations.compactMap(\.bodyShape).flatMap(\.fields).map { $0.name + "=" }
-        let query = operations.flatMap(\.query).filter { $0.name != "limit" && $0.name != "cursor" }.map { $0.name + "=" }
+        let query = operations.flatMap(\.query).filter { $0.name != "limit" && $0.name != "cursor" }.map {
+            $0.name + "="
+        }
         return (body + query).filter { $0.hasPrefix(prefix) && !typed.contains(where: $0.hasPrefix) }
     }
 
@@ -82,9 +84,12 @@ enum Completions {
     private static func ids(
         _ resource: APIResource, _ catalogue: APICatalogue, _ context: ServerContext, _ environment: ClientEnvironment
     ) async -> [String] {
-        let words = resource.operations(for: .list).contains { $0.variables == 0 } ? resource.words : Array(resource.words.prefix(1))
-        guard let list = catalogue.resources.first(where: { $0.words == words })?.operations(for: .list)
-            .first(where: { $0.variables == 0 }), context.token != nil
+        let words =
+            resource.operations(for: .list).contains { $0.variables == 0 }
+            ? resource.words : Array(resource.words.prefix(1))
+        guard
+            let list = catalogue.resources.first(where: { $0.words == words })?.operations(for: .list)
+                .first(where: { $0.variables == 0 }), context.token != nil
         else { return [] }
         let console = Console(write: { _ in }, writeError: { _ in })
         let items = try? await Session.with(

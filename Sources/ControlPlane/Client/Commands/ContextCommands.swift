@@ -23,13 +23,18 @@ package struct ContextCommand: AsyncParsableCommand {
                 try file.context(name).shown(name, isCurrent: file.current == name)
             }
             let console = Console.ofProcess()
-            guard self.output == .table else { return Report(format: self.output, console: console).list(items, of: nil) }
+            guard self.output == .table else {
+                return Report(format: self.output, console: console).list(items, of: nil)
+            }
             guard !items.isEmpty else { return console.note("There are none: gatehouse login --server https://HOST") }
             let rows = items.map { item in
-                [item["current"] == true ? "*" : "", Table.cell(item["id"]), Table.cell(item["server"]),
-                 Table.cell(item["token"]), Table.cell(item["organization"])]
+                [
+                    item["current"] == true ? "*" : "", Table.cell(item["id"]), Table.cell(item["server"]),
+                    Table.cell(item["token"]), Table.cell(item["organization"]),
+                ]
             }
-            console.write(Table(["", "NAME", "SERVER", "TOKEN", "ORGANIZATION"], rows: rows).text(width: console.width))
+            console.write(
+                Table(["", "NAME", "SERVER", "TOKEN", "ORGANIZATION"], rows: rows).text(width: console.width))
         }
     }
 
@@ -60,7 +65,8 @@ package struct ContextCommand: AsyncParsableCommand {
             let current = isOfEnvironment ? nil : try ContextFile(path: try environment.contextPath).current
             let context = try environment.context(named: self.name)
             let shown = context.shown(
-                self.name ?? (isOfEnvironment ? "(environment)" : current ?? ""), isCurrent: self.name == nil || self.name == current)
+                self.name ?? (isOfEnvironment ? "(environment)" : current ?? ""),
+                isCurrent: self.name == nil || self.name == current)
             Report(format: self.output, console: .ofProcess()).one(shown)
         }
     }
@@ -71,13 +77,17 @@ package struct ContextCommand: AsyncParsableCommand {
             discussion: "A context that gets another server loses its token: that was for the old one.")
         @Argument(completion: .custom(Completions.contexts)) package var name: String
         @Option(help: "The control plane.") package var server: String?
-        @Option(help: ArgumentHelp("A PEM file of authorities; empty for the system's.", valueName: "file"), completion: .file())
+        @Option(
+            help: ArgumentHelp("A PEM file of authorities; empty for the system's.", valueName: "file"),
+            completion: .file())
         package var ca: String?
         @Flag(help: "Keep the authorities' text in the context, not the file's name.")
         package var embedCa = false
         @Option(help: ArgumentHelp("A shell command that prints the token; empty for none.", valueName: "command"))
         package var tokenCommand: String?
-        @Option(help: ArgumentHelp("The organization that lists are of and things are created in; empty for none.", valueName: "org_…"))
+        @Option(
+            help: ArgumentHelp(
+                "The organization that lists are of and things are created in; empty for none.", valueName: "org_…"))
         package var organization: String?
         package init() {}
 

@@ -15,7 +15,8 @@ package struct LoginCommand: AsyncParsableCommand {
 
     @Option(help: "The control plane: https://HOST[:PORT]; http is for this machine only.")
     package var server: String
-    @Option(help: ArgumentHelp("A PEM file of the authorities that signed its certificate.", valueName: "file"),
+    @Option(
+        help: ArgumentHelp("A PEM file of the authorities that signed its certificate.", valueName: "file"),
         completion: .file())
     package var ca: String?
     @Flag(help: "Keep the authorities' text in the context, not the file's name.")
@@ -24,7 +25,9 @@ package struct LoginCommand: AsyncParsableCommand {
     package var name: String?
     @Flag(help: "Read the token from standard input.")
     package var tokenStdin = false
-    @Option(help: ArgumentHelp("A shell command that prints the token each time, in place of a kept one.", valueName: "command"))
+    @Option(
+        help: ArgumentHelp(
+            "A shell command that prints the token each time, in place of a kept one.", valueName: "command"))
     package var tokenCommand: String?
     @Option(help: ArgumentHelp("The organization that lists are of and things are created in.", valueName: "org_…"))
     package var organization: String?
@@ -57,7 +60,8 @@ package struct LoginCommand: AsyncParsableCommand {
         guard self.tokenCommand == nil else { return nil }
         if self.tokenStdin { return try ServerContext.token(try InputFiles.text("-", limit: 4096)) }
         guard console.canAsk else {
-            throw .usage("there is no terminal to ask for the token at", notes: ["--token-stdin reads it from standard input."])
+            throw .usage(
+                "there is no terminal to ask for the token at", notes: ["--token-stdin reads it from standard input."])
         }
         guard let text = try console.askHidden("Token (not shown): ") else {
             throw ClientError(.failure, "No token, no sign-in.")
@@ -74,7 +78,9 @@ extension ServerContext {
         if isEmbedded {
             self.authority = try InputFiles.text(path, limit: 1 << 20)
         } else {
-            guard let real = realpath(path, nil) else { throw .usage("cannot read \(path): \(String(cString: strerror(errno)))") }
+            guard let real = realpath(path, nil) else {
+                throw .usage("cannot read \(path): \(String(cString: strerror(errno)))")
+            }
             defer { free(real) }
             self.authorityFile = String(cString: real)
         }
@@ -126,7 +132,9 @@ package struct LogoutCommand: AsyncParsableCommand {
         let console = Console.ofProcess()
         let name = try ContextFile.change(path: try ClientEnvironment.ofProcess().contextPath) {
             file throws(ClientError) in
-            guard let name = self.context ?? file.current else { throw ClientError(.notSignedIn, "no context is the current one") }
+            guard let name = self.context ?? file.current else {
+                throw ClientError(.notSignedIn, "no context is the current one")
+            }
             var context = try file.context(name)
             context.token = nil
             context.tokenCommand = nil

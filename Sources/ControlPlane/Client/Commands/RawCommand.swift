@@ -20,7 +20,9 @@ package struct RawCommand: AsyncParsableCommand {
     /// The request that the words are for.
     package func request() throws(ClientError) -> ServerRequest {
         let method = self.method.uppercased()
-        guard ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(method) else { throw .usage("there is no method '\(method)'") }
+        guard ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(method) else {
+            throw .usage("there is no method '\(method)'")
+        }
         guard self.path.hasPrefix("/"), !self.path.hasPrefix("//"), self.path.utf8.count <= 8192,
             self.path.utf8.allSatisfy({ (0x21..<0x7F).contains($0) && $0 != UInt8(ascii: "#") })
         else { throw .usage("the path must begin with / and be percent-encoded") }

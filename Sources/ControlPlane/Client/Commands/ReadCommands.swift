@@ -79,12 +79,12 @@ package struct ListCommand: AsyncParsableCommand {
 
 extension Session {
     /// Makes requests as the context has it.
-    var maker: (APICatalogue) -> RequestMaker {
+    package var maker: (APICatalogue) -> RequestMaker {
         { RequestMaker($0, organization: self.context.organization, read: self.read) }
     }
 
     /// Shows an answer: as JSON where it is that, otherwise as it is.
-    func show(_ answer: ServerAnswer) {
+    package func show(_ answer: ServerAnswer) {
         guard answer.isJSON else {
             if !answer.body.isEmpty { self.text(String(decoding: answer.body, as: UTF8.self)) }
             return
@@ -94,12 +94,12 @@ extension Session {
     }
 
     /// Text of the server's own making: on a terminal, without what a terminal would obey.
-    func text(_ text: String) {
+    package func text(_ text: String) {
         self.console.write(self.console.width == nil ? text : TerminalText.lines(text.replacing("\r\n", with: "\n")))
     }
 
     /// Shows a list.
-    func list(_ plan: RequestMaker.Plan, limit: Int) async throws(ClientError) {
+    package func list(_ plan: RequestMaker.Plan, limit: Int) async throws(ClientError) {
         let pages = Pages(self, plan)
         if pages.isText { return try await pages.texts { self.text($0) } }
         let (items, hasMore) = try await pages.items(limit: limit)

@@ -56,7 +56,9 @@ extension Session {
     /// Makes a change of what differs from what is there, when all of it was given.
     ///
     /// - Returns: the value of If-Match; nil when nothing differs.
-    func prepare(_ plan: inout RequestMaker.Plan, revision: Int64?, isAny: Bool) async throws(ClientError) -> String? {
+    package func prepare(_ plan: inout RequestMaker.Plan, revision: Int64?, isAny: Bool) async throws(ClientError)
+        -> String?
+    {
         let given = revision.map { "\"\($0)\"" } ?? (isAny ? "*" : nil)
         guard let shape = plan.operation.bodyShape, let body = plan.body else { return given ?? "*" }
         // A file that `get -o json` wrote: it says itself what it was read at.
@@ -67,7 +69,8 @@ extension Session {
         guard let read else { return etag }
         let current = try answer.json()
         let match = given ?? "\"\(read)\""
-        let strangers = body.object?.keys.filter { shape.field($0) == nil && $0 != "revision" && $0 != "updated_at" } ?? []
+        let strangers =
+            body.object?.keys.filter { shape.field($0) == nil && $0 != "revision" && $0 != "updated_at" } ?? []
         let changed = strangers.filter { body[$0] != current[$0] }.sorted()
         // Of another revision it cannot be said who changed what: the server's refusal is the answer.
         guard changed.isEmpty || match != etag else {
@@ -114,17 +117,19 @@ package struct DeleteCommand: AsyncParsableCommand {
             if let revision { plan.request.headers.append((name: "if-match", value: "\"\(revision)\"")) }
             try session.console.confirm(plan.operation.summary, plan.target.ids, isSure: self.yes)
             let answer = try await session.perform(plan.request)
-            if answer.body.isEmpty { session.console.note("Done.") } else { session.show(answer) }
+            if answer.body.isEmpty { session.report.done() } else { session.show(answer) }
         }
     }
 }
 
 extension Console {
     /// Returns when the user wants it; where nobody can be asked, it must have been said.
-    func confirm(_ what: String, _ ids: [String], isSure: Bool) throws(ClientError) {
+    package func confirm(_ what: String, _ ids: [String], isSure: Bool) throws(ClientError) {
         guard !isSure else { return }
         let question = TerminalText.line("\(what): \(ids.joined(separator: " "))")
-        guard self.canAsk else { throw .usage("\(question)", notes: ["Nobody can be asked here: --yes says that you mean it."]) }
+        guard self.canAsk else {
+            throw .usage("\(question)", notes: ["Nobody can be asked here: --yes says that you mean it."])
+        }
         let answer = self.ask(question + "? [y/N] ")?.lowercased()
         guard answer == "y" || answer == "yes" else { throw ClientError(.failure, "Nothing was deleted.") }
     }

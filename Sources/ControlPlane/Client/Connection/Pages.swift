@@ -58,7 +58,8 @@ package struct Pages {
 
     private func request(after cursor: String?, most: Int) -> ServerRequest {
         var request = self.plan.request
-        if let parameter = self.plan.operation.parameter("limit"), !request.query.contains(where: { $0.name == "limit" })
+        if let parameter = self.plan.operation.parameter("limit"),
+            !request.query.contains(where: { $0.name == "limit" })
         {
             let size = min(Int64(max(1, most)), parameter.shape.maximum ?? 50)
             request.query.append((name: "limit", value: String(size)))

@@ -117,7 +117,8 @@ package struct ServerClient: Sendable {
             let isTime = [.deadlineExceeded, .readTimeout, .writeTimeout, .connectTimeout].contains(error)
             var failure = ClientError(
                 .unavailable,
-                isTime ? "\(place) did not answer in time" : "the connection to \(place) broke: \(error.shortDescription)")
+                isTime
+                    ? "\(place) did not answer in time" : "the connection to \(place) broke: \(error.shortDescription)")
             failure.isAfterSending = error != .connectTimeout
             return failure
         default:

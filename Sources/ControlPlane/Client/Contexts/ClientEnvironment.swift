@@ -57,7 +57,8 @@ package struct ClientEnvironment: Sendable {
                 .notSignedIn, file.names.isEmpty ? "you are not signed in anywhere" : "no context is the current one",
                 notes: [
                     file.names.isEmpty
-                        ? "gatehouse login --server https://HOST" : "gatehouse context use \(file.names.joined(separator: "|"))"
+                        ? "gatehouse login --server https://HOST"
+                        : "gatehouse context use \(file.names.joined(separator: "|"))"
                 ])
         }
         var context = try file.context(chosen)

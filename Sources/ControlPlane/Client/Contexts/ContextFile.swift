@@ -58,7 +58,8 @@ package struct ContextFile: Sendable {
     package mutating func set(_ name: String, _ context: ServerContext, isCurrent: Bool = false)
         throws(ClientError)
     {
-        let isName = (1...64).contains(name.utf8.count)
+        let isName =
+            (1...64).contains(name.utf8.count)
             && name.utf8.allSatisfy { (0x21..<0x7F).contains($0) } && !name.hasPrefix("-")
         guard isName else { throw .usage("a context's name is 1 to 64 printable characters without spaces") }
         self.contexts[name] = context
@@ -86,7 +87,8 @@ package struct ContextFile: Sendable {
             try Files.makeFolder(folder)
             var status = stat()
             guard stat(folder, &status) == 0, status.st_mode & 0o022 == 0 else {
-                throw ClientError(.failure, "\(folder) may be written by others: not used", notes: ["chmod 700 \(folder)"])
+                throw ClientError(
+                    .failure, "\(folder) may be written by others: not used", notes: ["chmod 700 \(folder)"])
             }
             // A link to a file elsewhere stays one.
             try Files.replace(Self.resolved(self.path), with: Array(text.utf8))

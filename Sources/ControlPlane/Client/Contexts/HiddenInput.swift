@@ -12,7 +12,9 @@ package enum HiddenInput {
         // Signals are not raised meanwhile: one would leave the terminal without its echo.
         var hidden = before
         hidden.c_lflag &= ~tcflag_t(ECHO | ECHONL | ICANON | ISIG)
-        guard tcsetattr(terminal, TCSAFLUSH, &hidden) == 0 else { throw .usage("the terminal cannot hide what is typed") }
+        guard tcsetattr(terminal, TCSAFLUSH, &hidden) == 0 else {
+            throw .usage("the terminal cannot hide what is typed")
+        }
         defer { tcsetattr(terminal, TCSAFLUSH, &before) }
         Self.show(prompt, terminal)
         defer { Self.show("\n", terminal) }

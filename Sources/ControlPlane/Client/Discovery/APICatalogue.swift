@@ -67,7 +67,8 @@ extension APICatalogue {
         let operations = resource.operations(for: verb)
         guard !operations.isEmpty else { throw self.cannot(verb, resource) }
         let counts = operations.map(\.variables).sorted()
-        guard let operation = operations.filter({ $0.variables <= given.count }).max(by: { $0.variables < $1.variables })
+        guard
+            let operation = operations.filter({ $0.variables <= given.count }).max(by: { $0.variables < $1.variables })
         else { throw Self.missing(verb, resource, operations[0], given: given.count) }
         // A thing's own status needs an identifier; the list of things takes none.
         guard given.count <= counts[counts.count - 1] else {
@@ -108,16 +109,18 @@ extension APICatalogue {
             }
             return resource
         }
+        // Of something that the identifier names: `list groups usr_…` are the user's.
+        let prefix = given.first.flatMap { Words.prefix(ofIdentifier: $0) }
+        let under = self.resources.filter { resource in
+            prefix != nil && can(resource) && Self.matches(resource, names, 2) && self.parentPrefix(resource) == prefix
+        }
+        if under.count == 1 { return under[0] }
         for rank in 0..<5 {
             let found = self.resources.filter { Self.matches($0, names, rank) }
             guard !found.isEmpty else { continue }
             let able = found.filter(can)
-            // Of two with the same name (`budgets/status`, `rate-limits/status`) the identifier says which.
-            let prefix = given.first.flatMap { Words.prefix(ofIdentifier: $0) }
-            let fitting = able.filter { self.parentPrefix($0) == prefix && prefix != nil }
-            let candidates = fitting.count == 1 ? fitting : able.isEmpty ? found : able
+            let candidates = able.isEmpty ? found : able
             if candidates.count == 1 { return candidates[0] }
-            if rank == 0, let top = candidates.first(where: { $0.words.count == names.count }) { return top }
             throw .usage("'\(noun)' may be \(candidates.map(\.name).joined(separator: ", "))")
         }
         throw .unknown(
@@ -168,7 +171,8 @@ extension APICatalogue {
 
     /// How an operation is called: `gatehouse add groups/members {id} {member}`.
     package static func form(_ verb: Verb, _ resource: APIResource, _ operation: APIOperation) -> String {
-        let words = ["gatehouse", verb.description, resource.singular] + operation.segments.filter { $0.hasPrefix("{") }
+        let words =
+            ["gatehouse", verb.description, resource.singular] + operation.segments.filter { $0.hasPrefix("{") }
         return words.filter { !$0.isEmpty }.joined(separator: " ") + (operation.body == nil ? "" : " field=value …")
     }
 }

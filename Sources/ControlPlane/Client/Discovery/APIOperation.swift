@@ -20,10 +20,10 @@ package struct APIOperation: Sendable {
     }
 
     package let method: String
-    /// `/v1/groups/{id}/members/{member}`
+    /// As the description has it: `/v1/groups/{id}/members/{member}`.
     package let path: String
     package let segments: [String]
-    /// `group_members.add`
+    /// The `operationId`: `group_members.add`.
     package let name: String
     package let summary: String
     package let permission: String?

@@ -13,7 +13,9 @@ package struct DescriptionCache: Sendable {
 
     package func path(_ server: ServerAddress) -> String {
         // The name for people, and a number that tells servers of one name apart.
-        let hash = server.description.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        let hash = server.description.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) {
+            ($0 ^ UInt64($1)) &* 0x100_0000_01B3
+        }
         return self.folder + "/openapi-\(server.name)-" + String(hash, radix: 16) + ".json"
     }
 

@@ -170,7 +170,8 @@ package struct RequestMaker {
         for parameter in operation.query where parameter.isRequired {
             guard query.contains(where: { $0.name == parameter.name }) else {
                 throw .usage(
-                    "\(parameter.name) is missing", notes: ["\(parameter.name)=\(parameter.shape.typeName)  \(parameter.summary)"])
+                    "\(parameter.name) is missing",
+                    notes: ["\(parameter.name)=\(parameter.shape.typeName)  \(parameter.summary)"])
             }
         }
         return query

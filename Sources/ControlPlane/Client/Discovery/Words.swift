@@ -8,11 +8,6 @@ enum Words {
         return word.hasSuffix("s") ? String(word.dropLast()) : word
     }
 
-    /// `an organization`, `a budget`
-    static func article(_ noun: String) -> String {
-        (noun.first.map { "aeio".contains($0) } == true ? "an " : "a ") + noun
-    }
-
     /// Whether a text has the form of Gatehouse's identifiers: `org_01jd3x0r7ze4qbt0xq4v6m2k5n`.
     static func isIdentifier(_ text: some StringProtocol) -> Bool {
         guard let underscore = text.lastIndex(of: "_") else { return false }

@@ -8,7 +8,7 @@ package struct Assignment: Sendable, Equatable {
         case json(JSON)
     }
 
-    /// `tag.name`
+    /// Where it is, with dots: `tag.name`.
     package let path: String
     package let value: Value
 

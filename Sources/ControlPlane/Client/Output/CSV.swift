@@ -1,7 +1,8 @@
 /// Comma-separated values after RFC 4180, safe to open in a spreadsheet.
 package enum CSV {
     package static func text(_ items: [JSON], paths: [String]) -> String {
-        ([paths] + items.map { item in paths.map { Self.value(item.value(at: $0)) } }).map { row in
+        ([paths.map { TerminalText.line($0) }] + items.map { item in paths.map { Self.value(item.value(at: $0)) } }).map
+        { row in
             row.map(Self.cell).joined(separator: ",") + "\r\n"
         }.joined()
     }

@@ -55,7 +55,9 @@ package enum Columns {
         if name.hasSuffix("_usd") { return 12 }
         if field.shape.choices != nil { return 20 }
         if Self.figures.contains(name) { return 16 }
-        if let prefixes = field.shape.prefixes { return Self.references.contains(name) ? 28 : prefixes == ["org"] ? 50 : 32 }
+        if let prefixes = field.shape.prefixes {
+            return Self.references.contains(name) ? 28 : prefixes == ["org"] ? 50 : 32
+        }
         if field.shape.isInstant { return 31 }
         return field.shape.kind == .boolean ? 45 : 40
     }

@@ -11,6 +11,11 @@ package struct Report: Sendable {
         self.console = console
     }
 
+    /// That it was done, where there is nothing to show: a program goes by the exit code.
+    package func done() {
+        if self.format == .table || self.format == .wide { self.console.line("Done.") }
+    }
+
     /// One thing; nothing when the answer had none.
     package func one(_ value: JSON) {
         switch self.format {

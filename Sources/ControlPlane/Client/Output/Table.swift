@@ -15,7 +15,7 @@ package struct Table: Sendable {
     package init(_ items: [JSON], paths: [String]) {
         let short = paths.map { String($0.split(separator: ".").last ?? "") }
         self.headings = zip(paths, short).map { path, last in
-            (short.count { $0 == last } > 1 ? path : last).uppercased()
+            TerminalText.line((short.count { $0 == last } > 1 ? path : last).uppercased())
         }
         self.rows = items.map { item in paths.map { Self.cell(item.value(at: $0)) } }
     }
@@ -56,7 +56,7 @@ package struct Table: Sendable {
         var widths = self.headings.indices.map { column in
             max(TerminalText.width(self.headings[column]), self.rows.map { TerminalText.width($0[column]) }.max() ?? 0)
         }
-        if let width { widths = Self.fitted(widths, width) }
+        if let width { widths = self.fitted(widths, width) }
         var text = ""
         for row in [self.headings] + self.rows {
             var line = ""
@@ -71,14 +71,17 @@ package struct Table: Sendable {
         return text
     }
 
-    private static func fitted(_ widths: [Int], _ width: Int) -> [Int] {
+    /// Half of an identifier says nothing.
+    private func hasIdentifiers(_ column: Int) -> Bool { self.rows.contains { Words.isIdentifier($0[column]) } }
+
+    private func fitted(_ widths: [Int], _ width: Int) -> [Int] {
         var widths = widths
         func total() -> Int { widths.reduce(0, +) + (widths.count - 1) * Self.gap }
         // The first two say which one it is.
         while total() > width, widths.count > 2 {
             let others = total() - (widths.last ?? 0)
             // The last may be cut when something is left of it.
-            if widths.count > 3, let last = widths.last, last > Self.narrowest, width - others >= Self.narrowest * 2 {
+            if widths.count > 3, !self.hasIdentifiers(widths.count - 1), width - others >= Self.narrowest * 2 {
                 widths[widths.count - 1] = width - others
             } else {
                 widths.removeLast()
