@@ -155,10 +155,61 @@ import Testing
         #expect(try await machine.run("context", "use", "test").code == 0)
     }
 
+    /// What a shell is told: nouns and fields from what is kept, identifiers from the server.
     private static func checkCompletion(_ machine: Machine, _ budget: String) async throws {
         for shell in ["bash", "zsh", "fish"] {
             let script = try await machine.run("--generate-completion-script", shell)
             #expect(script.code == 0 && script.output.contains("gatehouse"))
+        }
+        var shell = machine
+        shell.variables["SAP_SHELL"] = "bash"
+        func offered(_ argument: String, _ words: String...) async throws -> String {
+            let asked = ["---completion", words[0], "--", argument, "\(words.count)", "\(words.last?.count ?? 0)"]
+            return try await shell.run(asked + ["gatehouse"] + words).output
+        }
+        #expect(try await offered("positional@0", "list", "budg").contains("budgets\n"))
+        #expect(try await offered("positional@1", "create", "budget", "amo").contains("amount_usd="))
+        #expect(try await offered("positional@1", "get", "budget", "").contains(budget))
+        #expect(try await offered("positional@0", "get", "nothing").isEmpty)
+    }
+
+    @Test func `a server is who its certificate says`() async throws {
+        try await Stack.with { stack in
+            let machine = try Self.machine(stack)
+            let (certificate, key) = (stack.folder + "/control.crt", stack.folder + "/control.key")
+            for (host, path) in [("localhost", certificate), ("other.example", stack.folder + "/other.crt")] {
+                try await stack.run(
+                    "certificate", "create", "--host", host, "--certificate", path, "--key",
+                    path == certificate ? key : stack.folder + "/other.key")
+            }
+            var environment = ChildProcess.ownEnvironment.filter { !$0.key.hasPrefix("GATEHOUSE_") }
+            environment.merge([
+                "GATEHOUSE_DATABASE_URL": stack.postgres.url(database: "gatehouse"),
+                "GATEHOUSE_KEK_FILE": stack.folder + "/kek", "GATEHOUSE_MIGRATIONS": RepositoryPaths.migrations,
+                "GATEHOUSE_CONTROL_LISTEN": "127.0.0.1:\(stack.controlPort)",
+                "GATEHOUSE_CONTROL_TLS_CERT": certificate, "GATEHOUSE_CONTROL_TLS_KEY": key,
+            ]) { $1 }
+            let control = try ChildProcess(Stack.binaries + "/gatehouse-control", ["serve"], environment: environment)
+            try await control.waitForPort(stack.controlPort)
+            func login(_ host: String, _ authority: String?) async throws -> Machine.Ended {
+                let server = ["login", "--server", "https://\(host):\(stack.controlPort)", "--token-stdin"]
+                let words = server + (authority.map { ["--ca", $0, "--embed-ca"] } ?? [])
+                return try await machine.run(words, input: stack.folder + "/admin-token")
+            }
+            // Not an authority of the system's, not this one's, not of this name.
+            for (host, authority) in [
+                ("localhost", nil), ("localhost", stack.folder + "/other.crt"), ("127.0.0.1", certificate),
+            ] {
+                let refused = try await login(host, authority)
+                #expect(refused.code == 8 && refused.errors.contains("not who it should be"), "\(refused.errors)")
+            }
+            #expect(try await machine.run("context", "list", "-o", "name").text.isEmpty)
+            let signedIn = try await login("localhost", certificate)
+            #expect(signedIn.code == 0, "\(signedIn.errors)")
+            // The authority's text is kept: its file need not stay.
+            try FileManager.default.removeItem(atPath: certificate)
+            #expect(try await machine.run("list", "roles", "-o", "name").code == 0)
+            #expect(try await control.terminate() == .code(0))
         }
     }
 

@@ -52,7 +52,8 @@ package struct GatehouseCommand: AsyncParsableCommand {
     /// Runs the program with the arguments of this process; ends it when it failed.
     package static func run() async {
         do {
-            var command = try Self.parseAsRoot(Self.words(Array(CommandLine.arguments.dropFirst())))
+            var command = try await Self.asyncParseAsRoot(
+                Self.words(Array(CommandLine.arguments.dropFirst())))
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {

@@ -69,7 +69,10 @@ import Testing
         #expect(try ContextFile(path: real).names == ["a"])
     }
 
-    @Test(arguments: ["{", "[]x", #"{"contexts":{"a":{}}}"#, #"{"contexts":{"a":{"server":"ftp://x"}}}"#])
+    @Test(arguments: [
+        "{", "[]x", #"{"contexts":{"a":{}}}"#, #"{"contexts":{"a":{"server":"ftp://x"}}}"#,
+        #"{"contexts":{"a":{"server":"http://gatehouse.example","token":"t"}}}"#,
+    ])
     func `a damaged file is an error and not an empty one`(_ text: String) throws {
         let folder = try TemporaryFolder()
         let path = try folder.write(text, to: "config.json")

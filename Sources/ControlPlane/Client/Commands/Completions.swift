@@ -45,14 +45,16 @@ enum Completions {
     }
 
     static func words(for verb: Verb) -> CustomAsync {
-        { words, index, prefix in await Self.offered(verb, Self.typed(words, index, after: verb.description), prefix) }
+        { words, index, prefix in
+            await Self.offered(verb, Self.typed(words, index, after: verb.description), words, prefix)
+        }
     }
 
     static let actionWords: CustomAsync = { words, index, prefix in
         let typed = Self.typed(words, index, after: "do")
         guard let action = typed.first else { return [] }
         let rest = Array(typed.dropFirst())
-        guard rest.isEmpty else { return await Self.offered(.action(action), rest, prefix) }
+        guard rest.isEmpty else { return await Self.offered(.action(action), rest, words, prefix) }
         return Self.nouns(for: .action(action))(words, index, prefix)
     }
 
@@ -64,8 +66,10 @@ enum Completions {
     }
 
     /// Identifiers where the path needs one, then fields or filters.
-    private static func offered(_ verb: Verb, _ typed: [String], _ prefix: String) async -> [String] {
-        guard let noun = typed.first, let (catalogue, context, environment) = Self.catalogue([]),
+    private static func offered(
+        _ verb: Verb, _ typed: [String], _ words: [String], _ prefix: String
+    ) async -> [String] {
+        guard let noun = typed.first, let (catalogue, context, environment) = Self.catalogue(words),
             let resource = try? catalogue.resource(noun)
         else { return [] }
         let given = typed.dropFirst().filter { !$0.contains("=") }.count

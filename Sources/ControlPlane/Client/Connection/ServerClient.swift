@@ -109,6 +109,9 @@ package struct ServerClient: Sendable {
             return ClientError(.failure, "the answer of \(place) is longer than \(Self.answerLimit >> 20) MiB")
         case let error as NIOSSLError:
             return Self.untrusted(place, Self.reason(error))
+        case let error as NIOSSLExtraError:
+            let isName = error == .failedToValidateHostname
+            return Self.untrusted(place, isName ? "the certificate is for another name" : Self.reason(error))
         case let error as NIOConnectionError:
             let reasons = Set(error.connectionErrors.map { Self.reason($0.error) }).sorted().joined(separator: "; ")
             let lookUp = reasons.isEmpty ? "the name is not known" : reasons

@@ -8,7 +8,7 @@ package enum Columns {
     ]
     /// What things refer to that says most of them, and figures that lists are made for.
     private static let references: Set<String> = ["subject", "member", "role", "scope", "project", "key", "model"]
-    private static let figures: Set<String> = ["requests", "input", "output"]
+    private static let figures: Set<String> = ["requests", "input", "output", "amount", "meter", "period"]
     private static let usual = 8
 
     /// Paths of members (`grant.role`), the most telling first.
@@ -54,9 +54,9 @@ package enum Columns {
         if name == "status" || name == "state" { return 10 }
         if name.hasSuffix("_usd") { return 12 }
         if field.shape.choices != nil { return 20 }
-        if Self.figures.contains(name) { return 16 }
+        if Self.figures.contains(name) { return 13 }
         if let prefixes = field.shape.prefixes {
-            return Self.references.contains(name) ? 28 : prefixes == ["org"] ? 50 : 32
+            return Self.references.contains(name) ? 18 : prefixes == ["org"] ? 50 : 32
         }
         if field.shape.isInstant { return 31 }
         return field.shape.kind == .boolean ? 45 : 40
