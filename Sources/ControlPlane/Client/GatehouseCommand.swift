@@ -60,7 +60,8 @@ package struct GatehouseCommand: AsyncParsableCommand {
                 try command.run()
             }
         } catch let error as ClientError {
-            Console.ofProcess().note("gatehouse: \(error)")
+            // It has names and texts of the server's in it.
+            Console.ofProcess().note(TerminalText.lines("gatehouse: \(error)"))
             Glibc.exit(error.exit.rawValue)
         } catch let code as ExitCode {
             Glibc.exit(code.rawValue)

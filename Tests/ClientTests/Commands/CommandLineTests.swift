@@ -49,6 +49,15 @@ import Testing
         #expect(throws: ClientError.self) { try command.request() }
     }
 
+    @Test func `a shell is offered words alone`() {
+        let words = [
+            "budgets", "budgets/status", "name=", "$(touch x)", "`id`", "a b", "b;c", "b\"", "büdget", "b\nc", "~b",
+            "{a,b}",
+        ]
+        #expect(Completions.offer(words, "") == ["budgets", "budgets/status", "name="])
+        #expect(Completions.offer(words, "budgets/") == ["budgets/status"])
+    }
+
     @Test func `the exit codes are in the help, each once`() {
         let help = GatehouseCommand.helpMessage(columns: 100)
         for code in ClientExit.allCases where code != .success {

@@ -2,9 +2,21 @@ import Shared
 
 /// What a shell offers while one types: from what is kept of the server's description, without asking anybody; only
 /// identifiers are asked for, for a second at most.
-enum Completions {
+package enum Completions {
     typealias Custom = @Sendable ([String], Int, String) -> [String]
     typealias CustomAsync = @Sendable ([String], Int, String) async -> [String]
+
+    /// Those that begin so, and that no shell takes for more than a word: bash expands what it is offered, so that a name
+    /// like `$(…)` would be run.
+    package static func offer(_ words: [String], _ prefix: String) -> [String] {
+        words.filter { word in
+            word.hasPrefix(prefix)
+                && word.utf8.allSatisfy { byte in
+                    Unicode.Scalar(byte).properties.isAlphabetic && byte < 0x80 || (0x30...0x39).contains(byte)
+                        || "_-./=".utf8.contains(byte)
+                }
+        }
+    }
 
     private static func catalogue(_ words: [String]) -> (APICatalogue, ServerContext, ClientEnvironment)? {
         let environment = ClientEnvironment.ofProcess()
@@ -19,29 +31,30 @@ enum Completions {
     static func nouns(for verb: Verb?) -> Custom {
         { words, _, prefix in
             guard let (catalogue, _, _) = Self.catalogue(words) else { return [] }
-            return catalogue.resources.filter { resource in
+            let able = catalogue.resources.filter { resource in
                 guard let verb else { return true }
                 return !resource.operations(for: verb).isEmpty
-            }.map { verb == .list ? $0.name : $0.singular }.filter { $0.hasPrefix(prefix) }
+            }
+            return Self.offer(able.map { verb == .list ? $0.name : $0.singular }, prefix)
         }
     }
 
     static let actions: Custom = { words, _, prefix in
         guard let (catalogue, _, _) = Self.catalogue(words) else { return [] }
-        return catalogue.actions.sorted().filter { $0.hasPrefix(prefix) }
+        return Self.offer(catalogue.actions.sorted(), prefix)
     }
 
     static let permissions: Custom = { words, _, prefix in
         guard let (catalogue, _, _) = Self.catalogue(words) else { return [] }
         let choices = catalogue.operations.lazy.compactMap { $0.parameter("permission")?.shape.choices }.first
-        return (choices ?? []).filter { $0.hasPrefix(prefix) }
+        return Self.offer(choices ?? [], prefix)
     }
 
     static let contexts: Custom = { _, _, prefix in
         guard let path = try? ClientEnvironment.ofProcess().contextPath, let file = try? ContextFile(path: path) else {
             return []
         }
-        return file.names.filter { $0.hasPrefix(prefix) }
+        return Self.offer(file.names, prefix)
     }
 
     static func words(for verb: Verb) -> CustomAsync {
@@ -75,13 +88,12 @@ enum Completions {
         let given = typed.dropFirst().filter { !$0.contains("=") }.count
         let operations = resource.operations(for: verb)
         if operations.contains(where: { $0.variables > given }) {
-            return await Self.ids(resource, catalogue, context, environment).filter { $0.hasPrefix(prefix) }
+            return Self.offer(await Self.ids(resource, catalogue, context, environment), prefix)
         }
-        let body = operations.compactMap(\.bodyShape).flatMap(\.fields).map { $0.name + "=" }
-        let query = operations.flatMap(\.query).filter { $0.name != "limit" && $0.name != "cursor" }.map {
-            $0.name + "="
-        }
-        return (body + query).filter { $0.hasPrefix(prefix) && !typed.contains(where: $0.hasPrefix) }
+        let fields = operations.compactMap(\.bodyShape).flatMap(\.fields).map(\.name)
+        let parameters = operations.flatMap(\.query).map(\.name).filter { $0 != "limit" && $0 != "cursor" }
+        let free = (fields + parameters).map { $0 + "=" }.filter { name in !typed.contains { $0.hasPrefix(name) } }
+        return Self.offer(free, prefix)
     }
 
     /// A page of identifiers; none when the server does not answer at once, or the token has to be asked for.
@@ -105,6 +117,6 @@ enum Completions {
             request.query = [(name: "limit", value: "50")]
             return try await client.perform(request).json()["items"]?.array ?? []
         }
-        return (items ?? []).compactMap { $0["id"]?.string }.filter { Words.isIdentifier($0) }
+        return (items ?? []).compactMap { $0["id"]?.string }
     }
 }

@@ -26,13 +26,13 @@ package struct ContextFile: Sendable {
                 .failure, "\(path) has a token and may be read by others (mode \(mode)): not used",
                 notes: ["chmod 600 \(path)", "and make a new token, if somebody may have read this one."])
         }
+        let bytes: [UInt8]
+        do throws(FileError) { bytes = try Files.read(path, limit: Self.limit) } catch {
+            throw ClientError(.failure, error.description)
+        }
         let json: JSON
-        do {
-            json = try JSON(parsing: try Files.read(path, limit: Self.limit))
-        } catch let error as JSONError {
+        do throws(JSONError) { json = try JSON(parsing: bytes) } catch {
             throw ClientError(.failure, "\(path) is not JSON: \(error)")
-        } catch {
-            throw ClientError(.failure, "\(error)")
         }
         for (name, context) in json["contexts"]?.object ?? [:] {
             self.contexts[name] = try ServerContext(context, name: name)

@@ -93,12 +93,11 @@ package struct RequestMaker {
     private func body(_ shape: Shape, _ fields: [String], _ file: String?, isWhole: Bool) throws(ClientError) -> JSON {
         var base = JSON.object([:])
         if let file {
-            do {
-                base = try JSON(parsing: try self.read(file))
-            } catch let error as JSONError {
-                throw .usage("\(file) is not JSON: \(error)")
+            let text = try self.read(file)
+            do throws(JSONError) {
+                base = try JSON(parsing: text)
             } catch {
-                throw error as? ClientError ?? .usage("\(error)")
+                throw .usage("\(file) is not JSON: \(error)")
             }
             guard base.object != nil else { throw .usage("\(file) has no JSON object") }
         }
