@@ -5,7 +5,7 @@
 run: ## Start Gatehouse here, send one request, stop with Ctrl-C
 	@scripts/dev run
 
-build: ## Both programs for release: they need no Swift where they run
+build: ## The programs for release: they need no Swift where they run
 	@scripts/dev build
 
 test: ## All tests: units, PostgreSQL, running binaries, real clients

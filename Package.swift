@@ -20,6 +20,7 @@ let package = Package(
     products: [
         .executable(name: "gatehouse-gateway", targets: ["GatewayMain"]),
         .executable(name: "gatehouse-control", targets: ["ControlPlaneMain"]),
+        .executable(name: "gatehouse", targets: ["ClientMain"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -109,7 +110,7 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             path: "Sources/ControlPlane",
-            exclude: ["Drivers", "Main"],
+            exclude: ["Drivers", "Main", "Client"],
             swiftSettings: strict
         ),
         .executableTarget(
@@ -123,6 +124,27 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/ControlPlane/Main",
+            swiftSettings: strict
+        ),
+
+        // The command line for admins' own machines: neither libpq nor the control plane.
+        .target(
+            name: "AdminClient",
+            dependencies: [
+                "Shared",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            path: "Sources/ControlPlane/Client",
+            exclude: ["Main"],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "ClientMain", dependencies: ["AdminClient"], path: "Sources/ControlPlane/Client/Main",
             swiftSettings: strict
         ),
 
@@ -203,11 +225,24 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .testTarget(
+            name: "ClientTests",
+            dependencies: [
+                "AdminClient", "ControlPlane", "Postgres", "Shared", "TestKit",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
         .testTarget(name: "DriversTests", dependencies: ["Postgres", "TestKit"], swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
                 "TestKit", "Postgres", "Shared", "ControlPlane", "GatewayMain", "ControlPlaneMain",
+                "ClientMain",
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -24,19 +24,17 @@ done
 say() { printf '%s\n' "$@"; }
 die() { printf 'gatehouse: %s\n' "$*" >&2; exit 1; }
 
-# The value of a string member in one line of JSON of our own API.
-member() { sed -n "s/.*\"$1\":\"\\([^\"]*\\)\".*/\\1/p" | head -n 1; }
-
 build() {
     command -v swift >/dev/null || die "swift is not installed: get Swift 6.3 from https://swift.org/install and run this again"
     # Nothing is newer than what was built: asking the package manager would take seconds.
-    if [ -x "$BIN/gatehouse-gateway" ] && [ -x "$BIN/gatehouse-control" ] &&
+    if [ -x "$BIN/gatehouse-gateway" ] && [ -x "$BIN/gatehouse-control" ] && [ -x "$BIN/gatehouse" ] &&
         [ -z "$(find Package.swift Sources -newer "$BIN/.built-by-scripts" -print -quit 2>/dev/null || echo unknown)" ]; then
         return
     fi
     say "Building ($BUILD; the first time takes several minutes)."
     swift build -c "$BUILD" "${BUILD_FLAGS[@]}" --product gatehouse-gateway &&
-        swift build -c "$BUILD" "${BUILD_FLAGS[@]}" --product gatehouse-control ||
+        swift build -c "$BUILD" "${BUILD_FLAGS[@]}" --product gatehouse-control &&
+        swift build -c "$BUILD" "${BUILD_FLAGS[@]}" --product gatehouse ||
         die "the build failed; what is above says where"
     touch "$BIN/.built-by-scripts"
 }

@@ -55,8 +55,8 @@ start_control() {
 start_gateway() {
     local token=""
     if [ ! -s "$STATE/gateway/control/identity" ]; then
-        token=$(post /v1/join-tokens "{\"group\":\"$GROUP\",\"ttl_seconds\":600}" | member secret)
-        [ -n "$token" ] || die "no join token; the control plane's log: $STATE/log/control.log"
+        token=$(gatehouse create join-token group="$GROUP" ttl_seconds=600 -o value=secret) ||
+            die "no join token; the control plane's log: $STATE/log/control.log"
     fi
     running gateway || launch gateway env "${BARE[@]}" GATEHOUSE_CONTROL_URL="$CONTROL_URL" \
         GATEHOUSE_CONTROL_CA_FILE="$STATE/control.crt" GATEHOUSE_STATE_DIR="$STATE/gateway" \

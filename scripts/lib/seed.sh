@@ -1,37 +1,27 @@
 # Something to call: an organization, a project, a key, the built-in mock provider, and those whose keys are at hand.
 
-api() { # METHOD PATH [BODY]
-    curl -sS --max-time 20 --cacert "$STATE/control.crt" -X "$1" -H "Authorization: Bearer $(cat "$STATE/admin-token")" \
-        -H 'Content-Type: application/json' ${3:+--data-binary "$3"} "$CONTROL_URL$2"
-}
+# The command line as the administrator, against this control plane; contexts of whoever runs this stay out of it.
+gatehouse() (
+    export GATEHOUSE_ADMIN_URL=$CONTROL_URL GATEHOUSE_ADMIN_CA=$STATE/control.crt XDG_CACHE_HOME=$STATE/cache
+    GATEHOUSE_ADMIN_TOKEN=$(cat "$STATE/admin-token")
+    export GATEHOUSE_ADMIN_TOKEN
+    exec "$BIN/gatehouse" "$@"
+)
 
-post() {
-    local answer
-    answer=$(api POST "$1" "$2")
-    case "$answer" in
-        *'"id":'* | *'"token":'*) printf '%s' "$answer" ;;
-        *) printf 'gatehouse: POST %s was refused: %s\n' "$1" "$answer" >&2; return 1 ;;
-    esac
-}
-
-created() { post "$1" "$2" | member id; }
+# created NOUN FIELD=VALUE…: the id of what is made.
+created() { gatehouse create "$@" -o name; }
 
 # add_provider NAME KIND BASE_URL MODEL ALIAS SECRET INPUT OUTPUT [CONTEXT]: prices in US dollars for a million tokens.
 add_provider() {
-    local provider model credential="" target
-    provider=$(created /v1/providers "{\"name\":\"$1\",\"kind\":\"$2\",\"base_url\":\"$3\"}")
+    local provider model credential=""
+    provider=$(created provider name="$1" kind="$2" ${3:+base_url="$3"})
     # What bounds an answer is needed under a hard budget where the client gives no bound.
-    model=$(created /v1/models "{\"provider\":\"$provider\",\"name\":\"$4\"${9:+,\"context_window\":$9,\"max_output_tokens\":$9}}")
-    target="{\"model\":\"$model\""
-    if [ -n "$6" ]; then
-        # By standard input: a secret on a command line can be seen by everybody on the machine.
-        credential=$(printf '{"provider":"%s","name":"development","secret":"%s"}' "$provider" "$6" |
-            curl -sS --max-time 20 --cacert "$STATE/control.crt" -H "Authorization: Bearer $(cat "$STATE/admin-token")" \
-                -H 'Content-Type: application/json' --data-binary @- "$CONTROL_URL/v1/credentials" | member id)
-        target="$target,\"credential\":\"$credential\""
-    fi
-    created /v1/prices "{\"model\":\"$model\",\"items\":[{\"meter\":\"input\",\"usd_per_million\":\"$7\"},{\"meter\":\"output\",\"usd_per_million\":\"$8\"}]}" >/dev/null
-    created /v1/routes "{\"alias\":\"$5\",\"targets\":[$target}]}" >/dev/null
+    model=$(created model provider="$provider" name="$4" ${9:+context_window="$9" max_output_tokens="$9"})
+    # By standard input: a secret on a command line can be seen by everybody on the machine.
+    [ -z "$6" ] || credential=$(printf '%s' "$6" | created credential provider="$provider" name=development secret=@-)
+    created price model="$model" items.0.meter=input items.0.usd_per_million="$7" \
+        items.1.meter=output items.1.usd_per_million="$8" >/dev/null
+    created route alias="$5" targets.0.model="$model" ${credential:+targets.0.credential="$credential"} >/dev/null
     say "  $5: $1, \$$7 in and \$$8 out for a million tokens"
 }
 
@@ -47,12 +37,12 @@ seed() {
     if [ -s "$STATE/seed.env" ]; then . "$STATE/seed.env"; return; fi
     say "Creating an organization, a project, a key and models:"
     local organization project key
-    GROUP=$(created /v1/gateway-groups '{"name":"development"}')
-    organization=$(created /v1/organizations '{"name":"Development"}')
-    api PUT "/v1/gateway-groups/$GROUP/organizations/$organization" >/dev/null
-    project=$(created /v1/projects "{\"parent\":\"$organization\",\"name\":\"First project\"}")
-    key=$(post /v1/virtual-keys "{\"project\":\"$project\",\"name\":\"First key\"}" | member secret)
-    [ -n "$key" ] || die "no key could be made; the control plane's log: $STATE/log/control.log"
+    GROUP=$(created gateway-group name=development)
+    organization=$(created organization name=Development)
+    gatehouse add gateway-group/organization "$GROUP" "$organization" >/dev/null
+    project=$(created project parent="$organization" name="First project")
+    key=$(gatehouse create virtual-key project="$project" name="First key" -o value=secret) ||
+        die "no key could be made; the control plane's log: $STATE/log/control.log"
     add_provider mock mock "" mock-1 mock "" 1.00 2.00 8192
     # List prices, November 2026, one model each; prices/ has the book of all.
     found OPENAI_API_KEY openai https://api.openai.com/v1 gpt-4o-mini 0.15 0.60
@@ -80,6 +70,7 @@ export GATEHOUSE_PRIVATE_URL=http://127.0.0.1:$PRIVATE_PORT
 export GATEHOUSE_ADMIN_URL=$CONTROL_URL
 export GATEHOUSE_ADMIN_TOKEN=$(cat "$STATE/admin-token")
 export GATEHOUSE_ADMIN_CA=$STATE/control.crt
+case ":\$PATH:" in *":$BIN:"*) ;; *) export PATH="$BIN:\$PATH" ;; esac
 LINES
 }
 
@@ -89,21 +80,21 @@ request() {
     . "$STATE/seed.env"
     say ""
     say "A request:  model mock, \"Hello, Gatehouse\""
-    local answer id record
-    answer=$(curl -sS --max-time 20 -D "$STATE/run/head" -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' \
-        --data-binary '{"model":"mock","messages":[{"role":"user","content":"Hello, Gatehouse"}]}' "$GATEWAY_URL/v1/chat/completions") ||
-        die "the gateway did not answer; its log: $STATE/log/gateway.log"
-    id=$(sed -n 's/^x-request-id: \([a-z0-9_]*\).*/\1/p' "$STATE/run/head")
-    say "The answer: $(printf '%s' "$answer" | member content)"
+    local answer id amount
+    answer=$(GATEHOUSE_KEY=$KEY GATEHOUSE_URL=$GATEWAY_URL gatehouse ask mock "Hello, Gatehouse" --timeout 20 -v \
+        2>"$STATE/run/asked") ||
+        { cat "$STATE/run/asked" >&2; die "the gateway did not answer; its log: $STATE/log/gateway.log"; }
+    id=$(sed -n 's/^x-request-id: \([a-z0-9_]*\).*/\1/p' "$STATE/run/asked")
+    say "The answer: $answer"
     for _ in $(seq 1 50); do
-        record=$(api GET "/v1/usage/records?request=$id")
-        case "$record" in *"$id"*) break ;; esac
+        if amount=$(gatehouse get usage/record "$id" -o value=amount_usd 2>/dev/null); then
+            say "Recorded:   \$$amount, gatehouse get usage/record $id"
+            return
+        fi
         sleep 0.1
     done
-    case "$record" in
-        *"$id"*) say "Recorded:   \$$(printf '%s' "$record" | member amount_usd), GET $CONTROL_URL/v1/usage/records?request=$id" ;;
-        *) say "The request is not recorded yet: GET $CONTROL_URL/v1/usage/records?request=$id"; return 1 ;;
-    esac
+    say "The request is not recorded yet: gatehouse get usage/record $id"
+    return 1
 }
 
 summary() {
@@ -116,6 +107,9 @@ Key:            $KEY
 Admin token:    in $STATE/admin-token
 
 Try it:
+  eval "\$(scripts/dev env)"
+  gatehouse ask mock "Hi"
+  gatehouse list virtual-keys
   curl $GATEWAY_URL/v1/chat/completions -H 'Authorization: Bearer $KEY' \\
     -H 'Content-Type: application/json' -d '{"model":"mock","messages":[{"role":"user","content":"Hi"}]}'
 LINES

@@ -1,0 +1,3 @@
+import AdminClient
+
+await GatehouseCommand.run()
