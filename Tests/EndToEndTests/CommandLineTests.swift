@@ -155,6 +155,71 @@ import Testing
         #expect(try await machine.run("context", "use", "test").code == 0)
     }
 
+    @Test func `two persons: one asks for a larger budget, the other agrees, and it is done once`() async throws {
+        try await Stack.with { stack in
+            let control = try await stack.startControl()
+            let machine = try Self.machine(stack)
+            func run(_ words: String...) async throws -> Machine.Ended { try await machine.run(words) }
+            let admin = try await machine.run(
+                "login", "--server", stack.controlURL, "--name", "admin", "--token-stdin",
+                input: stack.folder + "/admin-token")
+            #expect(admin.code == 0, "\(admin.errors)")
+            let organization = try await run("create", "organization", "name=Acme", "-o", "name").text
+            let project = try await run("create", "project", "parent=\(organization)", "name=Web", "-o", "name").text
+            let budget = try await run(
+                "create", "budget", "scope=\(project)", "name=monthly", "amount_usd=100", "period=month", "-o", "name"
+            ).text
+            let role =
+                try await run("list", "roles", "-o", "csv").output.split(whereSeparator: \.isNewline)
+                .first { $0.contains(",admin,") }?.prefix { $0 != "," } ?? ""
+            for name in ["ann", "bea"] {
+                let user = try await run(
+                    "create", "user", "organization=\(organization)", "login=\(name)", "name=\(name)", "-o", "name"
+                ).text
+                let bound = try await run(
+                    "create", "binding", "subject=\(user)", "role=\(role)", "scope=\(organization)")
+                #expect(bound.code == 0, "\(bound.errors)")
+                // Whoever runs the machine gives a person the first token.
+                let token = try await stack.run("token", "create", "--name", "laptop", "--user", user)
+                #expect(token.hasPrefix("gh_pat_"))
+                try token.write(toFile: stack.folder + "/\(name)", atomically: true, encoding: .utf8)
+                let login = try await machine.run(
+                    "login", "--server", stack.controlURL, "--name", name, "--token-stdin",
+                    input: stack.folder + "/\(name)")
+                #expect(login.errors.contains("as \(name) (\(user))"), "\(login.errors)")
+            }
+            let rule = try await run(
+                "create", "approval-rule", "scope=\(organization)", "name=large", "permissions=budgets.update",
+                "above_usd=1000")
+            #expect(rule.code == 0, "\(rule.errors)")
+            let raise = ["update", budget, "amount_usd=5000", "--context", "ann"]
+            let asked = try await machine.run(raise)
+            #expect(asked.code == 4 && asked.errors.contains("gatehouse approve approval apr_"), "\(asked.errors)")
+            let approval = try await run("list", "approvals", "status=pending", "--context", "bea", "-o", "name").text
+            #expect(approval.hasPrefix("apr_") && asked.errors.contains(approval))
+            let own = try await run("approve", "approval", approval, "--context", "ann")
+            #expect(own.code == 4 && own.errors.contains("own_request"), "\(own.errors)")
+            let agreed = try await run("approve", "approval", approval, "--context", "bea", "-o", "value=status")
+            #expect(agreed.text == "approved", "\(agreed.errors)")
+            let other = try await run(
+                "update", budget, "amount_usd=6000", "--context", "ann", "--approval", approval)
+            #expect(other.code == 6 && other.errors.contains("approval_mismatch"), "\(other.errors)")
+            let done = try await machine.run(raise + ["--approval", approval, "-o", "value=amount_usd"])
+            #expect(done.code == 0 && done.text == "5000.00", "\(done.errors)")
+            let used = try await run("get", approval, "--context", "bea", "-o", "value=status")
+            #expect(used.text == "used")
+            // A body with several members is the same each time that it is made.
+            let many = [
+                "update", budget, "amount_usd=7000", "name=n", "hard=true", "estimate=learned", "lower_max_tokens=true",
+                "--context", "ann",
+            ]
+            let answers = [try await machine.run(many), try await machine.run(many), try await machine.run(many)]
+            let open = try await run("list", "approvals", "status=pending", "--context", "bea", "-o", "name").text
+            #expect(answers.allSatisfy { $0.code == 4 && $0.errors.contains(open) }, "\(open)")
+            #expect(try await control.terminate() == .code(0))
+        }
+    }
+
     /// What a shell is told: nouns and fields from what is kept, identifiers from the server.
     private static func checkCompletion(_ machine: Machine, _ budget: String) async throws {
         for shell in ["bash", "zsh", "fish"] {

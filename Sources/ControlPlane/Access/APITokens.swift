@@ -56,6 +56,32 @@ package struct APITokens: Sendable {
         return issued
     }
 
+    /// Issues a personal token for a user, who has no other way to sign in yet.
+    ///
+    /// Throws `notFound` for a user who is not there, and `conflict` for one who is disabled.
+    ///
+    /// - Parameter expiresAt: at most as late as for a token that he makes himself.
+    package func create(
+        for user: UserID, name: String, expiresAt: Timestamp, as context: OperationContext
+    ) async throws -> Secret<String> {
+        let id: TokenID = self.time.newID()
+        let text = TokenText.generate(.personalToken)
+        _ = try await self.changes.perform(.apiTokensCreate, on: Target(id), as: context) { tx, gate in
+            guard let found = try UserStore.find(user, &tx, lock: .update) else { throw ControlError.notFound("user") }
+            let permit = try gate.permit(at: found.scope, &tx)
+            guard found.status == .active else {
+                throw ControlError.conflict("subject_disabled", "The user is disabled.")
+            }
+            let token = APIToken(
+                id: id, publicID: text.publicID, of: AccessSubject(user), in: found.partition, at: found.scope,
+                APIToken.Terms(name: name, expiresAt: expiresAt), by: context.actor, at: context.time)
+            try token.checkExpiry(at: context.time)
+            let made = try Identity.issue(token, text, at: context.time, &tx, permit)
+            return Change((), in: made.organization, after: made)
+        }
+        return text.secret
+    }
+
     private static func insert(
         _ issued: IssuedToken, _ text: TokenText, _ tx: inout Transaction, _ permit: borrowing Permit,
         at time: Timestamp

@@ -108,7 +108,9 @@ struct Token: AsyncParsableCommand {
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Create a service account of the instance with a role and a token; prints the token this once.")
+            abstract:
+                "Create a service account of the instance with a role and a token, or a user's personal token; prints the token this once."
+        )
 
         @Option(help: "What it is for.")
         var name: String
@@ -116,7 +118,10 @@ struct Token: AsyncParsableCommand {
         @Option(help: "What it may do in the whole instance: a built-in role.")
         var role: BuiltInRole = .owner
 
-        @Option(help: "Days until it ends; never when absent.")
+        @Option(help: "A user (usr_…) for whom it is, instead of a new service account: he may what he may.")
+        var user: String?
+
+        @Option(help: "Days until it ends; never when absent, for a user 30, and 366 at most.")
         var expiresDays: Int?
 
         func run() async throws {
@@ -127,6 +132,19 @@ struct Token: AsyncParsableCommand {
             let config = try ControlPlaneConfig.ofProcess()
             let keys = try KeyEncryptionKeys(file: config.kekFile)
             let days = self.expiresDays
+            if let user = self.user {
+                guard let id = UserID(user) else {
+                    throw Refusal(description: "--user: '\(user)' is no user's identifier (usr_…)", code: 64)
+                }
+                let name = self.name
+                let text = try await withChanges(config, keys) { changes, _, context in
+                    try await APITokens(changes: changes, time: .system).create(
+                        for: id, name: name, expiresAt: context.time.adding(seconds: Int64(days ?? 30) * 86_400),
+                        as: context)
+                }
+                print(text.reveal())
+                return
+            }
             let (name, role) = (self.name, self.role)
             let token = try await withChanges(config, keys) { changes, _, context in
                 try await APITokens(changes: changes, time: .system).create(

@@ -27,6 +27,8 @@ struct GatehouseControl: AsyncParsableCommand {
             Self.stop("invalid configuration: \(error)", 64)
         } catch let error as Refusal {
             Self.stop(error.description, error.code)
+        } catch let error as ControlError {
+            Self.stop("\(error.internalDetail ?? error.detail) (\(error.code))", 1)
         } catch {
             guard Self.exitCode(for: error) != .failure || error is CleanExit else {
                 Self.stop("gatehouse-control: \(error)", 1)
@@ -52,7 +54,9 @@ extension ControlPlaneConfig {
     /// The settings of this process.
     static func ofProcess() throws -> ControlPlaneConfig {
         var settings = try Settings.ofProcess()
-        settings.ignore("GATEHOUSE_URL", "GATEHOUSE_KEY", "GATEHOUSE_ADMIN_URL", "GATEHOUSE_ADMIN_TOKEN")
+        settings.ignore(
+            "GATEHOUSE_URL", "GATEHOUSE_KEY", "GATEHOUSE_ADMIN_URL", "GATEHOUSE_ADMIN_TOKEN", "GATEHOUSE_ADMIN_CA",
+            "GATEHOUSE_PRIVATE_URL")
         return try ControlPlaneConfig(&settings, executable: CommandLine.arguments.first ?? "")
     }
 }

@@ -93,7 +93,7 @@ import Testing
         let folder = try TemporaryFolder()
         let isNew = Mutex(false)
         let new =
-            #"{"openapi":"3.1.0","paths":{"/v1/approvals":{"get":{"operationId":"approvals.list","security":[{"bearer":[]}],"responses":{"200":{"content":{"application/json":{"schema":{"type":"object","properties":{"items":{"type":"array"},"next_cursor":{"type":"string"}}}}}}}}}}}"#
+            #"{"openapi":"3.1.0","paths":{"/v1/unicorns":{"get":{"operationId":"unicorns.list","security":[{"bearer":[]}],"responses":{"200":{"content":{"application/json":{"schema":{"type":"object","properties":{"items":{"type":"array"},"next_cursor":{"type":"string"}}}}}}}}}}}"#
         try await CannedServer.with({ request in
             guard request.target == "/openapi.json" else {
                 return .json(#"{"items":[{"id":"apr_1"}],"next_cursor":null}"#)
@@ -102,7 +102,7 @@ import Testing
         }) { server in
             try await server.session(Recording(), folder) { session throws(ClientError) in
                 let error = await #expect(throws: ClientError.self) {
-                    try await Self.list(session, "approvals", limit: 1)
+                    try await Self.list(session, "unicorns", limit: 1)
                 }
                 #expect(error?.exit == .usage)
             }
@@ -111,10 +111,10 @@ import Testing
             isNew.withLock { $0 = true }
             let recording = Recording()
             try await server.session(recording, folder, format: .name) { session throws(ClientError) in
-                try await Self.list(session, "approvals", limit: 1)
+                try await Self.list(session, "unicorns", limit: 1)
             }
             #expect(recording.output == "apr_1\n")
-            #expect(server.requests.map(\.target) == ["/openapi.json", "/openapi.json", "/v1/approvals"])
+            #expect(server.requests.map(\.target) == ["/openapi.json", "/openapi.json", "/v1/unicorns"])
         }
     }
 

@@ -28,15 +28,6 @@ enum Description {
 
     static func catalogue() throws -> APICatalogue { try APICatalogue(try JSON(parsing: Self.bytes)) }
 
-    /// The same with operations that the API does not have yet, or of other servers.
-    ///
-    /// - Parameter paths: as JSON, in place of those of the same name.
-    static func catalogue(with paths: JSON) throws -> APICatalogue {
-        var document = try JSON(parsing: Self.bytes).object ?? [:]
-        document["paths"] = .object((document["paths"]?.object ?? [:]).merging(paths.object ?? [:]) { $1 })
-        return try APICatalogue(.object(document))
-    }
-
     /// An identifier of a kind, which names nothing.
     static func id(_ prefix: String) -> String { prefix + "_01jd3x0r7ze4qbt0xq4v6m2k5n" }
 }

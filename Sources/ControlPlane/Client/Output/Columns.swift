@@ -49,7 +49,7 @@ package enum Columns {
     private static func score(_ field: Shape.Field, isNested: Bool) -> Int {
         let name = field.name
         if !isNested, let place = Self.first.firstIndex(of: name) { return place }
-        if Self.seldom.contains(name) || name.hasSuffix("_nano_usd") { return 100 }
+        if Self.seldom.contains(name) || name.hasSuffix("_nano_usd") || name.hasSuffix("_sha256") { return 100 }
         if name == "secret" { return 8 }
         if name == "status" || name == "state" { return 10 }
         if name.hasSuffix("_usd") { return 12 }
