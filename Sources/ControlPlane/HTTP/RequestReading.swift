@@ -1,3 +1,5 @@
+import Shared
+
 /// Reads what an endpoint asks for out of a request: the query and the body.
 enum RequestReading {
     /// The parameters that the endpoint names, as values; others are refused.

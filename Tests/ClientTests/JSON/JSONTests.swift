@@ -1,4 +1,5 @@
 import AdminClient
+import Shared
 import TestKit
 import Testing
 
@@ -22,12 +23,12 @@ import Testing
         "\"\\u12\"", "{1:2}",
     ])
     func `what is no JSON is refused with a place`(_ text: String) {
-        let error = #expect(throws: JSONError.self) { try JSON(parsing: text) }
+        let error = #expect(throws: JSONSyntaxError.self) { try JSON(parsing: text) }
         #expect((error?.offset ?? -1) <= text.utf8.count)
     }
 
     @Test func `bytes that are not UTF-8 are refused`() {
-        #expect(throws: JSONError.self) { try JSON(parsing: [0x22, 0xFF, 0x22]) }
+        #expect(throws: JSONSyntaxError.self) { try JSON(parsing: [0x22, 0xFF, 0x22]) }
     }
 
     @Test func `random values survive being written and read`() throws {

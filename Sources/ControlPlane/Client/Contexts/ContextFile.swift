@@ -31,7 +31,7 @@ package struct ContextFile: Sendable {
             throw ClientError(.failure, error.description)
         }
         let json: JSON
-        do throws(JSONError) { json = try JSON(parsing: bytes) } catch {
+        do throws(JSONSyntaxError) { json = try JSON(parsing: bytes) } catch {
             throw ClientError(.failure, "\(path) is not JSON: \(error)")
         }
         for (name, context) in json["contexts"]?.object ?? [:] {

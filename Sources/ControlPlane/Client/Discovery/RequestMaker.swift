@@ -1,3 +1,5 @@
+import Shared
+
 /// Makes requests of what was typed.
 package struct RequestMaker {
     let catalogue: APICatalogue
@@ -94,7 +96,7 @@ package struct RequestMaker {
         var base = JSON.object([:])
         if let file {
             let text = try self.read(file)
-            do throws(JSONError) {
+            do throws(JSONSyntaxError) {
                 base = try JSON(parsing: text)
             } catch {
                 throw .usage("\(file) is not JSON: \(error)")

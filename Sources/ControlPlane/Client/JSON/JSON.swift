@@ -1,3 +1,5 @@
+package import Shared
+
 /// A JSON text's value, with numbers as they were written.
 ///
 /// A server's answer is printed as it came: a number that went through a `Double` would not be.
@@ -58,4 +60,15 @@ extension JSON {
         default: JSONWriter.line(self)
         }
     }
+}
+
+extension JSON: JSONReadable {
+    /// The API's description is deep.
+    package static var depthLimit: Int { 64 }
+    package static var acceptsNUL: Bool { true }
+
+    package init(number text: String, isWhole: Bool) { self = .number(text) }
+
+    package init(parsing bytes: [UInt8]) throws(JSONSyntaxError) { self = try JSONReader.read(bytes) }
+    package init(parsing text: String) throws(JSONSyntaxError) { self = try JSONReader.read(Array(text.utf8)) }
 }

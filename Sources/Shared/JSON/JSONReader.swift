@@ -1,21 +1,45 @@
-/// Why a text is not JSON, and where: an offset in bytes.
-package struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
+/// Why a text is not JSON that is accepted, and where: an offset in bytes.
+package struct JSONSyntaxError: Error, Sendable, Equatable, CustomStringConvertible {
     package let reason: String
     package let offset: Int
 
     package var description: String { "\(self.reason) at byte \(self.offset)" }
 }
 
-/// Reads RFC 8259 texts: one value, valid UTF-8, bounded nesting.
+/// Why a value is not accepted.
+package struct JSONRefusal: Error, Sendable {
+    package let reason: String
+
+    package init(_ reason: String) { self.reason = reason }
+}
+
+/// What a JSON text is read into.
+package protocol JSONReadable: Sendable {
+    /// How many arrays and objects may stand in each other.
+    static var depthLimit: Int { get }
+    /// Whether a string may have the character U+0000.
+    static var acceptsNUL: Bool { get }
+
+    static var null: Self { get }
+    static func bool(_ value: Bool) -> Self
+    static func string(_ value: String) -> Self
+    static func array(_ elements: [Self]) -> Self
+    static func object(_ members: [String: Self]) -> Self
+
+    /// - Parameters:
+    ///   - text: as it was written.
+    ///   - isWhole: it has neither a fraction nor an exponent.
+    init(number text: String, isWhole: Bool) throws(JSONRefusal)
+}
+
+/// Reads RFC 8259 texts: one value, valid UTF-8, no member twice, bounded nesting.
 ///
 /// Not Foundation's: that one takes a fifth of a second for the API's description, and a second for 400 brackets.
-struct JSONReader {
-    static let depthLimit = 64
-
+package struct JSONReader<Value: JSONReadable> {
     private let bytes: [UInt8]
     private var index = 0
 
-    static func read(_ bytes: [UInt8]) throws(JSONError) -> JSON {
+    package static func read(_ bytes: [UInt8]) throws(JSONSyntaxError) -> Value {
         var reader = JSONReader(bytes: bytes)
         guard String(validating: bytes, as: UTF8.self) != nil else { throw reader.error("invalid UTF-8") }
         let value = try reader.value(depth: 0)
@@ -26,7 +50,7 @@ struct JSONReader {
 
     private init(bytes: [UInt8]) { self.bytes = bytes }
 
-    private func error(_ reason: String) -> JSONError { JSONError(reason: reason, offset: self.index) }
+    private func error(_ reason: String) -> JSONSyntaxError { JSONSyntaxError(reason: reason, offset: self.index) }
 
     private var current: UInt8? { self.index < self.bytes.count ? self.bytes[self.index] : nil }
 
@@ -40,21 +64,21 @@ struct JSONReader {
         return true
     }
 
-    private mutating func value(depth: Int) throws(JSONError) -> JSON {
-        guard depth < Self.depthLimit else { throw self.error("nested deeper than \(Self.depthLimit)") }
+    private mutating func value(depth: Int) throws(JSONSyntaxError) -> Value {
+        guard depth < Value.depthLimit else { throw self.error("nested deeper than \(Value.depthLimit)") }
         self.skipSpace()
         switch self.current {
         case UInt8(ascii: "{"): return try self.object(depth: depth)
         case UInt8(ascii: "["): return try self.array(depth: depth)
         case UInt8(ascii: "\""): return .string(try self.string())
         case let byte? where byte == UInt8(ascii: "-") || (0x30...0x39).contains(byte):
-            return .number(try self.number())
+            return try self.number()
         default: return try self.word()
         }
     }
 
-    private mutating func word() throws(JSONError) -> JSON {
-        for (word, value) in [("true", JSON.bool(true)), ("false", .bool(false)), ("null", .null)]
+    private mutating func word() throws(JSONSyntaxError) -> Value {
+        for (word, value) in [("true", Value.bool(true)), ("false", .bool(false)), ("null", .null)]
         where self.bytes[self.index...].starts(with: word.utf8) {
             self.index += word.utf8.count
             return value
@@ -62,9 +86,9 @@ struct JSONReader {
         throw self.error("a value is expected")
     }
 
-    private mutating func object(depth: Int) throws(JSONError) -> JSON {
+    private mutating func object(depth: Int) throws(JSONSyntaxError) -> Value {
         self.index += 1
-        var members: [String: JSON] = [:]
+        var members: [String: Value] = [:]
         self.skipSpace()
         if self.skip("}") { return .object(members) }
         while true {
@@ -74,16 +98,16 @@ struct JSONReader {
             self.skipSpace()
             guard self.skip(":") else { throw self.error("':' is expected") }
             let value = try self.value(depth: depth + 1)
-            guard members.updateValue(value, forKey: name) == nil else { throw self.error("a member occurs twice") }
+            guard members.updateValue(value, forKey: name) == nil else { throw self.error("the member occurs twice") }
             self.skipSpace()
             if self.skip("}") { return .object(members) }
             guard self.skip(",") else { throw self.error("',' or '}' is expected") }
         }
     }
 
-    private mutating func array(depth: Int) throws(JSONError) -> JSON {
+    private mutating func array(depth: Int) throws(JSONSyntaxError) -> Value {
         self.index += 1
-        var elements: [JSON] = []
+        var elements: [Value] = []
         self.skipSpace()
         if self.skip("]") { return .array(elements) }
         while true {
@@ -100,21 +124,29 @@ struct JSONReader {
         return self.index - start
     }
 
-    private mutating func number() throws(JSONError) -> String {
+    private mutating func number() throws(JSONSyntaxError) -> Value {
         let start = self.index
         _ = self.skip("-")
         let first = self.index
         let count = self.digits()
         guard count > 0, count == 1 || self.bytes[first] != 0x30 else { throw self.error("a number is malformed") }
-        if self.skip("."), self.digits() == 0 { throw self.error("a number is malformed") }
+        var isWhole = true
+        if self.skip(".") {
+            isWhole = false
+            guard self.digits() > 0 else { throw self.error("a number is malformed") }
+        }
         if self.skip("e") || self.skip("E") {
+            isWhole = false
             if !self.skip("+") { _ = self.skip("-") }
             guard self.digits() > 0 else { throw self.error("a number is malformed") }
         }
-        return String(decoding: self.bytes[start..<self.index], as: UTF8.self)
+        let text = String(decoding: self.bytes[start..<self.index], as: UTF8.self)
+        do throws(JSONRefusal) { return try Value(number: text, isWhole: isWhole) } catch {
+            throw self.error(error.reason)
+        }
     }
 
-    private mutating func string() throws(JSONError) -> String {
+    private mutating func string() throws(JSONSyntaxError) -> String {
         self.index += 1
         var text: [UInt8] = []
         while let byte = self.current {
@@ -122,14 +154,14 @@ struct JSONReader {
             switch byte {
             case UInt8(ascii: "\""): return String(decoding: text, as: UTF8.self)
             case UInt8(ascii: "\\"): try self.escape(to: &text)
-            case 0..<0x20: throw self.error("a control character in a string")
+            case 0..<0x20: throw self.error("a control character in a string must be escaped")
             default: text.append(byte)
             }
         }
         throw self.error("a string has no end")
     }
 
-    private mutating func escape(to text: inout [UInt8]) throws(JSONError) {
+    private mutating func escape(to text: inout [UInt8]) throws(JSONSyntaxError) {
         guard let byte = self.current else { throw self.error("a string has no end") }
         self.index += 1
         switch byte {
@@ -144,7 +176,7 @@ struct JSONReader {
         }
     }
 
-    private mutating func scalar() throws(JSONError) -> Unicode.Scalar {
+    private mutating func scalar() throws(JSONSyntaxError) -> Unicode.Scalar {
         var code = try self.hexadecimal()
         if (0xD800..<0xDC00).contains(code) {
             guard self.skip("\\"), self.skip("u") else { throw self.error("half of a surrogate pair") }
@@ -153,10 +185,11 @@ struct JSONReader {
             code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)
         }
         guard let scalar = Unicode.Scalar(code) else { throw self.error("half of a surrogate pair") }
+        guard code != 0 || Value.acceptsNUL else { throw self.error("the character is not accepted") }
         return scalar
     }
 
-    private mutating func hexadecimal() throws(JSONError) -> UInt32 {
+    private mutating func hexadecimal() throws(JSONSyntaxError) -> UInt32 {
         var code: UInt32 = 0
         for _ in 0..<4 {
             guard let byte = self.current, byte < 0x80, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
@@ -167,9 +200,4 @@ struct JSONReader {
         }
         return code
     }
-}
-
-extension JSON {
-    package init(parsing bytes: [UInt8]) throws(JSONError) { self = try JSONReader.read(bytes) }
-    package init(parsing text: String) throws(JSONError) { self = try JSONReader.read(Array(text.utf8)) }
 }
