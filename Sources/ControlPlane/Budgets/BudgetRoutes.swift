@@ -7,32 +7,24 @@ package enum BudgetRoutes {
             path: "budgets", name: "budgets", title: "a budget", schema: Budget.schema, json: \.json, id: \.id,
             revision: \.stamps.revision
         )
-        return [
-            routes.create(.budgetsCreate, Budget.creationSchema) { call in
-                try await budgets.create(call.body, as: call.context)
-            },
-            routes.list(.budgetsRead, Ownership.scopeFilters) { call, page in
-                try await budgets.list(organization: call.filter("organization"), page, as: call.context)
-            },
-            routes.get(.budgetsRead) { id, context in try await budgets.get(id, as: context) },
-            routes.update(.budgetsUpdate, Budget.patchSchema) { id, call in
-                try await budgets.update(id, call.body, ifRevision: try call.ifMatch(), as: call.context)
-            },
-            routes.delete(.budgetsDelete) { id, call in
-                try await budgets.delete(id, ifRevision: try call.ifMatch(), as: call.context)
-            },
-            Endpoint(
-                .get, "/v1/budgets/{id}/status", "budgets.status", "Where a budget stands in a window",
-                auth: .bearer(.budgetsRead),
-                query: [
-                    QueryParameter("at", .timestamp, "An instant in the window; now when absent, as for a rolling one.")
-                ],
-                success: .json(BudgetStatus.schema)
-            ) { call in
-                let instant = call.query["at"]?.string.flatMap { Timestamp($0) }
-                return .json(try await budgets.status(try call.id(), at: instant, as: call.context).json)
-            },
-        ] + Self.increases(budgets)
+        return routes.all(
+            budgets,
+            ResourcePermissions(
+                create: .budgetsCreate, read: .budgetsRead, update: .budgetsUpdate, delete: .budgetsDelete),
+            creation: Budget.creationSchema, patch: Budget.patchSchema) + [
+                Endpoint(
+                    .get, "/v1/budgets/{id}/status", "budgets.status", "Where a budget stands in a window",
+                    auth: .bearer(.budgetsRead),
+                    query: [
+                        QueryParameter(
+                            "at", .timestamp, "An instant in the window; now when absent, as for a rolling one.")
+                    ],
+                    success: .json(BudgetStatus.schema)
+                ) { call in
+                    let instant = call.query["at"]?.string.flatMap { Timestamp($0) }
+                    return .json(try await budgets.status(try call.id(), at: instant, as: call.context).json)
+                }
+            ] + Self.increases(budgets)
     }
 
     private static func increases(_ budgets: Budgets) -> [Endpoint] {

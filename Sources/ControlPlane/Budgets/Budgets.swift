@@ -2,7 +2,7 @@ package import Postgres
 package import Shared
 
 /// What can be done with budgets.
-package struct Budgets: Sendable {
+package struct Budgets: ResourceOperations {
     let database: Database
     let reads: Reads
     private let changes: Changes

@@ -1,4 +1,4 @@
-import Shared
+package import Shared
 
 /// The five endpoints that most nouns have, made from the noun's operations.
 struct ResourceRoutes<Kind: IdentifierKind, Value: Sendable> {
@@ -87,5 +87,53 @@ struct ResourceRoutes<Kind: IdentifierKind, Value: Sendable> {
     func answer(_ changed: Resolved<Value>, status: Int) -> Answer {
         Answer.resource(self.json(changed.value), revision: self.revision(changed.value), status: status)
             .audited(changed.receipts)
+    }
+}
+
+/// What can be done with the things of a noun that each are somewhere below an organization, or the instance's.
+package protocol ResourceOperations<Kind, Value>: Sendable {
+    associatedtype Kind: IdentifierKind
+    associatedtype Value: Sendable
+
+    func get(_ id: Identifier<Kind>, as context: OperationContext) async throws -> Value
+    func list(
+        organization: OrganizationID?, _ page: PageRequest, as context: OperationContext
+    ) async throws -> Page<Value>
+    /// Of a body that the noun's schema accepts.
+    func create(_ body: JSONValue, as context: OperationContext) async throws -> Resolved<Value>
+    /// Of a patch that the noun's schema accepts.
+    func update(
+        _ id: Identifier<Kind>, _ patch: JSONValue, ifRevision: Int64?, as context: OperationContext
+    ) async throws -> Resolved<Value>
+    func delete(_ id: Identifier<Kind>, ifRevision: Int64?, as context: OperationContext) async throws -> [AuditReceipt]
+}
+
+/// What each of the five operations needs.
+struct ResourcePermissions {
+    let create: Permission
+    let read: Permission
+    let update: Permission
+    let delete: Permission
+}
+
+extension ResourceRoutes {
+    /// All five endpoints.
+    func all(
+        _ things: some ResourceOperations<Kind, Value>, _ permissions: ResourcePermissions, creation: Schema,
+        patch: Schema
+    ) -> [Endpoint] {
+        [
+            self.create(permissions.create, creation) { call in try await things.create(call.body, as: call.context) },
+            self.list(permissions.read, Ownership.scopeFilters) { call, page in
+                try await things.list(organization: call.filter("organization"), page, as: call.context)
+            },
+            self.get(permissions.read) { id, context in try await things.get(id, as: context) },
+            self.update(permissions.update, patch) { id, call in
+                try await things.update(id, call.body, ifRevision: try call.ifMatch(), as: call.context)
+            },
+            self.delete(permissions.delete) { id, call in
+                try await things.delete(id, ifRevision: try call.ifMatch(), as: call.context)
+            },
+        ]
     }
 }

@@ -7,26 +7,17 @@ package enum RateLimitRoutes {
             path: "rate-limits", name: "rate_limits", title: "a rate limit", schema: RateLimit.schema, json: \.json,
             id: \.id, revision: \.stamps.revision
         )
-        return [
-            routes.create(.rateLimitsCreate, RateLimit.creationSchema) { call in
-                try await limits.create(call.body, as: call.context)
-            },
-            routes.list(.rateLimitsRead, Ownership.scopeFilters) { call, page in
-                try await limits.list(organization: call.filter("organization"), page, as: call.context)
-            },
-            routes.get(.rateLimitsRead) { id, context in try await limits.get(id, as: context) },
-            routes.update(.rateLimitsUpdate, RateLimit.patchSchema) { id, call in
-                try await limits.update(id, call.body, ifRevision: try call.ifMatch(), as: call.context)
-            },
-            routes.delete(.rateLimitsDelete) { id, call in
-                try await limits.delete(id, ifRevision: try call.ifMatch(), as: call.context)
-            },
-            Endpoint(
-                .get, "/v1/rate-limits/{id}/status", "rate_limits.status", "How gateways share a rate limit",
-                auth: .bearer(.rateLimitsRead), success: .json(RateLimitStatus.schema)
-            ) { call in
-                .json(try await limits.status(try call.id(), as: call.context).json)
-            },
-        ]
+        return routes.all(
+            limits,
+            ResourcePermissions(
+                create: .rateLimitsCreate, read: .rateLimitsRead, update: .rateLimitsUpdate, delete: .rateLimitsDelete),
+            creation: RateLimit.creationSchema, patch: RateLimit.patchSchema) + [
+                Endpoint(
+                    .get, "/v1/rate-limits/{id}/status", "rate_limits.status", "How gateways share a rate limit",
+                    auth: .bearer(.rateLimitsRead), success: .json(RateLimitStatus.schema)
+                ) { call in
+                    .json(try await limits.status(try call.id(), as: call.context).json)
+                }
+            ]
     }
 }

@@ -2,7 +2,7 @@ import Postgres
 package import Shared
 
 /// What can be done with rate limits.
-package struct RateLimits: Sendable {
+package struct RateLimits: ResourceOperations {
     private let reads: Reads
     private let changes: Changes
     private let time: TimeSource

@@ -11,21 +11,12 @@ package enum ApprovalRoutes {
             path: "approval-rules", name: "approval_rules", title: "an approval rule", schema: ApprovalRule.schema,
             json: \.json, id: \.id, revision: \.stamps.revision
         )
-        return [
-            routes.create(.approvalRulesCreate, ApprovalRule.creationSchema) { call in
-                try await rules.create(call.body, as: call.context)
-            },
-            routes.list(.approvalRulesRead, Ownership.scopeFilters) { call, page in
-                try await rules.list(organization: call.filter("organization"), page, as: call.context)
-            },
-            routes.get(.approvalRulesRead) { id, context in try await rules.get(id, as: context) },
-            routes.update(.approvalRulesUpdate, ApprovalRule.patchSchema) { id, call in
-                try await rules.update(id, call.body, ifRevision: try call.ifMatch(), as: call.context)
-            },
-            routes.delete(.approvalRulesDelete) { id, call in
-                try await rules.delete(id, ifRevision: try call.ifMatch(), as: call.context)
-            },
-        ]
+        return routes.all(
+            rules,
+            ResourcePermissions(
+                create: .approvalRulesCreate, read: .approvalRulesRead, update: .approvalRulesUpdate,
+                delete: .approvalRulesDelete),
+            creation: ApprovalRule.creationSchema, patch: ApprovalRule.patchSchema)
     }
 
     private static let statusFilter = QueryParameter(

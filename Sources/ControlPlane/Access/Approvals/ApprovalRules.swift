@@ -4,7 +4,7 @@ package import Shared
 /// What can be done with the rules on what needs approvals.
 ///
 /// Each protects itself: it is changed or deleted only with the approvals that it asks for.
-package struct ApprovalRules: Sendable {
+package struct ApprovalRules: ResourceOperations {
     private let reads: Reads
     private let changes: Changes
     private let time: TimeSource

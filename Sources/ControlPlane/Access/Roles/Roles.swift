@@ -2,7 +2,7 @@ import Postgres
 package import Shared
 
 /// What can be done with roles.
-package struct Roles: Sendable {
+package struct Roles: ResourceOperations {
     private let reads: Reads
     private let changes: Changes
     private let time: TimeSource

@@ -2,7 +2,7 @@ import Postgres
 package import Shared
 
 /// What can be done with deny rules.
-package struct DenyRules: Sendable {
+package struct DenyRules: ResourceOperations {
     private let reads: Reads
     private let changes: Changes
     private let time: TimeSource

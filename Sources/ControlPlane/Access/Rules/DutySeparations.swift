@@ -5,7 +5,7 @@ package import Shared
 ///
 /// One that is made while somebody is in conflict with it stays for him; from then on nothing brings anybody into conflict
 /// with it.
-package struct DutySeparations: Sendable {
+package struct DutySeparations: ResourceOperations {
     private let reads: Reads
     private let changes: Changes
     private let time: TimeSource
