@@ -35,6 +35,9 @@ create table approval (
     path text not null check (length(path) between 1 and 4096),
     -- As approvers see it: without secrets; null for none, and for what is no JSON.
     body jsonb,
+    -- What would be changed, as it was when it was asked for, and as it would be; null for what is created.
+    before jsonb,
+    after jsonb,
     -- Of method, path, If-Match and the bytes of the body: it holds for this very request.
     request_sha256 bytea not null check (length(request_sha256) = 32),
     requester_kind text not null check (requester_kind in ('user', 'service_account', 'operator')),

@@ -428,6 +428,8 @@ CREATE TABLE public.approval (
     method text NOT NULL,
     path text NOT NULL,
     body jsonb,
+    before jsonb,
+    after jsonb,
     request_sha256 bytea NOT NULL,
     requester_kind text NOT NULL,
     requester_id uuid NOT NULL,

@@ -77,6 +77,8 @@ import Testing
             #expect(shown["status"] == "pending" && shown["permission"] == "budgets.update")
             #expect(shown["path"] == .string("/v1/budgets/\(world.budget)") && shown["body"] == ["amount_usd": "250"])
             #expect(shown["requester"]?["id"] == .string(world.asker.subject))
+            #expect(shown["before"]?["amount_nano_usd"] == "100000000000" && shown["before"]?["name"] == nil)
+            #expect(shown["after"]?["amount_nano_usd"] == "250000000000")
             let queue = try await plane.send(
                 "GET", "/v1/approvals?status=pending&organization=\(world.organization)", token: world.second.token)
             #expect(queue["items"]?.array?.map { $0["id"] } == [.string(id)])

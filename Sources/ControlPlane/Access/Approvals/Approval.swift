@@ -32,6 +32,9 @@ package struct Approval: Sendable, Audited {
     package let method: String
     package let path: String
     package let body: JSONValue
+    /// What would be changed, as it was when this was asked for, and as it would be; null for what is created.
+    package let before: JSONValue
+    package let after: JSONValue
     package let sha256: [UInt8]
     package let requester: Actor
     /// The API token that it was asked with.
@@ -86,7 +89,7 @@ package struct Approval: Sendable, Audited {
             "id": JSONValue(self.id), "organization": JSONValue(self.organization), "scope": JSONValue(self.scope),
             "status": .string(self.state(at: time).rawValue), "permission": .string(self.permission),
             "method": .string(self.method), "path": .string(self.path), "body": self.body,
-            "request_sha256": .string(Hex.encode(self.sha256)),
+            "before": self.before, "after": self.after, "request_sha256": .string(Hex.encode(self.sha256)),
             "requester": ["kind": .string(self.requester.kind.rawValue), "id": .string(self.requester.text)],
             "reason": .string(self.reason), "rules": JSONValue(self.rules.map(\.description)),
             "votes": .array(
@@ -120,6 +123,12 @@ package struct Approval: Sendable, Audited {
             .required("path", Schema.string(.length(1...4096)).described("With the query.")),
             .required(
                 "body", Schema.anyObject.orNull.described("What is asked, without secrets; null for none.")),
+            .required(
+                "before",
+                Schema.anyObject.orNull.described(
+                    "What would be changed, as it was when this was asked for: states and numbers, no names. Null for what "
+                        + "is created.")),
+            .required("after", Schema.anyObject.orNull.described("The same as it would be.")),
             .required(
                 "request_sha256",
                 Schema.string(.length(64...64)).described(

@@ -34,7 +34,8 @@ struct ApprovalCheck {
         if let approval, tally.unmet(approval, { found.policies[$0] }).isEmpty { return approval }
         throw ApprovalNeeded(
             permission: self.gate.permission, organization: change.organization, place: place, rules: rules,
-            submission: submission)
+            submission: submission, before: change.before?.auditState ?? .null,
+            after: change.before == nil ? .null : change.after?.auditState ?? .null)
     }
 }
 
@@ -45,6 +46,9 @@ struct ApprovalNeeded: Error {
     let place: AccessPath
     let rules: [ApprovalRule]
     let submission: Submission
+    /// Of what is changed, not created.
+    let before: JSONValue
+    let after: JSONValue
 
     /// Most requests of one requester that wait at a time.
     private static let openLimit: Int64 = 100
@@ -80,7 +84,8 @@ struct ApprovalNeeded: Error {
         let approval = Approval(
             id: id, organization: self.place.organization ?? self.organization, scope: scope,
             permission: self.permission.rawValue, method: self.submission.method, path: self.submission.path,
-            body: self.submission.body, sha256: self.submission.sha256, requester: context.actor, token: context.token,
+            body: self.submission.body, before: self.before, after: self.after, sha256: self.submission.sha256,
+            requester: context.actor, token: context.token,
             reason: self.submission.reason, rules: self.rules.map(\.id), state: .pending, createdAt: context.time,
             expiresAt: context.time.adding(seconds: seconds), decidedAt: nil, change: nil, votes: [])
         guard try ApprovalStore.insert(approval, &tx) else {

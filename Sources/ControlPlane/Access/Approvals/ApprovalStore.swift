@@ -5,7 +5,7 @@ import Shared
 enum ApprovalStore {
     private static let columns: SQL = """
         select a.id, a.organization_id, a.scope_id, n.kind as scope_kind, a.permission, a.method, a.path,
-            a.body::text as body, a.request_sha256, a.requester_kind, a.requester_id, a.token_id, a.reason, a.rules, a.state,
+            a.body::text as body, a.before::text as before, a.after::text as after, a.request_sha256, a.requester_kind, a.requester_id, a.token_id, a.reason, a.rules, a.state,
             a.created_at, a.expires_at, a.decided_at, a.change_id
         from approval a left join scope_node n on n.id = a.scope_id
         """
@@ -72,13 +72,16 @@ enum ApprovalStore {
         try tx.execute(
             """
             insert into approval (id, organization_id, scope_id, permission, method, path, body, request_sha256,
-                requester_kind, requester_id, token_id, reason, rules, state, created_at, expires_at)
-            values ($1, $2::uuid, $3::uuid, $4, $5, $6, $7::jsonb, $8, $9, $10, $11::uuid, $12, $13, $14, $15, $16)
+                requester_kind, requester_id, token_id, reason, rules, state, created_at, expires_at,
+                before, after)
+            values ($1, $2::uuid, $3::uuid, $4, $5, $6, $7::jsonb, $8, $9, $10, $11::uuid, $12, $13, $14, $15, $16, $17::jsonb, $18::jsonb)
             on conflict (requester_id, request_sha256) where state in ('pending', 'approved') do nothing
             """, approval.id, approval.organization, approval.scope?.node, approval.permission, approval.method,
             approval.path, approval.body.isNull ? nil : SQLJSON(approval.body.text), approval.sha256,
             approval.requester.kind.rawValue, approval.requester.id, approval.token, approval.reason,
-            approval.rules.map { SQLUUID($0) }, approval.state.rawValue, approval.createdAt, approval.expiresAt) > 0
+            approval.rules.map { SQLUUID($0) }, approval.state.rawValue, approval.createdAt, approval.expiresAt,
+            approval.before.isNull ? nil : SQLJSON(approval.before.text),
+            approval.after.isNull ? nil : SQLJSON(approval.after.text)) > 0
     }
 
     static func save(_ approval: Approval, _ tx: inout Transaction) throws {
@@ -135,12 +138,14 @@ enum ApprovalStore {
     @Sendable private static func read(_ row: Row) throws -> Approval {
         let kind = Actor.Kind(rawValue: try row.get("requester_kind")) ?? .anonymous
         let rules: [SQLUUID] = try row.get("rules")
-        let body = try row.optional("body", as: String.self)
+        func json(_ name: String) throws -> JSONValue {
+            try row.optional(name, as: String.self).map { try JSONParser.parse(Array($0.utf8)) } ?? .null
+        }
         return Approval(
             id: try row.get("id"), organization: try row.optional("organization_id"),
             scope: try ScopeReference(row, kind: "scope_kind", id: "scope_id"), permission: try row.get("permission"),
             method: try row.get("method"), path: try row.get("path"),
-            body: try body.map { try JSONParser.parse(Array($0.utf8)) } ?? .null,
+            body: try json("body"), before: try json("before"), after: try json("after"),
             sha256: try row.get("request_sha256"), requester: Actor(kind: kind, id: try row.get("requester_id")),
             token: try row.optional("token_id"),
             reason: try row.get("reason"),
