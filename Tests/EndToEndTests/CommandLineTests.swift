@@ -192,11 +192,13 @@ import Testing
                 "create", "approval-rule", "scope=\(organization)", "name=large", "permissions=budgets.update",
                 "above_usd=1000")
             #expect(rule.code == 0, "\(rule.errors)")
-            let raise = ["update", budget, "amount_usd=5000", "--context", "ann"]
+            let raise = ["update", budget, "amount_usd=5000", "--context", "ann", "--why", "für 100 % mehr Nutzer"]
             let asked = try await machine.run(raise)
             #expect(asked.code == 4 && asked.errors.contains("gatehouse approve approval apr_"), "\(asked.errors)")
             let approval = try await run("list", "approvals", "status=pending", "--context", "bea", "-o", "name").text
             #expect(approval.hasPrefix("apr_") && asked.errors.contains(approval))
+            let why = try await run("get", approval, "--context", "bea", "-o", "value=reason")
+            #expect(why.text == "für 100 % mehr Nutzer")
             let own = try await run("approve", "approval", approval, "--context", "ann")
             #expect(own.code == 4 && own.errors.contains("own_request"), "\(own.errors)")
             let agreed = try await run("approve", "approval", approval, "--context", "bea", "-o", "value=status")

@@ -26,7 +26,7 @@ import Testing
         let words = ["create", "budget", "name=-x --y", "amount=-1", "-f", "-", "--approval", "apr_1", "a:={\"b\":1}"]
         let command = try #require(try GatehouseCommand.parseAsRoot(words) as? CreateCommand)
         #expect(command.words == ["name=-x --y", "amount=-1", "a:={\"b\":1}"])
-        #expect(command.change.file == "-" && command.change.approval == "apr_1")
+        #expect(command.change.file == "-" && command.change.consent.approval == "apr_1")
     }
 
     @Test(arguments: [

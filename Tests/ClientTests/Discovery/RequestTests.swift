@@ -31,7 +31,7 @@ import Testing
 
     @Test func `changes become requests`() throws {
         let maker = try Self.maker()
-        let extras = RequestMaker.Extras(approval: "apr_1", idempotencyKey: "key")
+        let extras = RequestMaker.Extras(headers: [("gatehouse-approval", "apr_1")], idempotencyKey: "key")
         let created = try maker.change(.create, "org", ["name=A"], extras)
         #expect(created.request.method == "POST" && created.request.target == "/v1/organizations")
         #expect(created.request.body.map { String(decoding: $0, as: UTF8.self) } == #"{"name":"A"}"#)

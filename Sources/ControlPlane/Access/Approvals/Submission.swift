@@ -50,8 +50,12 @@ extension Submission {
         self.init(
             method: request.method, path: request.target, ifMatch: request.headers["if-match"], bytes: request.body,
             shown: shown)
-        if let reason = request.headers["gatehouse-reason"] {
-            guard (1...Self.reasonLimit).contains(reason.unicodeScalars.count) else {
+        if let text = request.headers["gatehouse-reason"] {
+            // Percent-encoded, so that it may be in any language; what is no such text stands for itself.
+            let reason = PercentEncoding.decode(text) ?? text
+            guard !reason.unicodeScalars.contains(where: { $0.value == 0 }),
+                (1...Self.reasonLimit).contains(reason.unicodeScalars.count)
+            else {
                 throw .invalid(
                     "A reason has 1 to \(Self.reasonLimit) characters.", at: "Gatehouse-Reason")
             }

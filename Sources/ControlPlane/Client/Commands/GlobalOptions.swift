@@ -40,6 +40,33 @@ extension OutputFormat: ExpressibleByArgument {
     package var defaultValueDescription: String { "table" }
 }
 
+/// What goes with a change that others may have to agree to.
+package struct ApprovalOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The approval that this waited for.", valueName: "apr_…"))
+    package var approval: String?
+
+    @Option(help: ArgumentHelp("Why, for those who have to approve it.", valueName: "text"))
+    package var why: String?
+
+    package init() {}
+
+    /// Header fields: of ASCII, so that they pass everything on the way.
+    var headers: [(name: String, value: String)] {
+        var headers: [(name: String, value: String)] = []
+        if let approval { headers.append((name: "gatehouse-approval", value: approval)) }
+        if let why { headers.append((name: "gatehouse-reason", value: Self.encoded(why))) }
+        return headers
+    }
+
+    private static func encoded(_ text: String) -> String {
+        text.utf8.map { byte in
+            let isPlain = (0x20..<0x7F).contains(byte) && byte != UInt8(ascii: "%")
+            let digits = String(byte, radix: 16, uppercase: true)
+            return isPlain ? String(UnicodeScalar(byte)) : (digits.count == 1 ? "%0" : "%") + digits
+        }.joined()
+    }
+}
+
 /// What every change takes.
 package struct ChangeOptions: ParsableArguments {
     @Option(
@@ -48,8 +75,7 @@ package struct ChangeOptions: ParsableArguments {
         completion: .file())
     package var file: String?
 
-    @Option(help: ArgumentHelp("The approval that this waited for.", valueName: "apr_…"))
-    package var approval: String?
+    @OptionGroup package var consent: ApprovalOptions
 
     @Option(
         help: ArgumentHelp(
@@ -61,7 +87,7 @@ package struct ChangeOptions: ParsableArguments {
     /// - Parameter key: the name of the request when the user has none for it.
     func extras(key: String = IdempotencyKey.random()) -> RequestMaker.Extras {
         RequestMaker.Extras(
-            file: self.file, approval: self.approval, idempotencyKey: self.idempotencyKey ?? key)
+            file: self.file, headers: self.consent.headers, idempotencyKey: self.idempotencyKey ?? key)
     }
 }
 

@@ -37,9 +37,7 @@ package struct RawCommand: AsyncParsableCommand {
         if let revision {
             request.headers.append((name: "if-match", value: revision == "*" ? "*" : "\"\(revision)\""))
         }
-        if let approval = self.change.approval {
-            request.headers.append((name: "gatehouse-approval", value: approval))
-        }
+        request.headers += self.change.consent.headers
         if method == "POST", let key = self.change.extras().idempotencyKey {
             request.headers.append((name: "idempotency-key", value: key))
         }

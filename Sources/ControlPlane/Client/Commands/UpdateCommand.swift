@@ -101,8 +101,7 @@ package struct DeleteCommand: AsyncParsableCommand {
     package var yes = false
     @Option(help: ArgumentHelp("Only if it is still of this revision.", valueName: "n"))
     package var revision: Int64?
-    @Option(help: ArgumentHelp("The approval that this waited for.", valueName: "apr_…"))
-    package var approval: String?
+    @OptionGroup package var consent: ApprovalOptions
     @OptionGroup package var options: GlobalOptions
 
     package init() {}
@@ -110,7 +109,7 @@ package struct DeleteCommand: AsyncParsableCommand {
     package func run() async throws {
         try await self.options.session { session throws(ClientError) in
             let maker = session.maker
-            let extras = RequestMaker.Extras(approval: self.approval)
+            let extras = RequestMaker.Extras(headers: self.consent.headers)
             var plan = try await session.plan { catalogue throws(ClientError) in
                 try maker(catalogue).change(.delete, self.noun, self.words, extras)
             }

@@ -31,13 +31,15 @@ package struct RequestMaker {
     package struct Extras: Sendable {
         /// A file with the body.
         package var file: String?
-        package var approval: String?
+        package var headers: [(name: String, value: String)]
         /// The caller's name for the request: sent once more, it takes effect once.
         package var idempotencyKey: String?
 
-        package init(file: String? = nil, approval: String? = nil, idempotencyKey: String? = nil) {
+        package init(
+            file: String? = nil, headers: [(name: String, value: String)] = [], idempotencyKey: String? = nil
+        ) {
             self.file = file
-            self.approval = approval
+            self.headers = headers
             self.idempotencyKey = idempotencyKey
         }
     }
@@ -77,9 +79,7 @@ package struct RequestMaker {
         if operation.takesIdempotencyKey, let key = extras.idempotencyKey {
             plan.request.headers.append((name: "idempotency-key", value: key))
         }
-        if let approval = extras.approval {
-            plan.request.headers.append((name: "gatehouse-approval", value: approval))
-        }
+        plan.request.headers += extras.headers
         return plan
     }
 
