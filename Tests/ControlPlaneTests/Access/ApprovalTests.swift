@@ -253,6 +253,32 @@ import Testing
         }
     }
 
+    @Test func `a rule that comes while something waits has its say; what is old goes`() async throws {
+        try await TestControlPlane.with { plane in
+            let world = try await World(plane)
+            try await world.rule(["permissions": ["budgets.update"]])
+            let id = try self.asked(try await world.raise(to: "20"))
+            #expect(try await world.decide("approve", id, as: world.first)["status"] == "approved")
+            let program = try await plane.member(of: world.organization, with: .billing, at: world.organization)
+            try await world.rule(["permissions": ["budgets.update"], "approvers": [.string(program.subject)]])
+            #expect(
+                try await plane.send("POST", "/v1/approvals/\(id)/approve", [:], token: program.token).code
+                    == "not_an_approver", "it was asked for before there was the rule")
+            #expect(try self.asked(try await world.raise(to: "20")) == id)
+            let said = try await plane.send("POST", "/v1/approvals/\(id)/approve", [:], token: program.token)
+            #expect(said["status"] == "approved" && said["rules"]?.array?.count == 2, "\(said.json.text)")
+            #expect(try await world.raise(to: "20").status == 200)
+
+            let database = plane.database.database
+            let now = TimeSource.system.now()
+            #expect(try await database.transaction { tx in try Approvals.removeOld(&tx, at: now) } == 0)
+            let later = now.adding(seconds: (Approvals.keptDays + 1) * 86_400)
+            #expect(try await database.transaction { tx in try Approvals.removeOld(&tx, at: later) } == 1)
+            #expect(try await plane.count("approval") == 0)
+            #expect(try await plane.count("approval_vote") == 0)
+        }
+    }
+
     @Test func `a rule protects itself, and says what it could not mean`() async throws {
         try await TestControlPlane.with { plane in
             let world = try await World(plane)

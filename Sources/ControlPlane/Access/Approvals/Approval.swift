@@ -40,8 +40,8 @@ package struct Approval: Sendable, Audited {
     /// The API token that it was asked with.
     let token: TokenID?
     package let reason: String
-    /// The rules that asked for it.
-    package let rules: [ApprovalRuleID]
+    /// The rules that asked for it, those that came while it was open among them.
+    package var rules: [ApprovalRuleID]
     package var state: State
     package let createdAt: Timestamp
     package let expiresAt: Timestamp

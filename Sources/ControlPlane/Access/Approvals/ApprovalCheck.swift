@@ -50,6 +50,8 @@ struct ApprovalNeeded: Error {
     let before: JSONValue
     let after: JSONValue
 
+    /// Most rules that one request remembers: an organization's and the instance's.
+    private static let rulesLimit = 100
     /// Most requests of one requester that wait at a time.
     private static let openLimit: Int64 = 100
 
@@ -60,7 +62,10 @@ struct ApprovalNeeded: Error {
         if var open = try ApprovalStore.open(self.submission, by: context.actor, &tx) {
             if context.time < open.expiresAt {
                 // Who agreed may not decide any more, or a rule asks for more now.
-                guard open.state == .approved else { return (open, false) }
+                let more = self.rules.map(\.id).filter { !open.rules.contains($0) }
+                guard open.state == .approved || !more.isEmpty else { return (open, false) }
+                // So that those whom a newer rule names can say something to it.
+                open.rules = (more + open.rules).prefix(Self.rulesLimit).map { $0 }
                 open.state = .pending
                 open.decidedAt = nil
                 try ApprovalStore.save(open, &tx)

@@ -87,8 +87,9 @@ enum ApprovalStore {
     static func save(_ approval: Approval, _ tx: inout Transaction) throws {
         _ = try tx.execute(
             """
-            update approval set state = $2, decided_at = $3::timestamptz, change_id = $4::uuid where id = $1
-            """, approval.id, approval.state.rawValue, approval.decidedAt, approval.change)
+            update approval set state = $2, decided_at = $3::timestamptz, change_id = $4::uuid, rules = $5 where id = $1
+            """, approval.id, approval.state.rawValue, approval.decidedAt, approval.change,
+            approval.rules.map { SQLUUID($0) })
     }
 
     static func save(_ vote: Approval.Vote, on id: ApprovalID, _ tx: inout Transaction, _: borrowing Permit) throws {
