@@ -181,13 +181,15 @@ let package = Package(
         ),
 
         // Tests. `TestKit` starts what tests need; on Linux all test targets link into one binary.
+        .systemLibrary(name: "CSpawn", path: "Tests/TestKit/Processes/CSpawn"),
         .target(
             name: "TestKit",
             dependencies: [
-                "Postgres", "Shared", .product(name: "Crypto", package: "swift-crypto"),
+                "CSpawn", "Postgres", "Shared", .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/TestKit",
+            exclude: ["Processes/CSpawn"],
             swiftSettings: strict
         ),
         .testTarget(

@@ -42,7 +42,18 @@ import Testing
         let grandchild = try #require(pid_t(text))
         #expect(kill(grandchild, 0) == 0)
         child = nil
-        while Self.isAlive(grandchild) { try await Task.sleep(for: .milliseconds(5)) }
+        try await eventually("its child is gone") { !Self.isAlive(grandchild) }
+    }
+
+    /// A connection that its server closed would stay open, for the client, as long as the program runs.
+    @Test func `a program gets none of our descriptors`() async throws {
+        let ours = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(ours) }
+        let child = try ChildProcess("/bin/sh", ["-c", "ls /proc/$$/fd; echo done"])
+        try await child.waitForOutput("done")
+        // Ten is the shell's own: where it keeps what it redirects.
+        let open = child.output.tail().split(separator: "\n").compactMap { Int32($0) }.filter { $0 != 10 }
+        #expect(open.sorted() == [0, 1, 2])
     }
 
     /// Whoever adopts the process may not have reaped it yet.

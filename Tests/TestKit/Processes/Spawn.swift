@@ -1,3 +1,4 @@
+import CSpawn
 import Glibc
 
 /// Starts programs; what both `ChildProcess` and the watchdog are made with.
@@ -10,6 +11,9 @@ enum Spawn {
     }
 
     /// Starts a program as the leader of a new process group, with default signal handling; returns its id.
+    ///
+    /// It gets its three streams and none of our descriptors: NIO's accepted sockets are not marked to be closed, and
+    /// a connection that another test's server closes would stay open as long as the program runs.
     static func start(
         _ executable: String,
         _ arguments: [String],
@@ -28,6 +32,7 @@ enum Spawn {
         let append = O_WRONLY | O_CREAT | O_APPEND
         posix_spawn_file_actions_addopen(&actions, 1, streams.output, append, 0o600)
         posix_spawn_file_actions_addopen(&actions, 2, streams.errors, append, 0o600)
+        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)

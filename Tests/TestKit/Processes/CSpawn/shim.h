@@ -1,0 +1,4 @@
+// What glibc 2.34 has and Swift's Glibc module, made without _GNU_SOURCE, does not show.
+#include <spawn.h>
+
+int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);
