@@ -11,7 +11,7 @@ import Testing
             let tenant = try await stack.makeTenant()
             let place = try stack.place("gateway")
             var gateway = try await stack.startGateway(place, joinToken: try await stack.joinToken(tenant))
-            try await stack.eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
+            try await eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
             try await stack.synced()
             _ = try await control.kill()
             var answered: Set<String> = []
@@ -29,7 +29,7 @@ import Testing
             }
             let again = try await stack.startControl()
             let all = answered
-            try await stack.eventually("what was used meanwhile is delivered") {
+            try await eventually("what was used meanwhile is delivered") {
                 try await Ledger.read(stack).fault(answered: all) == nil
             }
             #expect(try await gateway.terminate() == .code(0))
@@ -43,17 +43,17 @@ import Testing
             let tenant = try await stack.makeTenant()
             let place = try stack.place("gateway")
             let gateway = try await stack.startGateway(place, joinToken: try await stack.joinToken(tenant))
-            try await stack.eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
+            try await eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
 
             let second = try await stack.create(
                 "/v1/virtual-keys", ["project": tenant.project, "name": "Second"], member: "secret"
             )
-            try await stack.eventually("the new key works") { try await stack.chat(place, second).status == 200 }
+            try await eventually("the new key works") { try await stack.chat(place, second).status == 200 }
 
             let began = ContinuousClock.now
             let revoked = try await stack.api("POST", "/v1/virtual-keys/\(tenant.keyID)/revoke")
             #expect(revoked.status == 200 || revoked.status == 204)
-            try await stack.eventually("the revoked key is refused") {
+            try await eventually("the revoked key is refused") {
                 try await stack.chat(place, tenant.key).status == 401
             }
             print("revocation took \(ContinuousClock.now - began)")
@@ -67,7 +67,7 @@ import Testing
                 ifMatch: project.etag
             )
             #expect(disabled.status == 200)
-            try await stack.eventually("the project's key is refused") {
+            try await eventually("the project's key is refused") {
                 try await stack.chat(place, second).body.contains("scope_disabled")
             }
             #expect(try await gateway.terminate() == .code(0))
@@ -96,7 +96,7 @@ import Testing
             let place = try stack.place("gateway")
             let gateway = try await stack.startGateway(place, joinToken: try await stack.joinToken(tenant))
             // The gateway has and uses it: the provider is not there, so the answer is 502.
-            try await stack.eventually("the route is known") {
+            try await eventually("the route is known") {
                 try await stack.send(
                     "POST", "http://127.0.0.1:\(place.port)/v1/chat/completions",
                     ["authorization": "Bearer \(tenant.key)"], body: "{\"model\":\"elsewhere\",\"messages\":[]}"

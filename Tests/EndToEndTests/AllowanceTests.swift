@@ -30,7 +30,7 @@ import Testing
                 ])
             let place = try stack.place("gateway")
             var gateway = try await stack.startGateway(place, joinToken: try await stack.joinToken(tenant))
-            try await stack.eventually("the key works") {
+            try await eventually("the key works") {
                 try await stack.chat(place, tenant.key, members: Self.members).status == 200
             }
             try await stack.synced()
@@ -38,7 +38,7 @@ import Testing
             // Until it has noticed that nobody answers it waits for money, and refuses for the lack of it.
             var answered = 0
             var last: Stack.Reply?
-            try await stack.eventually("the allowance is spent") {
+            try await eventually("the allowance is spent") {
                 let spent = try await self.spend(stack, place, tenant.key)
                 answered += spent.answered
                 last = spent.refusal
@@ -54,7 +54,7 @@ import Testing
             let again = try await stack.startControl()
             var spent: Int64 = 0
             let all = answered
-            try await stack.eventually("all usage has arrived") {
+            try await eventually("all usage has arrived") {
                 guard try await Ledger.read(stack).events > all else { return false }
                 let status = try await stack.api("GET", "/v1/budgets/\(budget)/status")
                 spent = (status.member("spent_nano_usd") as? String).flatMap { Int64($0) } ?? 0
@@ -62,7 +62,7 @@ import Testing
             }
             print("\(answered) answered, \(spent) spent of \(amount) and \(allowance)")
             #expect(spent > amount && spent <= amount + allowance)
-            try await stack.eventually("what is spent is refused as that") {
+            try await eventually("what is spent is refused as that") {
                 try await stack.chat(place, tenant.key, members: Self.members).status == 402
             }
             #expect(try await gateway.terminate() == .code(0))

@@ -81,14 +81,14 @@ import Testing
                 gateways.append(try await stack.startGateway(place, joinToken: try await stack.joinToken(tenant)))
             }
             for place in places {
-                try await stack.eventually("the key works") {
+                try await eventually("the key works") {
                     try await stack.chat(place, tenant.key, members: Self.members).status == 200
                 }
             }
             let statuses = await self.spend(stack, places, tenant.key, clients: 24) { $0 >= 6 }
             #expect(Set(statuses.keys).isSubset(of: [200, 402]), "\(statuses)")
             #expect(statuses[402, default: 0] > 0)
-            try await stack.eventually("all usage has arrived") {
+            try await eventually("all usage has arrived") {
                 let money = try await self.money(stack)
                 let status = try await stack.api("GET", "/v1/budgets/\(budget)/status")
                 let events = try await Ledger.read(stack).events
@@ -103,7 +103,7 @@ import Testing
             // A request's bound is about 250,000: what is refused in the end would not have fitted.
             #expect(money.charged > amount - 6 * 300_000)
             var last: Stack.Reply?
-            try await stack.eventually("nothing fits any more") {
+            try await eventually("nothing fits any more") {
                 last = try await stack.chat(places[0], tenant.key, members: Self.members)
                 return last?.status == 402
             }
@@ -116,7 +116,7 @@ import Testing
             let patch = try await stack.api(
                 "PATCH", "/v1/budgets/\(budget)", ["amount_nano_usd": "\(amount * 2)"], ifMatch: "*")
             #expect(patch.status == 200)
-            try await stack.eventually("more money is spent") {
+            try await eventually("more money is spent") {
                 try await stack.chat(places[0], tenant.key, members: Self.members).status == 200
             }
             for gateway in gateways { #expect(try await gateway.terminate() == .code(0)) }
@@ -147,7 +147,7 @@ import Testing
                 gateways.append(try await stack.startGateway(place, joinToken: try await stack.joinToken(tenant)))
             }
             for place in places {
-                try await stack.eventually("the key works") {
+                try await eventually("the key works") {
                     try await stack.chat(place, tenant.key, members: Self.members).status == 200
                 }
             }
@@ -157,7 +157,7 @@ import Testing
             }
             try await harm(stack, places, &gateways, &control)
             let statuses = await load.value
-            try await stack.eventually("all usage has arrived, and nothing of dead processes is held") {
+            try await eventually("all usage has arrived, and nothing of dead processes is held") {
                 let money = try await self.money(stack)
                 return money.charged == money.settled && money.charged > 0 && money.open <= 2
             }

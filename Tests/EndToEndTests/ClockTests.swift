@@ -15,7 +15,7 @@ import Testing
             let place = try stack.place("gateway")
             var gateway = try await stack.startGateway(
                 place, joinToken: try await stack.joinToken(tenant), environment: environment)
-            try await stack.eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
+            try await eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
             let metrics = try await stack.send("GET", "http://127.0.0.1:\(place.privatePort)/metrics").body
             let line = metrics.split(separator: "\n").first { $0.hasPrefix("gatehouse_clock_offset_seconds ") }
             let offset = try #require(line?.split(separator: " ").last.flatMap { Double($0) })
@@ -31,10 +31,10 @@ import Testing
                     member: "secret")
             }
             let (long, short) = (try await key(1200), try await key(4))
-            try await stack.eventually("the key that expires later works") {
+            try await eventually("the key that expires later works") {
                 try await stack.chat(place, long).status == 200
             }
-            try await stack.eventually("the key that expired is refused for it") {
+            try await eventually("the key that expired is refused for it") {
                 let reply = try await stack.chat(place, short)
                 return reply.status == 401 && reply.body.contains("key_expired")
             }
@@ -45,14 +45,14 @@ import Testing
             gateway = try await stack.startGateway(place, environment: environment)
             control = try await stack.startControl()
             let before = Date()
-            try await stack.eventually("the right time is known again") {
+            try await eventually("the right time is known again") {
                 try await stack.send("GET", "http://127.0.0.1:\(place.privatePort)/metrics").body
                     .contains("gatehouse_clock_offset_seconds ")
             }
             let reply = try await stack.chat(place, long)
             #expect(reply.status == 200)
             let id = reply.requestID ?? ""
-            try await stack.eventually("usage arrives") { try await Ledger.read(stack).requests[id] == 1 }
+            try await eventually("usage arrives") { try await Ledger.read(stack).requests[id] == 1 }
             let started = try await stack.read { tx in
                 try tx.queryOne("select max(started_at) as at from usage_event")?.get("at", as: SQLTimestamp.self)
             }

@@ -299,7 +299,7 @@ import Testing
             #expect(asked.code == 0 && asked.output == "You said: Hello there\n", "\(asked.errors)")
             let ids = asked.errors.split(whereSeparator: { $0.isWhitespace }).filter { $0.hasPrefix("req_") }
             let id = String(try #require(ids.first))
-            try await stack.eventually("the request is recorded") {
+            try await eventually("the request is recorded") {
                 try await machine.run("get", "usage/record", id).code == 0
             }
             #expect(try await machine.run("get", "usage/record", id, "-o", "value=status").text == "200")
@@ -308,7 +308,7 @@ import Testing
             #expect(unknown.code == 10 && unknown.output.contains("model_not_found"))
             #expect(try await machine.run("ask", "nothing", "x", "--key-file", keyFile).code == 5)
             #expect(try await machine.run("revoke", tenant.keyID, "-o", "value=status").text == "revoked")
-            try await stack.eventually("the gateway refuses the key") {
+            try await eventually("the gateway refuses the key") {
                 let refused = try await machine.run("ask", "mock", "x", "--key-file", keyFile)
                 return refused.code == 3 && refused.errors.contains("key_revoked")
             }

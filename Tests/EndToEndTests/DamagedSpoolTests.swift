@@ -29,7 +29,7 @@ import Testing
             let tenant = try await stack.makeTenant()
             let place = try stack.place("gateway")
             var gateway = try await stack.startGateway(place, joinToken: try await stack.joinToken(tenant))
-            try await stack.eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
+            try await eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
             #expect(try await gateway.terminate() == .code(0))
             #expect(try await control.terminate() == .code(0))
 
@@ -46,7 +46,7 @@ import Testing
             control = try await stack.startControl()
             gateway = try await stack.startGateway(place)
             let all = answered
-            try await stack.eventually("the rest is delivered") {
+            try await eventually("the rest is delivered") {
                 let ledger = try await Ledger.read(stack)
                 if let fault = ledger.fault(answered: all) { throw TestKitError(fault) }
                 return ledger.lost > 0

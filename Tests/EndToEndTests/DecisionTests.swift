@@ -159,7 +159,7 @@ import Testing
                 if one.isRecorded { recorded.append((one, try #require(reply.requestID))) }
             }
             for (one, id) in recorded {
-                try await stack.eventually("\(one.name) has arrived") {
+                try await eventually("\(one.name) has arrived") {
                     try await stack.api("GET", "/v1/decisions/\(id)").status == 200
                 }
                 let decision = try await stack.api("GET", "/v1/decisions/\(id)")

@@ -26,7 +26,7 @@ import Testing
                 let gateway = try await stack.startGateway(place, joinToken: try await stack.joinToken(tenant))
                 // The first delivery gets no answer, until its sender is killed.
                 receiver.answers(nil, WebhookReceiver.answer(204))
-                try await stack.eventually("an event is on its way") {
+                try await eventually("an event is on its way") {
                     _ = try await stack.chat(place, tenant.key)
                     return !receiver.received.isEmpty
                 }
@@ -35,7 +35,7 @@ import Testing
                 for _ in 0..<20 { #expect(try await stack.chat(place, tenant.key).status == 200) }
                 control = try await stack.startControl()
                 // What was under way is sent again a minute after it was begun.
-                try await stack.eventually("every threshold has arrived") {
+                try await eventually("every threshold has arrived") {
                     let reply = try await stack.api("GET", "/v1/events?type=budget.threshold_crossed")
                     let events = reply.member("items") as? [[String: Any]] ?? []
                     let percents = events.compactMap { ($0["data"] as? [String: Any])?["threshold_percent"] as? Int }

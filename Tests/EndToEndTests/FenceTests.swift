@@ -36,7 +36,7 @@ import Testing
             let tenant = try await stack.makeTenant()
             let (place, copy) = (try stack.place("gateway"), try stack.place("copy"))
             var original = try await stack.startGateway(place, joinToken: try await stack.joinToken(tenant))
-            try await stack.eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
+            try await eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
             try await stack.synced()
             var answered = try await self.send(stack, [place], tenant.key)
             #expect(try await original.terminate() == .code(0))
@@ -46,7 +46,7 @@ import Testing
             original = try await stack.startGateway(place)
             let other = try await stack.startGateway(copy)
             for place in [place, copy] {
-                try await stack.eventually("it is fenced") {
+                try await eventually("it is fenced") {
                     let (status, text) = try await self.readiness(stack, place)
                     return status == 503 && text.contains("fenced")
                 }
@@ -66,7 +66,7 @@ import Testing
             // Traffic goes on, and what both use is counted once.
             answered.formUnion(try await self.send(stack, [place, copy], tenant.key))
             let used = answered
-            try await stack.eventually("usage is complete") {
+            try await eventually("usage is complete") {
                 if let fault = try await Ledger.read(stack).fault(answered: used) { throw TestKitError(fault) }
                 return true
             }
@@ -78,10 +78,10 @@ import Testing
             // Longer than it would take to be found out again.
             try await Task.sleep(for: .seconds(25))
             #expect(try await self.readiness(stack, place).status == 200)
-            try await stack.eventually("it is synced") { try await self.gateway(stack)["sync"] as? String == "synced" }
+            try await eventually("it is synced") { try await self.gateway(stack)["sync"] as? String == "synced" }
             answered.formUnion(try await self.send(stack, [place], tenant.key))
             let all = answered
-            try await stack.eventually("usage is complete") {
+            try await eventually("usage is complete") {
                 if let fault = try await Ledger.read(stack).fault(answered: all) { throw TestKitError(fault) }
                 return true
             }
@@ -98,7 +98,7 @@ import Testing
             let tenant = try await stack.makeTenant()
             let place = try stack.place("gateway")
             let old = try await stack.startGateway(place, joinToken: try await stack.joinToken(tenant))
-            try await stack.eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
+            try await eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
             let slow = Task {
                 try await stack.chat(place, tenant.key, members: ",\"mock\":{\"delay_ms\":18000}", seconds: 60)
             }

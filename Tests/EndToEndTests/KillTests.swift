@@ -14,7 +14,7 @@ import Testing
             let tenant = try await stack.makeTenant()
             let place = try stack.place("gateway")
             var gateway = try await stack.startGateway(place, joinToken: try await stack.joinToken(tenant))
-            try await stack.eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
+            try await eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
             let load = Load(stack)
             async let running: Void = load.run(place, tenant.key, clients: clients)
             do {
@@ -31,7 +31,7 @@ import Testing
             _ = await running
             let answered = load.answered
             #expect(answered.count >= 400)
-            try await stack.eventually("usage is complete") {
+            try await eventually("usage is complete") {
                 try await Ledger.read(stack).fault(answered: answered) == nil
             }
             // Give a doubled delivery time to show.

@@ -56,6 +56,6 @@ final class Load: Sendable {
 
     /// Waits until so many requests were answered.
     func waitForAnswers(_ count: Int) async throws {
-        try await self.stack.eventually("\(count) requests are answered") { self.answered.count >= count }
+        try await eventually("\(count) requests are answered") { self.answered.count >= count }
     }
 }

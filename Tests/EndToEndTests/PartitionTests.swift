@@ -107,7 +107,7 @@ import Testing
         }
         var answers = Answers()
         for place in places {
-            try await stack.eventually("the key works") {
+            try await eventually("the key works") {
                 let reply = try await stack.chat(place, tenant.key, members: Self.members)
                 answers.add(reply)
                 return reply.status == 200
@@ -140,7 +140,7 @@ import Testing
         try await space.heal()
         for place in places { answers.add(await self.spend(stack, place, tenant.key, clients: 2, refusals: 10)) }
         let served = answers.served
-        try await stack.eventually("all usage has arrived, and nothing of dead processes is held") {
+        try await eventually("all usage has arrived, and nothing of dead processes is held") {
             let money = try await self.money(stack)
             return try await Ledger.read(stack).fault(answered: served) == nil && money.charged == money.settled
                 && money.open <= 3

@@ -38,7 +38,7 @@ import Testing
             let tenant = try await stack.makeTenant()
             let place = try stack.place("gateway")
             let gateway = try await stack.startGateway(place, joinToken: try await stack.joinToken(tenant))
-            try await stack.eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
+            try await eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
 
             let always = ["start": "00:00", "end": "24:00"]
             let items: [[String: any Sendable]] = [
@@ -56,9 +56,9 @@ import Testing
                         "/v1/price-adjustments",
                         ["organization": tenant.organization, "model": tenant.mockModel, "factor_ppm": 850_000])))
             var last: Charge?
-            try await stack.eventually("a request is charged with the model's discount") {
+            try await eventually("a request is charged with the model's discount") {
                 let reply = try await stack.chat(place, tenant.key)
-                try await stack.eventually("its record is there") {
+                try await eventually("its record is there") {
                     last = try await self.charge(stack, reply.requestID ?? "")
                     return last != nil
                 }

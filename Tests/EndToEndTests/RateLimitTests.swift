@@ -56,7 +56,7 @@ import Testing
                 gateways.append(try await stack.startGateway(place, joinToken: try await stack.joinToken(tenant)))
             }
             for place in places {
-                try await stack.eventually("the key works") {
+                try await eventually("the key works") {
                     try await stack.chat(place, tenant.key).status == 200
                 }
             }

@@ -43,7 +43,7 @@ import Testing
             let gateway = try await stack.startGateway(place, joinToken: try await stack.joinToken(tenant))
             var restarted = try await stack.startGateway(other, joinToken: try await stack.joinToken(tenant))
             for gateway in [place, other] {
-                try await stack.eventually("the key works") { try await stack.chat(gateway, tenant.key).status == 200 }
+                try await eventually("the key works") { try await stack.chat(gateway, tenant.key).status == 200 }
             }
             var answered = try await self.send(stack, place, tenant.key, 20)
             answered.formUnion(try await self.send(stack, other, tenant.key, 20))
@@ -60,7 +60,7 @@ import Testing
             for number in 0..<3 {
                 try await stack.create("/v1/virtual-keys", ["project": tenant.project, "name": "Late \(number)"])
             }
-            try await stack.eventually("the late key works") { try await stack.chat(place, late).status == 200 }
+            try await eventually("the late key works") { try await stack.chat(place, late).status == 200 }
             // Of these, the streams have an end: nothing will ever be appended that would show what the backup lacks.
             answered.formUnion(try await self.send(stack, other, tenant.key, 20))
             try await self.settled(stack, answered)
@@ -75,7 +75,7 @@ import Testing
             answered.formUnion(try await self.send(stack, place, late, 30))
             answered.formUnion(try await self.send(stack, other, tenant.key, 30))
             try await self.settled(stack, answered)
-            try await stack.eventually("the re-key is everywhere") {
+            try await eventually("the re-key is everywhere") {
                 let gateways = try await stack.api("GET", "/v1/gateways").member("items") as? [[String: Any]]
                 return gateways?.count == 2
                     && gateways?.allSatisfy { $0["keyring_epoch"] as? Int == 2 && $0["sync"] as? String == "synced" }
@@ -91,7 +91,7 @@ import Testing
             control = try await stack.startControl()
             let began = ContinuousClock.now
 
-            try await stack.eventually("a new epoch is open") { try await self.standing(stack).epoch > ahead.epoch }
+            try await eventually("a new epoch is open") { try await self.standing(stack).epoch > ahead.epoch }
             print("a new epoch took \(ContinuousClock.now - began)")
             let opened = try #require(try await self.openings(stack).first)
             #expect(opened.contains("\"after\":{\"epoch\":\(ahead.epoch + 1),\"version\":1}"))
@@ -100,7 +100,7 @@ import Testing
             try await self.settled(stack, answered)
             print("usage took \(ContinuousClock.now - began)")
             for gateway in [place, other] {
-                try await stack.eventually("the forgotten key is refused") {
+                try await eventually("the forgotten key is refused") {
                     try await stack.chat(gateway, late).status == 401
                 }
                 #expect(try await stack.chat(gateway, tenant.key).status == 200)
@@ -110,7 +110,7 @@ import Testing
                 "/v1/virtual-keys", ["project": tenant.project, "name": "Fresh"], member: "secret"
             )
             for gateway in [place, other] {
-                try await stack.eventually("a key made after the restore works") {
+                try await eventually("a key made after the restore works") {
                     try await stack.chat(gateway, fresh).status == 200
                 }
                 answered.formUnion(try await self.send(stack, gateway, fresh, 5))
@@ -139,7 +139,7 @@ import Testing
     }
 
     private func settled(_ stack: Stack, _ answered: Set<String>) async throws {
-        try await stack.eventually("usage is complete") {
+        try await eventually("usage is complete") {
             if let fault = try await Ledger.read(stack).fault(answered: answered) { throw TestKitError(fault) }
             return true
         }

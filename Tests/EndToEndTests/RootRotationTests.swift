@@ -25,7 +25,7 @@ import Testing
             let tenant = try await stack.makeTenant()
             let place = try stack.place("gateway")
             var gateway = try await stack.startGateway(place, joinToken: try await stack.joinToken(tenant))
-            try await stack.eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
+            try await eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
             let before = try await stack.read { tx in
                 try tx.query("select key_id from signing_key").map { try $0.get("key_id", as: [UInt8].self) }
             }
@@ -35,17 +35,17 @@ import Testing
                 try await load.waitForAnswers(50)
                 let (old, new) = (stack.folder + "/root.key", stack.folder + "/root-3.key")
                 #expect(try await stack.run("root", "rotate", "--root-key-file", old) == "root 2\n")
-                try await stack.eventually("root 2 is followed") { self.roots(place, stack) == ["1", "2"] }
+                try await eventually("root 2 is followed") { self.roots(place, stack) == ["1", "2"] }
                 try await stack.run(
                     "root", "rotate", "--root-key-file", old, "--new-root-key-file", new, "--roles", "timestamp"
                 )
-                try await stack.eventually("root 3 is followed") { self.roots(place, stack).count == 3 }
+                try await eventually("root 3 is followed") { self.roots(place, stack).count == 3 }
                 // The old root key is worth nothing now, the new one is.
                 await #expect(throws: TestKitError.self) {
                     try await stack.run("root", "rotate", "--root-key-file", old)
                 }
                 try await stack.run("root", "rotate", "--root-key-file", new, "--roles", "config")
-                try await stack.eventually("root 4 is followed") { self.roots(place, stack).count == 4 }
+                try await eventually("root 4 is followed") { self.roots(place, stack).count == 4 }
                 #expect(try await self.timestampRoot(stack) == 4)
                 let answered = load.answered.count
                 try await load.waitForAnswers(answered + 50)
@@ -58,7 +58,7 @@ import Testing
             _ = await running
             #expect(load.failures == 0, "\(load.statuses)")
             let answered = load.answered
-            try await stack.eventually("usage is complete") {
+            try await eventually("usage is complete") {
                 try await Ledger.read(stack).fault(answered: answered) == nil
             }
             let after = try await stack.read { tx in
@@ -72,7 +72,7 @@ import Testing
             let second = try await stack.create(
                 "/v1/virtual-keys", ["project": tenant.project, "name": "Later"], member: "secret"
             )
-            try await stack.eventually("a key made afterwards works") {
+            try await eventually("a key made afterwards works") {
                 try await stack.chat(place, second).status == 200
             }
             // A gateway that joins now follows the roots from the first on.
@@ -100,15 +100,15 @@ import Testing
             var gateway = try await stack.startGateway(
                 place, joinToken: try await stack.joinToken(tenant), controlURL: proxy.url
             )
-            try await stack.eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
+            try await eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
             try await stack.synced()
             // The gateway gets as far as the new root, and not to a snapshot under it.
             proxy.set { path, body in path.contains("/blobs/") ? [] : body }
             try await stack.run("root", "rotate", "--root-key-file", stack.folder + "/root.key")
-            try await stack.eventually("root 2 is followed") { self.roots(place, stack) == ["1", "2"] }
+            try await eventually("root 2 is followed") { self.roots(place, stack) == ["1", "2"] }
             // What is used meanwhile is delivered: replies are verified by the root that was followed.
             let reply = try await stack.chat(place, tenant.key)
-            try await stack.eventually("usage arrives") {
+            try await eventually("usage arrives") {
                 try await Ledger.read(stack).requests[reply.requestID ?? ""] == 1
             }
             #expect(try await control.terminate() == .code(0))
@@ -122,7 +122,7 @@ import Testing
             let second = try await stack.create(
                 "/v1/virtual-keys", ["project": tenant.project, "name": "Later"], member: "secret"
             )
-            try await stack.eventually("a key made afterwards works") {
+            try await eventually("a key made afterwards works") {
                 try await stack.chat(place, second).status == 200
             }
             #expect(try await gateway.terminate() == .code(0))

@@ -111,14 +111,14 @@ import Testing
             let gateway = try await stack.startGateway(
                 place, joinToken: try await stack.joinToken(tenant), controlURL: proxy.url
             )
-            try await stack.eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
+            try await eventually("the key works") { try await stack.chat(place, tenant.key).status == 200 }
             for attack in Self.attacks {
                 proxy.set(try await attack.make(stack, tenant))
                 let key = try await stack.create(
                     "/v1/virtual-keys", ["project": tenant.project, "name": attack.name], member: "secret"
                 )
                 var reported = ""
-                try await stack.eventually("\(attack.name) is reported") {
+                try await eventually("\(attack.name) is reported") {
                     let gateways = try await stack.api("GET", "/v1/gateways").member("items") as? [[String: Any]]
                     let refusal = gateways?.first?["nack"] as? [String: Any]
                     reported = refusal?["code"] as? String ?? ""
@@ -129,7 +129,7 @@ import Testing
                 }
                 #expect(try await stack.chat(place, key).status == 401, "\(attack.name): the new key is not known yet")
                 proxy.set(nil)
-                try await stack.eventually("the new key works after \(attack.name)") {
+                try await eventually("the new key works after \(attack.name)") {
                     try await stack.chat(place, key).status == 200
                 }
                 print("\(attack.name): \(reported)")

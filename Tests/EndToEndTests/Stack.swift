@@ -117,7 +117,7 @@ final class Stack: Sendable {
             ])
         )
         try await process.waitForPort(self.controlPort)
-        try await self.eventually("the control plane is ready") {
+        try await eventually("the control plane is ready") {
             try await self.send("GET", "\(self.controlURL)/readyz").status == 200
         }
         return process
@@ -163,7 +163,7 @@ final class Stack: Sendable {
             command[0], Array(command.dropFirst()), environment: Self.environment(settings))
         if waitReady {
             if place.namespace == nil { try await process.waitForPort(place.privatePort) }
-            try await self.eventually("the gateway is ready") {
+            try await eventually("the gateway is ready") {
                 try await self.send("GET", "http://\(place.address):\(place.privatePort)/readyz").status == 200
             }
         }
@@ -274,27 +274,10 @@ final class Stack: Sendable {
     ///
     /// A gateway serves a snapshot a moment before it has written it down.
     func synced() async throws {
-        try await self.eventually("all gateways are synced") {
+        try await eventually("all gateways are synced") {
             let gateways = try await self.api("GET", "/v1/gateways").member("items") as? [[String: Any]]
             return gateways?.allSatisfy { $0["sync"] as? String == "synced" } == true
         }
-    }
-
-    /// Waits until `condition` holds; an error counts as not yet.
-    func eventually(
-        _ what: String, within limit: Duration = .seconds(120), _ condition: () async throws -> Bool
-    ) async throws {
-        let deadline = ContinuousClock.now + limit
-        var last = ""
-        while ContinuousClock.now < deadline {
-            do {
-                if try await condition() { return }
-            } catch {
-                last = "\(error)"
-            }
-            try await Task.sleep(for: .milliseconds(20))
-        }
-        throw TestKitError("waited \(limit) in vain until \(what). \(last)")
     }
 
     /// Reads from the database of the deployment.

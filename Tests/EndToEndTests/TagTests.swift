@@ -30,7 +30,7 @@ import Testing
                 "POST", "/v1/virtual-keys",
                 ["project": tenant.project, "name": "tagged", "tags": ["team": "core"]])
             let tagged = try #require(made.member("secret") as? String)
-            try await stack.eventually("the tags are known") {
+            try await eventually("the tags are known") {
                 try await self.chat(stack, place, tagged, "env=first").status == 200
             }
             // The project's own key needs the header.
@@ -53,16 +53,16 @@ import Testing
                 if round < 2 {
                     _ = try await gateway.kill()
                     gateway = try await stack.startGateway(place)
-                    try await stack.eventually("it serves again") {
+                    try await eventually("it serves again") {
                         try await self.chat(stack, place, tagged, nil).status == 200
                     }
                 }
             }
             for (request, tags) in expected {
-                try await stack.eventually("\(request) is recorded") { try await self.tags(stack, request) != nil }
+                try await eventually("\(request) is recorded") { try await self.tags(stack, request) != nil }
                 #expect(try await self.tags(stack, request) == tags)
             }
-            try await stack.eventually("usage is complete and folded") {
+            try await eventually("usage is complete and folded") {
                 let ledger = try await Ledger.read(stack)
                 return ledger.fault(answered: Set(expected.keys)) == nil && ledger.unfoldedCost == 0
             }

@@ -60,7 +60,7 @@ import Testing
                 gateways.append(try await stack.startGateway(place, joinToken: try await stack.joinToken(tenant)))
             }
             for place in places {
-                try await stack.eventually("others are served") {
+                try await eventually("others are served") {
                     try await self.chat(stack, place, tenant.key, "customer=globex").status == 200
                 }
                 #expect(try await self.chat(stack, place, tenant.key, nil).body.contains("tag_required"))
@@ -80,7 +80,7 @@ import Testing
                 if round == 60 {
                     _ = try await gateways[0].kill()
                     gateways[0] = try await stack.startGateway(places[0])
-                    try await stack.eventually("it serves again") {
+                    try await eventually("it serves again") {
                         try await self.chat(stack, places[0], tenant.key, "customer=globex").status == 200
                     }
                 }
@@ -89,7 +89,7 @@ import Testing
             for place in places {
                 // Nothing fits any more, whoever names the customer or is it.
                 for (key, tags) in [(tenant.key, "customer=acme"), (tagged, "customer=globex"), (tagged, nil)] {
-                    try await stack.eventually("the customer's budget refuses") {
+                    try await eventually("the customer's budget refuses") {
                         self.isRefused(try await self.chat(stack, place, key, tags), 402, by: budget)
                     }
                 }
@@ -102,7 +102,7 @@ import Testing
             }
             #expect(passed > 0 && passed <= rate, "\(passed)")
             for place in places {
-                try await stack.eventually("the customer's rate limit refuses") {
+                try await eventually("the customer's rate limit refuses") {
                     self.isRefused(try await self.chat(stack, place, tenant.key, "customer=slow"), 429, by: limit)
                 }
                 #expect(try await self.chat(stack, place, tenant.key, "customer=globex").status == 200)
@@ -112,7 +112,7 @@ import Testing
             #expect(taken.status == 409 && taken.body.contains("tag_in_use"), "\(taken.body)")
 
             for gateway in gateways { #expect(try await gateway.terminate() == .code(0)) }
-            try await stack.eventually("the budget's money is the money of the customer's records") {
+            try await eventually("the budget's money is the money of the customer's records") {
                 let status = try await stack.api("GET", "/v1/budgets/\(budget)/status")
                 let spent = (status.member("spent_nano_usd") as? String).flatMap { Int64($0) } ?? -1
                 let charged = try await self.charged(stack, "customer=acme")

@@ -48,7 +48,7 @@ import Testing
                 }
                 group.addTask {
                     defer { gate.isReleased.store(true, ordering: .releasing) }
-                    while !gate.isHeld.load(ordering: .acquiring) { try await Task.sleep(for: .milliseconds(5)) }
+                    try await eventually("the lock is held") { gate.isHeld.load(ordering: .acquiring) }
                     try await body(world, renewals) { gate.isReleased.store(true, ordering: .releasing) }
                 }
                 try await group.waitForAll()
@@ -71,7 +71,7 @@ import Testing
     }
 
     private static func wait(_ renewals: LeaseRenewals, for waiting: Int) async throws {
-        while renewals.figures.waiting != waiting { try await Task.sleep(for: .milliseconds(5)) }
+        try await eventually("\(waiting) wait") { renewals.figures.waiting == waiting }
     }
 
     @Test func `those that wait are renewed in one transaction`() async throws {
@@ -81,7 +81,7 @@ import Testing
             let before = renewals.figures
             try await withThrowingTaskGroup(of: LeaseReply.self) { group in
                 group.addTask { try await renewals.renew(Self.word(world, world.gateways[0], 2)) }
-                while renewals.figures.running == 0 { try await Task.sleep(for: .milliseconds(5)) }
+                try await eventually("it runs") { renewals.figures.running > 0 }
                 for index in 1...2 {
                     group.addTask { try await renewals.renew(Self.word(world, world.gateways[index], 2)) }
                     try await Self.wait(renewals, for: index)
@@ -93,7 +93,7 @@ import Testing
             #expect(renewals.figures.renewals == before.renewals + 3)
             #expect(renewals.figures.waiting == 0)
             // The lane is given up a moment after the answers.
-            while renewals.figures.running > 0 { try await Task.sleep(for: .milliseconds(5)) }
+            try await eventually("nothing runs") { renewals.figures.running == 0 }
         }
     }
 
@@ -110,7 +110,7 @@ import Testing
                         _ = try await renewals.renew(Self.word(world, world.gateways[index], 2))
                         order.done.withLock { $0.append(index) }
                     }
-                    while renewals.figures.running == 0 { try await Task.sleep(for: .milliseconds(5)) }
+                    try await eventually("it runs") { renewals.figures.running > 0 }
                     try await Self.wait(renewals, for: index)
                 }
                 let refused = await #expect(throws: ControlError.self) {
@@ -139,7 +139,7 @@ import Testing
                     #expect(reply.grants[0].granted > 0)
                     return 0
                 }
-                while renewals.figures.alone == before.alone { try await Task.sleep(for: .milliseconds(5)) }
+                try await eventually("it is alone") { renewals.figures.alone != before.alone }
                 // It is still held.
                 _ = try await renewals.renew(Self.word(world, world.gateways[1], 2))
                 _ = try await renewals.renew(Self.word(world, world.gateways[2], 2))
@@ -168,7 +168,7 @@ import Testing
                             return (index, false)
                         }
                     }
-                    while renewals.figures.running == 0 { try await Task.sleep(for: .milliseconds(5)) }
+                    try await eventually("it runs") { renewals.figures.running > 0 }
                     try await Self.wait(renewals, for: index)
                 }
                 release()

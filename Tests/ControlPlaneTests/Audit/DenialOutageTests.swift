@@ -2,6 +2,7 @@ import ControlPlane
 import Glibc
 import Postgres
 import Shared
+import Synchronization
 import TestKit
 import Testing
 
@@ -111,9 +112,10 @@ import Testing
             await site.denials.flush()
             try await site.server.administer("alter system set synchronous_standby_names = 'nobody'")
             try await site.server.administer("select pg_reload_conf()")
+            try await eventually("commits wait for a standby") { try await self.endWaitingProbe(site) }
             for number in 0..<3 { site.denials.record(DenialLaneTests.denial(.address("192.0.2.\(number)"))) }
             let writing = Task { await site.denials.flush() }
-            while try await !self.endWaiting(site) { try await Task.sleep(for: .milliseconds(10)) }
+            try await eventually("it waits for a standby") { try await self.endWaiting(site) }
             await writing.value
             #expect(site.denials.figures.failures == 1)
             try await site.server.administer("alter system reset synchronous_standby_names")
@@ -125,6 +127,24 @@ import Testing
             #expect(self.total(events) == 5)
             #expect(site.denials.figures.waiting == 0)
         }
+    }
+
+    /// Whether a commit waits; its session is ended then.
+    ///
+    /// Waiting is in force once the checkpointer has read the settings, which shows in nothing else.
+    private func endWaitingProbe(_ site: Site) async throws -> Bool {
+        let isDone = Atomic(false)
+        let probe = Task {
+            defer { isDone.store(true, ordering: .releasing) }
+            try await site.server.administer("create table probe(); drop table probe")
+        }
+        var isEnded = false
+        while !isEnded, !isDone.load(ordering: .acquiring) {
+            isEnded = try await self.endWaiting(site)
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        _ = await probe.result
+        return isEnded
     }
 
     private func endWaiting(_ site: Site) async throws -> Bool {

@@ -52,7 +52,7 @@ import Testing
                 services: [server], gracefulShutdownSignals: [], cancellationSignals: [], logger: TestPostgres.logger
             )
             let running = Task { try await group.run() }
-            while port.load(ordering: .acquiring) == 0 { try await Task.sleep(for: .milliseconds(10)) }
+            try await eventually("the server listens") { port.load(ordering: .acquiring) != 0 }
             let result: Result<Void, any Error>
             do {
                 result = .success(try await body(port.load(ordering: .acquiring)))
@@ -69,7 +69,8 @@ import Testing
     private func drip(_ socket: PlainSocket, _ text: String) async throws -> String {
         var rest = Array(text)[...]
         var received = ""
-        while true {
+        let deadline = ContinuousClock.now + .seconds(300)
+        while ContinuousClock.now < deadline {
             if let next = rest.popFirst() { socket.send(String(next)) }
             switch try await socket.receive(milliseconds: 20) {
             case .bytes(let bytes): received += bytes
@@ -77,6 +78,7 @@ import Testing
             case .end: return received
             }
         }
+        throw TestKitError("the connection is open still; \(rest.count) bytes are left to send; received: \(received)")
     }
 
     @Test func `a head that comes byte by byte, or never, is not waited for`() async throws {
@@ -146,7 +148,9 @@ import Testing
         try await self.serve(limits) { port in
             let socket = try PlainSocket(port: port, receiveBuffer: 4096)
             for _ in 0..<20 { socket.send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n") }
-            while socket.send("GET /fast HTTP/1.1\r\nHost: x\r\n\r\n") { try await Task.sleep(for: .milliseconds(20)) }
+            try await eventually("the connection is ended") {
+                !socket.send("GET /fast HTTP/1.1\r\nHost: x\r\n\r\n")
+            }
         }
     }
 

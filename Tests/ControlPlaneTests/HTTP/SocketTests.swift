@@ -50,7 +50,7 @@ import Testing
             }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await server.run() }
-                while port.load(ordering: .acquiring) == 0 { try await Task.sleep(for: .milliseconds(10)) }
+                try await eventually("the server listens") { port.load(ordering: .acquiring) != 0 }
                 let number = port.load(ordering: .acquiring)
                 let head = "Host: x\r\nAuthorization: Bearer \(plane.root)\r\nConnection: close\r\n"
                 let body = "{\"name\":\"over the wire\"}"

@@ -36,7 +36,7 @@ import Testing
         try await TestControlPlane.with { plane in
             let (first, second) = (self.jobs(plane), self.jobs(plane))
             let running = Task { await first.run() }
-            while first.figures.ledger == nil { try await Task.sleep(for: .milliseconds(10)) }
+            try await eventually("the first has run") { first.figures.ledger != nil }
             let waiting = Task { await second.run() }
             try await Task.sleep(for: .milliseconds(300))
             #expect(second.figures.isLeader == false)
@@ -46,7 +46,7 @@ import Testing
             _ = await running.value
             let third = self.jobs(plane)
             let taking = Task { await third.run() }
-            while third.figures.ledger == nil { try await Task.sleep(for: .milliseconds(10)) }
+            try await eventually("the third has run") { third.figures.ledger != nil }
             #expect(third.figures.isLeader)
             taking.cancel()
             _ = await taking.value

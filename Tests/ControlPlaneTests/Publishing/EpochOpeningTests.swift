@@ -23,7 +23,7 @@ import Testing
     }
 
     private func wait(_ plane: TestControlPlane, forRows sql: SQL) async throws {
-        while try await plane.count(sql) == 0 { try await Task.sleep(for: .milliseconds(20)) }
+        try await eventually("there are rows") { try await plane.count(sql) > 0 }
     }
 
     private func openings(_ plane: TestControlPlane) async throws -> [JSONValue] {
@@ -81,7 +81,7 @@ import Testing
                         """, gateway
                     )
                 }
-                while publisher.figures.failures == 0 { try await Task.sleep(for: .milliseconds(20)) }
+                try await eventually("publishing fails") { publisher.figures.failures > 0 }
                 #expect(try await plane.count("snapshot where epoch > 1") == 0)
                 try await plane.database.database.transaction { tx in
                     _ = try tx.execute("alter table audit_leaf drop constraint full_up")

@@ -138,7 +138,7 @@ import Testing
                 // The first one dies while its request is under way.
                 let first = try fixture.deliverer()
                 let dying = Task { await first.deliverDue() }
-                while receiver.received.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+                try await eventually("something came") { !receiver.received.isEmpty }
                 dying.cancel()
                 await dying.value
                 let second = try fixture.deliverer()
@@ -172,7 +172,7 @@ import Testing
                     let sender = try WebhookSender(targets: .any, seconds: 120)
                     let replicas = try (0..<2).map { _ in try fixture.deliverer(sender: sender) }
                     let running = replicas.map { replica in Task { await replica.deliverDue() } }
-                    while receiver.received.count < 40 { try await Task.sleep(for: .milliseconds(5)) }
+                    try await eventually("all came") { receiver.received.count >= 40 }
                     // Before they are stopped in the middle of what they do.
                     #expect(replicas.allSatisfy { $0.figures.failures == 0 })
                     for task in running { task.cancel() }
@@ -301,9 +301,9 @@ import Testing
                 let (_, number) = try await fixture.budget(["thresholds": [50]])
                 let running = [Task { await watch.run() }, Task { await deliverer.run() }]
                 try await fixture.spend(600, of: number)
-                while receiver.received.isEmpty { try await Task.sleep(for: .milliseconds(10)) }
+                try await eventually("something came") { !receiver.received.isEmpty }
                 #expect(receiver.received[0].isSigned(by: webhook.secret))
-                while deliverer.figures.attempts[.delivered] != 1 { try await Task.sleep(for: .milliseconds(5)) }
+                try await eventually("it is delivered") { deliverer.figures.attempts[.delivered] == 1 }
                 for task in running { task.cancel() }
                 for task in running { await task.value }
                 #expect(watch.figures.raised == 1 && watch.figures.failures == 0)

@@ -144,7 +144,7 @@ import Testing
             ) { port.store($0, ordering: .releasing) }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await server.run() }
-                while port.load(ordering: .acquiring) == 0 { try await Task.sleep(for: .milliseconds(10)) }
+                try await eventually("the server listens") { port.load(ordering: .acquiring) != 0 }
                 let number = port.load(ordering: .acquiring)
                 func post(_ host: String, authorities: String?) async throws -> WebhookSender.Result {
                     let sender = try WebhookSender(targets: .any, authorities: authorities, seconds: 5) { _ in

@@ -1,6 +1,7 @@
 import DataPlane
 import NIOCore
 import Shared
+import TestKit
 import Testing
 
 extension OverSockets {
@@ -34,7 +35,7 @@ extension OverSockets {
                     Requests.chat(type == "text/event-stream" ? Requests.stream : #"{"model":"fast"}"#))
                 var last = -1
                 // The kernel's buffers fill, and then nothing moves.
-                try await eventually(within: .seconds(30), "the stream stands still") {
+                try await eventually("the stream stands still", within: .seconds(30)) {
                     try await Task.sleep(for: .milliseconds(300))
                     let sent = await gateway.loops.figures().counters.bytesOut
                     defer { last = sent }
@@ -42,7 +43,7 @@ extension OverSockets {
                 }
                 #expect(last < 40 << 20)
                 try await client.setReading(true)
-                try await eventually(within: .seconds(60), "everything has come") {
+                try await eventually("everything has come", within: .seconds(60)) {
                     client.receivedCount > piece.count * count
                 }
                 #expect(try await gateway.records(1)[0].outcome == .completed)

@@ -1,6 +1,7 @@
 import Crypto
 import DataPlane
 import Shared
+import TestKit
 import Testing
 
 extension OverSockets {

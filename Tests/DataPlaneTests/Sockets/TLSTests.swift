@@ -2,6 +2,7 @@ import DataPlane
 import NIOCore
 import NIOSSL
 import Shared
+import TestKit
 import Testing
 
 extension OverSockets {

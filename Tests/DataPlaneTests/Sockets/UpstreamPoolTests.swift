@@ -1,6 +1,7 @@
 import DataPlane
 import Shared
 import Synchronization
+import TestKit
 import Testing
 
 extension OverSockets {

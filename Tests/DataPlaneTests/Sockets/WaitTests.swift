@@ -1,5 +1,6 @@
 import DataPlane
 import Shared
+import TestKit
 import Testing
 
 extension OverSockets {

@@ -3,6 +3,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import Synchronization
+import TestKit
 
 /// One end of a connection whose every byte a test decides: what is sent, when it is read, how it ends.
 final class RawConnection: Sendable {
@@ -102,14 +103,14 @@ final class RawConnection: Sendable {
 
     /// Waits until the other side has closed.
     func closed(within time: Duration = .seconds(20)) async throws {
-        try await eventually(within: time, "the connection is closed") { self.isClosed }
+        try await eventually("the connection is closed", within: time, looking: .milliseconds(1)) { self.isClosed }
     }
 
     /// Waits for the next message and takes it; `isAnswer` decides how a message without a length is read.
     func message(within time: Duration = .seconds(30), isAnswer: Bool, toHead: Bool = false) async throws -> RawMessage
     {
         var found: RawMessage?
-        try await eventually(within: time, "a whole message") {
+        try await eventually("a whole message has come", within: time, looking: .milliseconds(1)) {
             self.inbox.withLock { inbox in
                 found = RawMessage(inbox.bytes, isAnswer: isAnswer, toHead: toHead, isClosed: inbox.isClosed)
                 if let found { inbox.bytes.removeFirst(found.length) }
@@ -131,18 +132,6 @@ final class RawConnection: Sendable {
 
 enum RawError: Error {
     case closedEarly(String)
-    case timedOut(String)
-}
-
-/// Waits until something holds; throws when it does not in time.
-func eventually(
-    within time: Duration = .seconds(60), _ what: String, _ holds: () async throws -> Bool
-) async throws {
-    let deadline = ContinuousClock.now.advanced(by: time)
-    while try await !holds() {
-        guard .now < deadline else { throw RawError.timedOut(what) }
-        try await Task.sleep(for: .milliseconds(1))
-    }
 }
 
 /// Puts what a channel receives into its connection's inbox.

@@ -6,6 +6,7 @@ import NIOPosix
 import NIOSSL
 import Shared
 import Synchronization
+import TestKit
 import Testing
 
 /// The request path of a gateway on a real port, between raw clients and scripted providers.

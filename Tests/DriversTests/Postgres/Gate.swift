@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import TestKit
 
 /// A value that several tasks of a test change.
 final class Guarded<Value: Sendable>: Sendable {
@@ -32,6 +33,8 @@ final class Gate: Sendable {
     func open() { self.isOpen.store(true, ordering: .releasing) }
 
     func waitForArrival() async throws {
-        while !self.hasArrived.load(ordering: .acquiring) { try await Task.sleep(for: .milliseconds(1)) }
+        try await eventually("the transaction is here", looking: .milliseconds(1)) {
+            self.hasArrived.load(ordering: .acquiring)
+        }
     }
 }

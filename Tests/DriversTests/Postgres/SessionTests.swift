@@ -71,9 +71,9 @@ import Testing
                         .get("n")
                 }
             }
-            while try await sessions() == 0 { try await Task.sleep(for: .milliseconds(5)) }
+            try await eventually("the session is there") { try await sessions() > 0 }
             consumer.cancel()
-            while try await sessions() > 0 { try await Task.sleep(for: .milliseconds(5)) }
+            try await eventually("the session is gone") { try await sessions() == 0 }
         }
     }
 
