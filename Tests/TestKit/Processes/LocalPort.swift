@@ -1,20 +1,31 @@
 import Glibc
+import Synchronization
 
 /// TCP ports on the loopback address.
 package enum LocalPort {
-    /// A port that was free a moment ago.
+    /// Below what Linux gives to outgoing connections: a program that is stopped finds its port free when it returns.
+    private static let range = 10_000..<32_000
+    private static let offset = Atomic(Int.random(in: Self.range))
+
+    /// A port that was free a moment ago, and that this process has not been given lately.
     package static func free() throws(TestKitError) -> Int {
+        for _ in 0..<1_000 {
+            let offset = self.offset.wrappingAdd(1, ordering: .relaxed).newValue
+            let port = Self.range.lowerBound + offset % Self.range.count
+            if self.isFree(port) { return port }
+        }
+        throw TestKitError("no free port")
+    }
+
+    private static func isFree(_ port: Int) -> Bool {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
-        var address = self.loopback(port: 0)
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+        var address = self.loopback(port: UInt16(truncatingIfNeeded: port))
+        return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(descriptor, address, size) == 0 && getsockname(descriptor, address, &size) == 0
+                bind(descriptor, address, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
             }
         }
-        guard isBound else { throw TestKitError("no free port") }
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 
     static func accepts(_ port: Int) -> Bool {
