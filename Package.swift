@@ -51,11 +51,23 @@ let package = Package(
             swiftSettings: requestPath
         ),
 
+        .target(
+            name: "TLSIdentity",
+            dependencies: [
+                "Shared",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            path: "Sources/Shared/Drivers/TLSIdentity",
+            swiftSettings: strict
+        ),
+
         // The gateway.
         .target(
             name: "DataPlane",
             dependencies: [
                 "Shared",
+                "TLSIdentity",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -94,6 +106,7 @@ let package = Package(
             name: "ControlPlane",
             dependencies: [
                 "Shared",
+                "TLSIdentity",
                 "Postgres",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -132,6 +145,7 @@ let package = Package(
             name: "AdminClient",
             dependencies: [
                 "Shared",
+                "TLSIdentity",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -201,10 +215,11 @@ let package = Package(
         .testTarget(
             name: "DataPlaneTests",
             dependencies: [
-                "DataPlane", "Shared", "TestKit",
+                "DataPlane", "Shared", "TLSIdentity", "TestKit",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -27,7 +27,8 @@ package struct GatewayApp: Sendable {
         // The control plane's calls, the mock and the private port do not take turns with requests.
         let background = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let http = try ControlPlaneClient.makeHTTPClient(
-            authorities: self.config.controlAuthorities, group: background
+            for: try UpstreamURL(self.config.controlURL), authorities: self.config.controlAuthorities,
+            group: background
         )
         do {
             try await self.run(group: group, background: background, http: http)

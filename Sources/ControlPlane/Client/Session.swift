@@ -111,7 +111,7 @@ package final class Session: Sendable {
                 .notSignedIn, "you are not signed in to \(context.server)",
                 notes: ["gatehouse login --server \(context.server)"])
         }
-        let http = try ServerClient.http(authorities: try context.authorities)
+        let http = try ServerClient.http(for: context.server, authorities: try context.authorities)
         var client = ServerClient(address: context.server, http: http, token: token)
         client.timeout = timeout
         let session = Session(

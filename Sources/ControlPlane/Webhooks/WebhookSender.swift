@@ -5,6 +5,7 @@ import NIOPosix
 import NIOSSL
 package import Shared
 import Synchronization
+import TLSIdentity
 
 /// Sends one request to a receiver, and says how it ended: no redirect is followed, no answer's body is read.
 package final class WebhookSender: Sendable {
@@ -75,17 +76,20 @@ package final class WebhookSender: Sendable {
                 WebhookNetworks.objection(to: addresses[0], targets: self.targets, isTLS: target.isTLS) ?? "refused")
         }
         return await self.send(
-            Self.request(url, target, headers, body), of: target.host,
+            Self.request(url, target, headers, body), of: target,
             to: allowed[max(0, attempt - 1) % allowed.count])
     }
 
     /// What was looked at is what is connected to: a client of its own, for which the host has this one address.
-    private func send(_ request: HTTPClientRequest, of host: String, to address: HostAddress) async -> Result {
+    private func send(_ request: HTTPClientRequest, of target: UpstreamURL, to address: HostAddress) async -> Result {
         var configuration = HTTPClient.Configuration(
             tlsConfiguration: self.tls, redirectConfiguration: .disallow,
             timeout: .init(connect: self.timeout), decompression: .disabled)
         configuration.httpVersion = .http1Only
-        configuration.dnsOverride = [host: address.text, "[\(host)]": address.text]
+        configuration.dnsOverride = [target.host: address.text, "[\(target.host)]": address.text]
+        if target.isTLS {
+            configuration.http1_1ConnectionDebugInitializer = ServerIdentity(host: target.host).check
+        }
         let client = HTTPClient(eventLoopGroup: MultiThreadedEventLoopGroup.singleton, configuration: configuration)
         let result: Result
         do {

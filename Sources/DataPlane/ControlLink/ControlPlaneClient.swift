@@ -4,6 +4,7 @@ package import NIOCore
 import NIOHTTP1
 import NIOSSL
 package import Shared
+import TLSIdentity
 
 /// Calls the control plane as this gateway: every call signed, every answer bounded.
 package struct ControlPlaneClient: Sendable {
@@ -34,8 +35,10 @@ package struct ControlPlaneClient: Sendable {
         self.process = .random(in: 1 ... .max)
     }
 
-    /// An HTTP client that trusts the given certificate authorities (PEM file), or the system's.
-    package static func makeHTTPClient(authorities: String?, group: any EventLoopGroup) throws -> HTTPClient {
+    /// An HTTP client that trusts the given certificate authorities (PEM file), or the system's, for one server.
+    package static func makeHTTPClient(
+        for server: UpstreamURL, authorities: String?, group: any EventLoopGroup
+    ) throws -> HTTPClient {
         var tls = TLSConfiguration.makeClientConfiguration()
         if let authorities {
             tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(authorities))
@@ -44,6 +47,9 @@ package struct ControlPlaneClient: Sendable {
             tlsConfiguration: tls, redirectConfiguration: .disallow, timeout: .init(connect: .seconds(5))
         )
         configuration.httpVersion = .http1Only
+        if server.isTLS {
+            configuration.http1_1ConnectionDebugInitializer = ServerIdentity(host: server.host).check
+        }
         return HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
     }
 

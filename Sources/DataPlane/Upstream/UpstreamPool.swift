@@ -2,6 +2,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import Shared
+import TLSIdentity
 
 /// Where an upstream connection goes: connections of one endpoint serve every request for it.
 struct UpstreamEndpoint: Hashable {
@@ -97,10 +98,8 @@ final class UpstreamPool {
                 // Called for each address that the name has: more than one channel may be begun.
                 channel.eventLoop.makeCompletedFuture {
                     if endpoint.isTLS {
-                        // RFC 6066: no server name for an address.
-                        let name = IPAddress(endpoint.host) == nil ? endpoint.host : nil
                         try channel.pipeline.syncOperations.addHandler(
-                            try NIOSSLClientHandler(context: tls, serverHostname: name)
+                            try ServerIdentity(host: endpoint.host).handler(tls)
                         )
                     }
                     try channel.pipeline.syncOperations.addHandler(

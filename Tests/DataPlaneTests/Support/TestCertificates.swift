@@ -91,4 +91,29 @@ enum TestCertificates {
         PGKzucZtq7GG9Hpc5hlXgOPg64VOyZhbVpBnleJdIXlOZm51FeYxlKl3
         -----END PRIVATE KEY-----
         """
+
+    /// Signed by itself, for 127.0.0.1, ::1 and `elsewhere.example`.
+    static let address = """
+        -----BEGIN CERTIFICATE-----
+        MIIBxTCCAWugAwIBAgIULg7uwg7oPG3D4vZi7lIiekg/5T4wCgYIKoZIzj0EAwIw
+        EjEQMA4GA1UEAwwHYWRkcmVzczAgFw0yNjExMjcyMjIyNTBaGA8yMTI2MTEwMzIy
+        MjI1MFowEjEQMA4GA1UEAwwHYWRkcmVzczBZMBMGByqGSM49AgEGCCqGSM49AwEH
+        A0IABLsg189DdlUcYTDXtX8KWOT253wyfnRk9hfpaqta+oI2n2vgb/MuVJ+O5xUn
+        OFxTOdXGzBJ/5aOLrHXSkE2O4UKjgZwwgZkwHQYDVR0OBBYEFG7Fyi+DGQ48/gdO
+        2ZBRKcSb1YnMMB8GA1UdIwQYMBaAFG7Fyi+DGQ48/gdO2ZBRKcSb1YnMMDQGA1Ud
+        EQQtMCuHBH8AAAGHEAAAAAAAAAAAAAAAAAAAAAGCEWVsc2V3aGVyZS5leGFtcGxl
+        MAwGA1UdEwEB/wQCMAAwEwYDVR0lBAwwCgYIKwYBBQUHAwEwCgYIKoZIzj0EAwID
+        SAAwRQIhAJ9kQN8WqJL4C5V4OvhNbaeZRyMcsjEECjuwaF22+dCiAiAg+Hww2E3q
+        9ILez4vXrFbKBerxJmUXl40osCxxl7Dk3Q==
+        -----END CERTIFICATE-----
+        """
+
+    /// The key of `address`.
+    static let addressKey = """
+        -----BEGIN PRIVATE KEY-----
+        MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg2dyikQg3jq5mzDRQ
+        ahCzFbPsiXew2p2knBYQUCTT0MShRANCAAS7INfPQ3ZVHGEw17V/Cljk9ud8Mn50
+        ZPYX6WqrWvqCNp9r4G/zLlSfjucVJzhcUznVxswSf+Wji6x10pBNjuFC
+        -----END PRIVATE KEY-----
+        """
 }

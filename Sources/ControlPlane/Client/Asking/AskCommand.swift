@@ -54,6 +54,7 @@ package struct AskCommand: AsyncParsableCommand {
         let key = try self.key(environment)
         let question = self.text == "-" ? try InputFiles.text("-", limit: 16 << 20) : self.text
         let http = try ServerClient.http(
+            for: address,
             authorities: try self.ca.map { path throws(ClientError) in
                 try InputFiles.bytes(path, limit: 1 << 20)
             })

@@ -5,6 +5,7 @@ import NIOHTTP1
 import NIOPosix
 import NIOSSL
 package import Shared
+import TLSIdentity
 
 /// Sends requests to one server, with one token.
 package struct ServerClient: Sendable {
@@ -25,7 +26,9 @@ package struct ServerClient: Sendable {
     }
 
     /// Follows no redirect, goes through no proxy, trusts `authorities` (PEM) in place of the system's when given.
-    package static func http(authorities: [UInt8]?) throws(ClientError) -> HTTPClient {
+    package static func http(
+        for server: ServerAddress, authorities: [UInt8]?
+    ) throws(ClientError) -> HTTPClient {
         var tls = TLSConfiguration.makeClientConfiguration()
         if let authorities {
             guard let certificates = try? NIOSSLCertificate.fromPEMBytes(authorities), !certificates.isEmpty else {
@@ -37,6 +40,9 @@ package struct ServerClient: Sendable {
             tlsConfiguration: tls, redirectConfiguration: .disallow,
             timeout: .init(connect: .seconds(5)), decompression: .disabled)
         configuration.httpVersion = .http1Only
+        if server.scheme == "https" {
+            configuration.http1_1ConnectionDebugInitializer = ServerIdentity(host: server.host).check
+        }
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
