@@ -277,6 +277,19 @@ import Testing
             try FileManager.default.removeItem(atPath: certificate)
             #expect(try await machine.run("list", "roles", "-o", "name").code == 0)
             #expect(try await control.terminate() == .code(0))
+            // Nor is it one that is only where the name leads: whoever forges that has the address.
+            let address = stack.folder + "/address.crt"
+            environment["GATEHOUSE_CONTROL_TLS_CERT"] = address
+            environment["GATEHOUSE_CONTROL_TLS_KEY"] = stack.folder + "/address.key"
+            try await stack.run(
+                "certificate", "create", "--host", "127.0.0.1", "--certificate", address, "--key",
+                stack.folder + "/address.key")
+            let forged = try ChildProcess(Stack.binaries + "/gatehouse-control", ["serve"], environment: environment)
+            try await forged.waitForPort(stack.controlPort)
+            let refused = try await login("localhost", address)
+            #expect(refused.code == 8 && refused.errors.contains("another name"), "\(refused.errors)")
+            #expect(try await login("127.0.0.1", address).code == 0)
+            #expect(try await forged.terminate() == .code(0))
         }
     }
 
